@@ -191,7 +191,7 @@ CONSOLE_SWITCHES: tuple[Switch, ...] = (
     Switch("tip_unknown_parameter", "refuse", "documented", "260025 (C)", "unknown tip keys", ("refuse", "accept")),
     Switch(
         "tip_number_error_form",
-        "catalogue",
+        "recorded",
         "inferred",
         "the -7200 text is recorded for a range error, 260041 is in the catalogue",
         "range error of a numeric parameter: iparam text as recorded, or 260041 in the tip failure text",
@@ -199,11 +199,11 @@ CONSOLE_SWITCHES: tuple[Switch, ...] = (
     ),
     Switch(
         "tip_failure_form",
-        "lines",
-        "inferred",
+        "line",
+        "recorded",
         "t6to7-tbboot-tip-error-7200: texts exact, line breaks approximate",
         "one line or several",
-        ("lines", "line"),
+        ("line", "lines"),
     ),
     Switch(
         "licence_check_host",
@@ -214,7 +214,7 @@ CONSOLE_SWITCHES: tuple[Switch, ...] = (
         (True, False),
     ),
     Switch(
-        "licence_host_command",
+        "licence_host",
         "",
         "inferred",
         "-",
