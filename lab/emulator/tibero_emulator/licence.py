@@ -24,8 +24,14 @@ SALT = "firedrill.standby Tibero emulator, not a licence of any product\n"
 PRODUCT_VERSIONS = {"6": "6", "7": "7.2.3"}
 EDITIONS = ("enterprise", "standard", "trial")
 
-# `kind` -> (edition, whether the TSC option is included). The real file has no known element for the option: <tsc> is ours.
-KINDS = {"tsc": ("enterprise", "Y"), "single": ("standard", "N"), "trial": ("trial", "Y")}
+# `kind` -> (edition, <tsc>). The real file has no known element for the option: <tsc> is ours. Y = replication with a read-only
+# standby; SINGLE = replication, but no read-only standby (tibero.md 10: what a Single licence allows); N = none.
+KINDS = {
+    "tsc": ("enterprise", "Y"),
+    "trial": ("trial", "Y"),
+    "single": ("standard", "SINGLE"),
+    "none": ("standard", "N"),
+}
 
 FIELDS = (
     "product",
@@ -183,6 +189,11 @@ def check(tb_home: str, version: str, settings: Mapping[str, Any], today: date |
     return licence
 
 
-def allows_standby(licence: Licence) -> bool:
-    """Whether the TSC option is in the licence."""
+def allows_replication(licence: Licence) -> bool:
+    """Whether a primary with destinations, or a standby in RECOVERY, may boot."""
+    return licence.tsc in ("Y", "SINGLE")
+
+
+def allows_read_only_standby(licence: Licence) -> bool:
+    """Whether a standby may be opened read only."""
     return licence.tsc == "Y"

@@ -1,0 +1,316 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tbboot: checks what can be checked without the server, starts it detached, prints what it reports.
+
+Output order: tip failure | BOOT FAILED box | licence box | core dump line | listener port | suspended box | banner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from .. import PRODUCTS, licence, messages, tip
+from . import common
+from .common import Context, say
+
+# boot word -> (mode, flag) of the request
+BOOT_WORDS = {
+    "NOMOUNT": ("NOMOUNT", ""),
+    "MOUNT": ("MOUNT", ""),
+    "NORMAL": ("NORMAL", ""),
+    "RECOVERY": ("RECOVERY", ""),
+    "RESETLOGS": ("NORMAL", "RESETLOGS"),
+    "FAILOVER": ("NORMAL", "FAILOVER"),
+}
+
+USAGE = "Usage: tbboot [-h] [-version] [-l] [-w] [-t BOOTMODE]\nBOOTMODE : NOMOUNT, MOUNT, NORMAL, RECOVERY, RESETLOGS, FAILOVER\n"
+
+
+class BadMode(Exception):
+    """A boot word nobody knows."""
+
+
+def parse_arguments(arguments: list[str]) -> tuple[str, str]:
+    """(action, boot word): action is boot, version, licence, patches or help; any case of the word.
+
+    Raises:
+        BadMode: unknown word or option, a word too many, -t without a word.
+    """
+    action, word = "boot", ""
+    rest = list(arguments)
+    while rest:
+        item = rest.pop(0)
+        if item in ("-version", "-v", "--version"):
+            action = "version"
+        elif item == "-l":
+            action = "licence"
+        elif item == "-p":
+            action = "patches"
+        elif item in ("-h", "--help"):
+            action = "help"
+        elif item == "-w":
+            action = "wallet" if action == "boot" else action
+        elif word or (item == "-t" and not rest):
+            raise BadMode(item)
+        else:
+            word = (rest.pop(0) if item == "-t" else item).upper()
+            if word not in BOOT_WORDS:
+                raise BadMode(word)
+    return action, word or "NORMAL"
+
+
+def version_text(ctx: Context) -> str:
+    """`tbboot -version`. Invented but for the middle of line 1, which is the build text of V$VERSION as recorded."""
+    product = PRODUCTS[ctx.version]
+    return f"{ctx.product}   {product['build']} {product['release']}\n{common.emulator_notice(ctx)}\n"
+
+
+def licence_text(ctx: Context) -> str:
+    """`tbboot -l` (form invented; field scripts look for "expiration")."""
+    try:
+        found, _ = licence.parse(
+            Path(licence.path_of(ctx.tb_home)).read_text(encoding="iso-8859-1"), licence.path_of(ctx.tb_home)
+        )
+    except OSError:
+        return licence.LicenceError(360002, licence.path_of(ctx.tb_home)).render()
+    except licence.LicenceError as error:
+        return error.render()
+    rows = [
+        ("Product", f"{found.product} {found.product_version}"),
+        ("Edition", found.edition),
+        ("License type", found.type),
+        ("Licensee", found.licensee),
+        ("Issue date", found.issue_date),
+        ("Expiration date", found.end_date),
+        ("Limit user", found.limit_user),
+        ("Host", found.identified_by_host),
+    ]
+    return "".join(f"{name:<16}: {value}\n" for name, value in rows)
+
+
+def check_directories(ctx: Context) -> str:
+    """Make the instance's directories; "" or the lines of t7-cmrctl-start-failed-permission-and-shm."""
+    log = ctx.instance / "log"
+    try:
+        for path in (
+            ctx.instance / "path",
+            log / "slog",
+            log / "dlog",
+            log / "ilog",
+            log / "lsnr",
+            ctx.instance / "dump",
+        ):
+            path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        failure = ctx.text(220015, ctx.instance, error.errno, error.strerror)
+        return (
+            f"{failure}\n{failure}\n{ctx.text(220014, log)}\n{ctx.text(220014, log / 'dlog')}\n"
+            f"tb_open_logfd({log}/dlog/dbms.log, 1090, 420) failed.\n"
+        )
+    return ""
+
+
+def running_box(ctx: Context, tip_file: tip.Tip) -> str:
+    """The BOOT FAILED box for a living instance or for leftovers, or "" when the way is free.
+
+    With BOOT_WITH_AUTO_DOWN_CLEAN=Y leftovers are removed and 250095 is printed instead.
+    """
+    alive = common.live_pids(ctx)
+    title = ctx.text(250109)
+    if alive:
+        return messages.box(messages.BOX_BOOT_FAILED, title, ctx.text(250111, alive[0]))
+    if not common.leftovers(ctx):
+        return ""
+    if tip_file.flag("BOOT_WITH_AUTO_DOWN_CLEAN"):
+        common.remove_leftovers(ctx)
+        say(ctx.text(250095))
+        return ""
+    if ctx.settings["box_boot_failed_form"] == 250086:
+        return messages.box(messages.BOX_BOOT_FAILED, ctx.text(250086, "tbdown"))
+    return messages.box(messages.BOX_BOOT_FAILED, title, ctx.text(250110))
+
+
+def core_directory_line(ctx: Context) -> str:
+    """Line 1 of a boot: only where the core directory is set up (tibero.md 1.2)."""
+    directory = os.environ.get("TB_PROF_DIR") or f"{ctx.tb_home}/bin/prof"
+    return ctx.text(210003, directory) + "\n" if os.path.isdir(directory) else ""
+
+
+def listener_lines(ctx: Context, ports: list[int]) -> str:
+    """The line or lines that name the listener's port."""
+    if ctx.settings["ipv6_listener"]:
+        return ctx.text(270113, ports[0], ports[0]) + "\n"
+    return ctx.text(270042, ports[0]) + "\n"
+
+
+def start_server(request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], IO[str]]:
+    """Start the server in a session of its own, hand it the request, return it and its stream of events.
+
+    It keeps our stdout and stderr: whoever reads them through a pipe waits until the instance stops, as with the real one.
+    """
+    request_read, request_write = os.pipe()
+    event_read, event_write = os.pipe()
+    command = [sys.executable, "-s", "-B", "-m", "tibero_emulator.server.main"]
+    command += ["--request-fd", str(request_read), "--event-fd", str(event_write)]
+    sys.stdout.flush()
+    with open(os.devnull, "rb") as nothing:
+        process = subprocess.Popen(
+            command, stdin=nothing, pass_fds=(request_read, event_write), start_new_session=True, cwd=request["tb_home"]
+        )
+    os.close(request_read)
+    os.close(event_write)
+    try:
+        with os.fdopen(request_write, "w", encoding="utf-8") as pipe:
+            json.dump(request, pipe)
+            pipe.write("\n")
+    except BrokenPipeError:
+        pass  # the server died at once: the event stream ends without a verdict, which is reported there
+    return process, os.fdopen(event_read, "r", encoding="utf-8")
+
+
+def read_events(stream: IO[str]) -> Iterator[dict[str, Any]]:
+    """The server's JSON lines."""
+    for line in stream:
+        if line.strip():
+            yield json.loads(line)
+
+
+def refusal_text(ctx: Context, event: dict[str, Any]) -> str:
+    """What a refused boot prints: the box or lines the server gave, then 270049."""
+    text = str(event.get("text", ""))
+    if not text.endswith("\n"):
+        text += "\n"
+    if event.get("box"):
+        text = messages.box(int(event["box"]), *text.rstrip("\n").split("\n"))
+    return f"{text}{ctx.text(270049, 'Tibero')}\n"
+
+
+def suspended_box(event: dict[str, Any]) -> str:
+    """The svmode box of a "suspended" event."""
+    text = str(event["text"])
+    code = f"TBR-{event['code']}:"
+    if text.startswith(code):
+        text = text[len(code) :].strip()
+    return messages.svmode_box(int(event["code"]), text, str(event["mode"]), tuple(event.get("extra") or ()))
+
+
+def follow(ctx: Context, word: str, stream: IO[str]) -> int:
+    """Print what the server reports until its verdict; returns the exit code."""
+    for event in read_events(stream):
+        kind = event.get("event")
+        if kind == "listening":
+            say(listener_lines(ctx, list(event["ports"])))
+        elif kind == "warning":
+            say(str(event["text"]).rstrip("\n") + "\n")
+        elif kind == "up":
+            words = ctx.settings["boot_banner_mode"].get(word, word)
+            say(common.banner(ctx) + ctx.text(270050, "Tibero", words) + "\n")
+            return ctx.exit_code("tbboot_up")
+        elif kind == "suspended":
+            say(suspended_box(event) + common.banner(ctx) + ctx.text(270051, "Tibero", event["mode"]) + "\n")
+            return ctx.exit_code("tbboot_suspended")
+        elif kind == "refused":
+            say(refusal_text(ctx, event))
+            return ctx.exit_code("tbboot_refused")
+    say(ctx.text(270049, "Tibero") + "\n")
+    return ctx.exit_code("tbboot_refused")
+
+
+def confirm(ctx: Context, word: str) -> bool:
+    """Ask 270107 where the settings say that this boot word asks; anything but yes stops the boot."""
+    if word not in ctx.settings["confirm_boot_modes"]:
+        return True
+    say(ctx.text(270107, word))
+    answer = sys.stdin.readline().strip().lower()
+    say("\n")
+    return answer in ("yes", "y")
+
+
+def preflight(ctx: Context, word: str) -> tuple[int, tip.Tip | None, licence.Licence | None]:
+    """All checks before a process is started; (0, tip, licence), or the exit code after printing why not."""
+    try:
+        tip_file = tip.read(ctx.tip_path, ctx.tb_home, ctx.sid, ctx.version, ctx.settings)
+        tip.check_replication(tip_file.values, word)
+    except tip.TipError as error:
+        say(error.render(ctx.tip_path, ctx.settings))
+        return ctx.exit_code("tbboot_refused"), None, None
+    failure = check_directories(ctx) or running_box(ctx, tip_file)
+    if failure:
+        say(failure)
+        return ctx.exit_code("tbboot_refused"), None, None
+    try:
+        found = licence.check(ctx.tb_home, ctx.version, ctx.settings)
+    except licence.LicenceError as error:
+        say(error.render(ctx.settings.get("message_overrides")))
+        return ctx.exit_code("tbboot_licence"), None, None
+    replicates = word == "RECOVERY" or (
+        word in tip.PRIMARY_BOOTS and tip_file.text("LOG_REPLICATION_MODE") not in ("", "UNPROTECTED")
+    )
+    if ctx.settings["licence_tsc_needed"] and replicates and not licence.allows_replication(found):
+        say(f"{ctx.text(int(ctx.settings['licence_tsc_code']))}\n{ctx.text(270049, 'Tibero')}\n")
+        return ctx.exit_code("tbboot_licence"), None, None
+    return 0, tip_file, found
+
+
+def boot(ctx: Context, word: str) -> int:
+    """Boot with the given word; returns the exit code."""
+    code, tip_file, found = preflight(ctx, word)
+    if tip_file is None or found is None:
+        return code
+    if not confirm(ctx, word):
+        return ctx.exit_code("tbboot_refused")
+    mode, flag = BOOT_WORDS[word]
+    request = {
+        "tb_home": ctx.tb_home,
+        "sid": ctx.sid,
+        "mode": mode,
+        "flag": flag,
+        "word": word,
+        "version": ctx.version,
+        "tip": tip_file.values,
+        "tip_given": list(tip_file.given),
+        "tip_path": ctx.tip_path,
+        "settings": ctx.settings,
+        "licence": found._asdict(),
+    }
+    say(core_directory_line(ctx))
+    _, stream = start_server(request)
+    with stream:
+        return follow(ctx, word, stream)
+
+
+def main(arguments: list[str]) -> int:
+    """The program; returns its exit code."""
+    try:
+        ctx = common.context()
+    except common.MissingEnvironment:
+        say(messages.text(250092, "tbboot") + "\n")
+        return 1
+    try:
+        action, word = parse_arguments(arguments)
+    except BadMode:
+        say(ctx.text(270045, "tbboot") + "\n")
+        return ctx.exit_code("tbboot_usage")
+    if action == "version":
+        say(version_text(ctx))
+    elif action == "licence":
+        say(licence_text(ctx))
+    elif action == "patches":
+        say("No patch is applied.\n")
+    elif action == "help":
+        say(f"{USAGE}{common.emulator_notice(ctx)}\n")
+    else:
+        if action == "wallet":
+            sys.stdin.readline()
+        return boot(ctx, word)
+    return 0
+
+
+if __name__ == "__main__":
+    common.run(main)
