@@ -1,0 +1,62 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decides on the controller, from all members' descriptions and observations, what one member shall be; no host is touched."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
+
+
+class ActionModule(ActionBase):
+    """Reads ``standby_member`` and ``standby_observation`` of every member of the play."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Plan this host.
+
+        :returns: ``ansible_facts.standby_plan``, the record of :class:`cluster.Plan` as a dictionary; or a failure.
+        """
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        try:
+            plan = self._plan(variables)
+        except StandbyError as error:
+            result.update(failed=True, changed=False, **error.as_failure())
+            return result
+        result.update(changed=False, ansible_facts={"standby_plan": plan})
+        return result
+
+    def _plan(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        hostvars = variables["hostvars"]
+        host = str(variables["inventory_hostname"])
+        names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
+        silent = [name for name in names if not _registered(hostvars[name], "standby_observation")]
+        if silent:
+            raise UnknownState(
+                seen=f"No answer from {', '.join(silent)}: unreachable, or the description was refused (see above)",
+                meaning="A member that cannot be seen may be the primary, so nothing is planned around it",
+                remedy="make the host reachable (ssh, sudo, Python), or take it out of the group if it is gone for good",
+                details={"members": silent},
+            )
+        members = [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
+        observed, running, recorded = {}, {}, {}
+        for name in names:
+            seen = hostvars[name]["standby_observation"]
+            observed[name] = str(seen.get("role", facts.UNKNOWN))
+            running[name] = bool(seen.get("running"))
+            recorded[name] = str(seen.get("recorded_role") or "")
+        return cluster.plan(members, host, observed, running, recorded)._asdict()
+
+
+def _registered(variables: t.Mapping[str, t.Any], name: str) -> bool:
+    """Whether a task of this host has registered a result that is no failure."""
+    result = variables.get(name)
+    return bool(result) and not result.get("failed") and not result.get("unreachable") and not result.get("skipped")

@@ -1,0 +1,436 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""From a cluster described in the inventory, and its members as observed, to what each member shall be. Pure: nothing here reads or writes.
+
+The inventory lists members, never roles. Who is primary is observed; a bootstrap flag counts only while no primary and no database exists
+anywhere. So the same description gives the same result before and after a role change, and deploying again changes nothing.
+
+Public: :class:`Member`, :func:`member`, :func:`check_cluster`, :func:`find_primary`, :func:`plan`, :class:`Plan`, :func:`unknown_variables`.
+"""
+
+import difflib
+import re
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
+
+#: H, MAN: LOG_REPLICATION_DEST_1 to _9, "one per standby, max 9".
+MAX_STANDBYS = 9
+SYNC = "LGWR SYNC"
+ASYNC = "LGWR ASYNC"
+ARCHIVE = "ARCH ASYNC"
+TRANSPORTS = (SYNC, ASYNC, ARCHIVE)
+#: H, MAN: the modes of LOG_REPLICATION_MODE, in falling order of protection.
+PROTECTION_MODES = ("protection", "availability", "performance")
+#: H, MAN: default of the port on which a standby receives redo, counted from LISTENER_PORT.
+STANDBY_PORT_OFFSET = 4
+
+#: Keys of a tip file that belong to one member; all others must be the same on every member (symmetric tips, H, MAN).
+OWN_KEYS = (
+    "LISTENER_PORT",
+    "_LSNR_SPECIAL_PORT",
+    "_STANDBY_CONN_PORT",
+    "CONTROL_FILES",
+    "DB_CREATE_FILE_DEST",
+    "LOG_ARCHIVE_DEST",
+    "STANDBY_FILE_NAME_CONVERT",
+    "LOCAL_CLUSTER_ADDR",
+)
+_OWN_PATTERN = re.compile(r"^LOG_REPLICATION_DEST_\d+$")
+
+#: A DB_NAME becomes an alias of tbdsn.tbr and part of paths (conflict 17 of the reference: letters, digits, underscore only).
+_NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
+_ADDRESS = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.\-]*$|^[0-9A-Fa-f:]+$")
+
+
+class Member(NamedTuple):
+    """One member as described. Ports are numbers, paths absolute; ``transport`` is how this member receives redo as a standby."""
+
+    name: str
+    address: str
+    db_name: str
+    sid: str
+    home: str
+    version: int
+    listener_port: int
+    standby_port: int
+    data_dir: str
+    archive_dir: str
+    control_files: Tuple[str, ...]
+    protection_mode: str
+    transport: str
+    network_timeout: int
+    symmetric_tips: bool
+    bootstrap: bool
+    parameters: Dict[str, str]
+
+
+class Plan(NamedTuple):
+    """What one member shall be: its ``role``, the ``primary``'s name, its own tip ``parameters`` and its tbdsn ``aliases``."""
+
+    name: str
+    role: str
+    primary: str
+    standbys: Tuple[str, ...]
+    parameters: Dict[str, str]
+    replication: Dict[str, str]
+    destinations: Dict[str, str]
+    aliases: Tuple[Dict[str, Any], ...]
+    reach: Tuple[Dict[str, Any], ...]
+    seed: bool
+    observed: str
+
+
+def _refuse(variable: str, value: object, host: str, allowed: str, remedy: str) -> Refusal:
+    return Refusal(
+        seen="{0} of {1} is {2!r}".format(variable, host, value),
+        meaning="Allowed is {0}".format(allowed),
+        remedy=remedy,
+        details={"variable": variable, "value": value, "host": host, "allowed": allowed},
+    )
+
+
+def _word(raw: Mapping[str, Any], variable: str, host: str, allowed: Sequence[str], upper: bool = False) -> str:
+    value = re.sub(r"\s+", " ", str(raw[variable]).strip())
+    value = value.upper() if upper else value.lower()
+    if value not in allowed:
+        near = difflib.get_close_matches(value, allowed, 1, 0.4)
+        hint = ", for example {0!r}".format(near[0]) if near else ""
+        raise _refuse(variable, raw[variable], host, "one of " + ", ".join(allowed), "set {0} to one of these{1}".format(variable, hint))
+    return value
+
+
+def _port(raw: Mapping[str, Any], variable: str, host: str) -> int:
+    try:
+        value = int(str(raw[variable]))
+    except ValueError:
+        value = 0
+    if not 1024 <= value <= 65535:
+        raise _refuse(variable, raw[variable], host, "a port from 1024 to 65535", "set {0} to a free port".format(variable))
+    return value
+
+
+def _path(value: object, variable: str, host: str) -> str:
+    text = str(value)
+    if not text.startswith("/") or re.search(r"[\x00-\x1f\"',#;]", text) or "/../" in text + "/":
+        raise _refuse(
+            variable,
+            value,
+            host,
+            "an absolute path without quotes, commas, semicolons, '#', '..' or control characters",
+            "set {0} to such a path; a tip file cannot hold the others".format(variable),
+        )
+    return re.sub(r"/+", "/", text).rstrip("/") or "/"
+
+
+def _name(raw: Mapping[str, Any], variable: str, host: str) -> str:
+    value = str(raw[variable])
+    if not _NAME.match(value):
+        raise _refuse(variable, value, host, "a letter followed by up to 39 letters, digits or underscores", "choose such a name for " + variable)
+    return value
+
+
+def member(host: str, raw: Mapping[str, Any]) -> Member:
+    """Check and normalise the description of one member.
+
+    :arg host: its inventory name.
+    :arg raw: the documented ``tibero_*`` and ``standby_*`` variables of the role ``cluster``, with their values for this host.
+    :raises Refusal: naming the variable, the value seen, what is allowed and what to do.
+    """
+    if str(raw["standby_engine"]) != "tibero":
+        raise _refuse("standby_engine", raw["standby_engine"], host, "tibero", "set standby_engine to tibero; further engines are not built yet")
+    address = str(raw["tibero_address"])
+    if not _ADDRESS.match(address):
+        raise _refuse("tibero_address", address, host, "a host name or an IP address", "set the address by which the other members reach this host")
+    version = str(raw["tibero_version"])
+    if version not in ("6", "7"):
+        raise _refuse("tibero_version", raw["tibero_version"], host, "6 or 7", "set tibero_version to the major version")
+    control_files = [_path(path, "tibero_control_files", host) for path in raw["tibero_control_files"]]
+    if not control_files or len(set(control_files)) != len(control_files):
+        raise _refuse("tibero_control_files", control_files, host, "one or more different paths", "name each control file once")
+    listener = _port(raw, "tibero_listener_port", host)
+    standby = _port(raw, "tibero_standby_port", host) if str(raw.get("tibero_standby_port") or "") else listener + STANDBY_PORT_OFFSET
+    own_ports = {"tibero_listener_port": listener, "special port (listener + 1)": listener + 1, "SSL port (listener + 2)": listener + 2}
+    for use, port in own_ports.items():
+        if port == standby:
+            raise _refuse("tibero_standby_port", standby, host, "a port of its own; {0} is the {1}".format(port, use), "choose another port")
+    parameters = {str(key): str(value) for key, value in dict(raw.get("tibero_parameters") or {}).items()}
+    for key, value in parameters.items():
+        if key != key.upper() or not re.match(r"^[A-Z_][A-Z0-9_]*$", key):
+            raise _refuse("tibero_parameters", key, host, "upper-case parameter names", "write the name as the tip file needs it")
+        if key in OWN_KEYS or _OWN_PATTERN.match(key) or key in ("DB_NAME", "LOG_REPLICATION_MODE"):
+            raise _refuse("tibero_parameters", key, host, "parameters that have no variable of their own", "use the variable of the role for it")
+        if re.search(r"[\x00-\x1f]", value):
+            raise _refuse("tibero_parameters", value, host, "values on one line", "remove control characters from {0}".format(key))
+    return Member(
+        name=host,
+        address=address,
+        db_name=_name(raw, "tibero_db_name", host),
+        sid=_name(raw, "tibero_sid", host),
+        home=_path(raw["tibero_home"], "tibero_home", host),
+        version=int(version),
+        listener_port=listener,
+        standby_port=standby,
+        data_dir=_path(raw["tibero_data_dir"], "tibero_data_dir", host),
+        archive_dir=_path(raw["tibero_archive_dir"], "tibero_archive_dir", host),
+        control_files=tuple(control_files),
+        protection_mode=_word(raw, "tibero_protection_mode", host, PROTECTION_MODES),
+        transport=_word(raw, "tibero_transport", host, TRANSPORTS, upper=True),
+        network_timeout=int(raw["tibero_network_timeout"]),
+        symmetric_tips=bool(raw["tibero_symmetric_tips"]),
+        bootstrap=bool(raw["standby_bootstrap_primary"]),
+        parameters=parameters,
+    )
+
+
+def _same(members: Sequence[Member], field: str, variable: str) -> None:
+    """All members must agree in a field; the error names both values."""
+    first = members[0]
+    for other in members[1:]:
+        if getattr(first, field) != getattr(other, field):
+            raise Refusal(
+                seen="{0} is {1!r} on {2} and {3!r} on {4}".format(variable, getattr(first, field), first.name, getattr(other, field), other.name),
+                meaning="All members of one cluster must have the same {0}".format(variable),
+                remedy="set {0} once for the group; if these are two clusters, name one with -e standby_cluster=GROUP".format(variable),
+                details={"variable": variable},
+            )
+
+
+def _distinct_endpoints(members: Sequence[Member]) -> None:
+    """No two members may claim one port of one address, nor one directory of it."""
+    ports: Dict[Tuple[str, int], Tuple[str, str]] = {}
+    homes: Dict[Tuple[str, str], Tuple[str, str]] = {}
+    for item in members:
+        for variable, port in (
+            ("tibero_listener_port", item.listener_port),
+            ("tibero_listener_port + 1 (special port)", item.listener_port + 1),
+            ("tibero_standby_port", item.standby_port),
+        ):
+            holder = ports.setdefault((item.address, port), (item.name, variable))
+            if holder[0] != item.name:
+                raise Refusal(
+                    seen="{0} of {1} and {2} of {3} are both {4}:{5}".format(variable, item.name, holder[1], holder[0], item.address, port),
+                    meaning="Two members cannot use one port of one address, and a destination must name one member only",
+                    remedy="give each member its own tibero_address or its own ports",
+                    details={"variable": variable, "value": port},
+                )
+        for variable, path in (("tibero_data_dir", item.data_dir), ("tibero_archive_dir", item.archive_dir)):
+            place = homes.setdefault((item.address, path), (item.name, variable))
+            if place != (item.name, variable):
+                raise Refusal(
+                    seen="{0} of {1} and {2} of {3} are both {4} on {5}".format(variable, item.name, place[1], place[0], path, item.address),
+                    meaning="Two databases would overwrite each other's files, or archives would lie among the datafiles",
+                    remedy="give each its own directory",
+                    details={"variable": variable, "value": path},
+                )
+
+
+def check_cluster(members: Sequence[Member]) -> None:
+    """Check what no single member can tell: sizes, agreement, clashes, and whether mode and transports go together.
+
+    :raises Refusal: for the first rule that is broken.
+    """
+    if len(members) - 1 > MAX_STANDBYS:
+        raise Refusal(
+            seen="The cluster has {0} members, so {1} standbys".format(len(members), len(members) - 1),
+            meaning="Tibero sends redo to at most {0} standbys (LOG_REPLICATION_DEST_1 to _9)".format(MAX_STANDBYS),
+            remedy="take {0} members out of the group".format(len(members) - 1 - MAX_STANDBYS),
+        )
+    for field, variable in (
+        ("db_name", "tibero_db_name"),
+        ("version", "tibero_version"),
+        ("protection_mode", "tibero_protection_mode"),
+        ("symmetric_tips", "tibero_symmetric_tips"),
+        ("network_timeout", "tibero_network_timeout"),
+    ):
+        _same(members, field, variable)
+    _distinct_endpoints(members)
+    flagged = [item.name for item in members if item.bootstrap]
+    if len(flagged) > 1:
+        raise Refusal(
+            seen="standby_bootstrap_primary is true on {0}".format(", ".join(flagged)),
+            meaning="Only one member can be the first primary",
+            remedy="leave the flag on one member; it counts only while no database exists anywhere",
+            details={"variable": "standby_bootstrap_primary"},
+        )
+    directories = sorted({item.data_dir for item in members})
+    if len(directories) > 2:
+        raise Refusal(
+            seen="tibero_data_dir has {0} different values: {1}".format(len(directories), ", ".join(directories)),
+            meaning="STANDBY_FILE_NAME_CONVERT holds one pair of directories, so a member could not follow every other as its primary",
+            remedy="use at most two different data directories in a cluster",
+            details={"variable": "tibero_data_dir"},
+        )
+
+
+def check_mode(members: Sequence[Member], primary: str) -> None:
+    """Whether the protection mode can be kept by the transports of the standbys of this primary.
+
+    PROTECTION and AVAILABILITY need a standby that receives by LGWR SYNC (H, MAN; message 350008).
+    """
+    standbys = [item for item in members if item.name != primary]
+    mode = members[0].protection_mode
+    if mode != "performance" and standbys and all(item.transport != SYNC for item in standbys):
+        raise Refusal(
+            seen="tibero_protection_mode is {0!r} and tibero_transport of the standbys is {1}".format(
+                mode, ", ".join("{0}: {1}".format(item.name, item.transport) for item in standbys)
+            ),
+            meaning="In this mode the primary needs at least one standby with {0}; without it the primary does not boot".format(SYNC),
+            remedy="set tibero_transport: {0} on one standby, or tibero_protection_mode: performance".format(SYNC),
+            details={"variable": "tibero_transport"},
+        )
+
+
+def unknown_variables(names: Iterable[str], documented: Iterable[str], host: str) -> None:
+    """Refuse variables with our prefixes that no role documents: a typing error would otherwise be a silent default.
+
+    :raises Refusal: with the nearest documented name.
+    """
+    allowed = sorted(set(documented))
+    for name in sorted(names):
+        if name.startswith(("tibero_", "standby_")) and name not in allowed:
+            near = difflib.get_close_matches(name, allowed, 1)
+            raise Refusal(
+                seen="Variable {0} of {1} is not known to this collection".format(name, host),
+                meaning="A misspelt variable would silently leave its default in force",
+                remedy="use {0} instead".format(near[0]) if near else "remove it, or give it another prefix if it is your own",
+                details={"variable": name},
+            )
+
+
+def find_primary(members: Sequence[Member], observed: Mapping[str, str], running: Mapping[str, bool]) -> Optional[str]:
+    """Who is primary, by observation.
+
+    :arg observed: role of each member as observed (words of ``_core.facts``), ``facts.UNKNOWN`` where it could not be told.
+    :arg running: whether the instance of each member has processes.
+    :returns: the name of the one primary, or None while no member has a database.
+    :raises UnknownState: when two primaries are seen, when a running member's role is unknown and no primary is seen, or when databases
+        exist but none of them is a running primary.
+    """
+    primaries = [item.name for item in members if observed.get(item.name) == facts.PRIMARY and running.get(item.name)]
+    if len(primaries) > 1:
+        raise UnknownState(
+            seen="{0} members are primary: {1}".format(len(primaries), ", ".join(primaries)),
+            meaning="Two primaries accept writes that will never meet; nothing may be built on either",
+            remedy="decide which one is right, stop the other with `tbdown -t IMMEDIATE`, keep its files, then run again",
+            details={"primaries": primaries},
+        )
+    if primaries:
+        return primaries[0]
+    present = [item.name for item in members if observed.get(item.name) != facts.NO_DATABASE]
+    if not present:
+        return None
+    described = ", ".join(
+        "{0}: {1}, {2}".format(name, observed.get(name, facts.UNKNOWN), "running" if running.get(name) else "stopped") for name in present
+    )
+    raise UnknownState(
+        seen="No running primary; seen: {0}".format(described),
+        meaning="A database exists, so standby_bootstrap_primary no longer counts, and this playbook does not start or promote a primary by itself",
+        remedy="start the primary on its host with `tbboot` (never on a standby), check it with playbooks/status.yml, then run again",
+        details={"observed": dict(observed)},
+    )
+
+
+def _parameter_sets(item: Member, members: Sequence[Member]) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
+    """Own tip keys of a member, its replication keys, and its destinations by member name. None of them depends on who is primary now."""
+    own = {
+        "DB_NAME": item.db_name,
+        "LISTENER_PORT": str(item.listener_port),
+        "CONTROL_FILES": ",".join('"{0}"'.format(path) for path in item.control_files),
+        "DB_CREATE_FILE_DEST": '"{0}"'.format(item.data_dir),
+        "LOG_ARCHIVE_DEST": '"{0}"'.format(item.archive_dir),
+    }
+    own.update(item.parameters)
+    replication = {
+        "LOG_REPLICATION_MODE": item.protection_mode.upper(),
+        "_STANDBY_CONN_PORT": str(item.standby_port),
+        "_STANDBY_NETWORK_TIMEOUT": str(item.network_timeout),
+    }
+    destinations = {}
+    peers = [other for other in members if other.name != item.name]
+    for number, peer in enumerate(peers, 1):
+        address = "[{0}]".format(peer.address) if ":" in peer.address else peer.address
+        value = "{0}:{1} {2}".format(address, peer.standby_port, peer.transport)
+        replication["LOG_REPLICATION_DEST_{0}".format(number)] = '"{0}"'.format(value)
+        destinations[peer.name] = "LOG_REPLICATION_DEST_{0}".format(number)
+    foreign = sorted({peer.data_dir for peer in peers if peer.data_dir != item.data_dir})
+    if foreign:
+        replication["STANDBY_FILE_NAME_CONVERT"] = '"{0},{1}"'.format(foreign[0], item.data_dir)
+    return own, replication, destinations
+
+
+def _aliases(members: Sequence[Member], own: Member) -> Tuple[Dict[str, Any], ...]:
+    """The tbdsn entries of a member: TB_SID for its own instance (tbsql without an alias uses it), then one single-instance alias per node (H, MAN)."""
+    entries = [(own.sid, own)] + [(re.sub(r"[^A-Za-z0-9_]", "_", item.name), item) for item in members]
+    result: List[Dict[str, Any]] = []
+    for name, item in entries:
+        if name not in [entry["name"] for entry in result]:
+            result.append({"name": name, "instances": [{"host": item.address, "port": item.listener_port, "db_name": item.db_name}]})
+    return tuple(result)
+
+
+def plan(
+    members: Sequence[Member],
+    host: str,
+    observed: Mapping[str, str],
+    running: Mapping[str, bool],
+    recorded: Mapping[str, str],
+) -> Plan:
+    """What ``host`` shall be.
+
+    :arg members: all members, in the order of the inventory group.
+    :arg observed: roles as observed; :arg running: whether instances run; :arg recorded: role that our own record on the member names, or "".
+    :returns: :class:`Plan`. ``seed`` is True when the member needs a copy of the database: it has none, or an unfinished one of ours.
+    :raises Refusal: when the description or the observation does not allow a safe plan.
+    """
+    check_cluster(members)
+    primary = find_primary(members, observed, running)
+    if primary is None:
+        flagged = [item.name for item in members if item.bootstrap]
+        if not flagged:
+            raise Refusal(
+                seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(", ".join(item.name for item in members)),
+                meaning="It is not known where the first primary shall be",
+                remedy="set standby_bootstrap_primary: true on one member and run playbooks/setup_primary.yml",
+                details={"variable": "standby_bootstrap_primary"},
+            )
+        primary = flagged[0]
+    check_mode(members, primary)
+    item = next(one for one in members if one.name == host)
+    own, replication, destinations = _parameter_sets(item, members)
+    role = facts.PRIMARY if host == primary else facts.STANDBY
+    if role == facts.STANDBY and not item.symmetric_tips:
+        replication = {key: value for key, value in replication.items() if not _OWN_PATTERN.match(key)}
+    seen = observed.get(host, facts.UNKNOWN)
+    return Plan(
+        name=host,
+        role=role,
+        primary=primary,
+        standbys=tuple(one.name for one in members if one.name != primary),
+        parameters=own,
+        replication=replication,
+        destinations=destinations,
+        aliases=_aliases(members, item),
+        reach=tuple(
+            {"host": other.address, "port": port, "member": other.name}
+            for other in members
+            if other.name != host
+            for port in (other.listener_port, other.standby_port)
+        ),
+        seed=role == facts.STANDBY and seen != facts.STANDBY and recorded.get(host) != facts.STANDBY,
+        observed=seen,
+    )
+
+
+def standby_tip(primary_tip: Mapping[str, str], own: Plan) -> Dict[str, str]:
+    """The whole tip of a standby: what the primary has and all must share, overlaid with what is the member's own.
+
+    :arg primary_tip: the primary's tip as key and written value.
+    """
+    shared = {key: value for key, value in primary_tip.items() if key not in OWN_KEYS and not _OWN_PATTERN.match(key)}
+    shared.update(own.parameters)
+    shared.update(own.replication)
+    return shared
