@@ -1,0 +1,33 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Filters that turn what was seen on a primary into what a standby needs. Each calls one pure function."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleFilterError
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, files
+
+
+def standby_tip(primary_tip: t.Mapping[str, str], plan: t.Mapping[str, t.Any]) -> dict[str, str]:
+    """The whole tip of a standby from the primary's tip and the standby's plan."""
+    return cluster.standby_tip(primary_tip, cluster.Plan(**plan))
+
+
+def standby_files(
+    found: t.Sequence[t.Mapping[str, t.Any]], primary: t.Mapping[str, t.Any], standby: t.Mapping[str, t.Any]
+) -> list[dict[str, str]]:
+    """Source, target and kind of every file of a primary for a standby."""
+    try:
+        return files.standby_files(found, primary, standby)
+    except StandbyError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
+class FilterModule:
+    """Registers the filters."""
+
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
+        return {"standby_tip": standby_tip, "standby_files": standby_files}
