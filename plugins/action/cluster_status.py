@@ -1,0 +1,41 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Prints the members of a cluster side by side, on the controller, from what was observed on each."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+from ansible_collections.firedrill.standby.plugins.module_utils._core import overview
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Reads ``standby_observation`` and ``standby_member`` of every member; hosts that did not answer are shown, not left out."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Draw the table.
+
+        :returns: ``members``, the rows as data, and ``table``, the lines as printed.
+        """
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        hostvars = variables["hostvars"]
+        names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
+        observations, transports = {}, {}
+        for name in names:
+            observations[name] = (hostvars[name].get("standby_observation") or {}).get("state")
+            transports[name] = (hostvars[name].get("standby_member") or {}).get("member", {}).get("transport", "")
+        rows = overview.overview(observations, transports)
+        lines = overview.table(rows)
+        for line in ["", *lines, ""]:
+            display.display(line)
+        result.update(changed=False, members=overview.as_dicts(rows), table=lines)
+        return result
