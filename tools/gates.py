@@ -1,0 +1,166 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The gates: what each one runs, where, and for how long at most.
+
+A gate is a list of commands that all must end with 0. It runs in the copy of :mod:`tools.tree` or, where it says so, in the checkout.
+tests/gates/test_gates_bite.py runs the same commands over broken samples and sees each of them fail.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from tools.tree import CACHE, COLLECTIONS, ROOT
+
+BIN = Path(sys.executable).parent
+PYTHON = sys.executable
+
+#: The oldest Python of a managed host, for vermin: ansible-core 2.16 still reaches it.
+MANAGED_PYTHON = "3.6"
+MANAGED = ("plugins/modules", "plugins/module_utils")
+PLUGIN_KINDS = ("module_utils", "modules", "action", "callback", "filter", "inventory", "doc_fragments")
+
+
+class Gate(NamedTuple):
+    """One gate: its name, what it proves, its commands, and its limit in seconds.
+
+    ``commands`` is called with the directory that is judged and returns argument lists. ``in_checkout`` says that the gate needs the
+    checkout itself, because it runs the project instead of reading it.
+    """
+
+    name: str
+    proves: str
+    commands: Callable[[Path], list[list[str]]]
+    limit: int = 300
+    in_checkout: bool = False
+
+
+def tool(name: str, *arguments: str) -> list[str]:
+    """The argument list of a program of the virtual environment."""
+    return [str(BIN / name), *arguments]
+
+
+def python(*arguments: str) -> list[str]:
+    """The argument list of a run of the virtual environment's Python."""
+    return [PYTHON, *arguments]
+
+
+def own(script: str, *arguments: str) -> list[str]:
+    """The argument list of a script of tools/, always the checkout's own."""
+    return [PYTHON, str(ROOT / "tools" / script), *arguments]
+
+
+def existing(root: Path, *names: str) -> list[str]:
+    """Those of the paths that are there: a gate names all that it reads, also what is still to come."""
+    return [name for name in names if (root / name).exists()]
+
+
+def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
+    """The environment of every gate: nothing of the user's own Ansible settings, no network, and the copy as the installed collection."""
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
+    }
+    return {
+        **kept,
+        "PATH": os.pathsep.join([str(BIN), kept.get("PATH", os.defpath), "/usr/sbin", "/sbin"]),
+        "VIRTUAL_ENV": str(BIN.parent),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
+        "MYPYPATH": str(collections),
+        "ANSIBLE_HOME": str(CACHE / "ansible"),
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # The copy lies inside the checkout, in a directory that git ignores: tools that ask git must not find the checkout's repository.
+        "GIT_CEILING_DIRECTORIES": str(collections),
+        "LC_ALL": "C.UTF-8",
+    }
+
+
+def _ruff(_root: Path) -> list[list[str]]:
+    cache = f"--cache-dir={CACHE / 'ruff'}"
+    return [
+        tool("ruff", "check", "--quiet", "--output-format=concise", cache, "."),
+        tool("ruff", "format", "--check", "--quiet", "--output-format=concise", cache, "."),
+    ]
+
+
+def _mypy(root: Path) -> list[list[str]]:
+    cache = f"--cache-dir={CACHE / 'mypy'}"
+    kinds = [kind for kind in PLUGIN_KINDS if any((root / "plugins" / kind).rglob("*.py"))]
+    packages = [part for kind in kinds for part in ("-p", f"ansible_collections.firedrill.standby.plugins.{kind}")]
+    return [
+        tool("mypy", cache, *packages),
+        tool("mypy", cache, "--python-version=3.11", *existing(root, "tools", "tests/gates")),
+    ]
+
+
+def _vermin(root: Path) -> list[list[str]]:
+    return [
+        tool(
+            "vermin",
+            "--no-tips",
+            "--violations",
+            "--eval-annotations",
+            f"--target={MANAGED_PYTHON}-",
+            *existing(root, *MANAGED),
+        )
+    ]
+
+
+def _yamllint(_root: Path) -> list[list[str]]:
+    return [tool("yamllint", "--strict", ".")]
+
+
+def _house(_root: Path) -> list[list[str]]:
+    return [tool("pytest", "-q", "-p", "no:cacheprovider", "tests/gates/test_house_rules.py")]
+
+
+LINT = (
+    Gate("ruff", "style, imports, types present, usual mistakes; formatting at 120 columns", _ruff),
+    Gate("mypy", "strict types of plugins and tools", _mypy),
+    Gate("vermin", f"managed-host code runs on Python {MANAGED_PYTHON}", _vermin),
+    Gate("yamllint", "YAML of code, docs and examples", _yamllint),
+    Gate("house", "the rules of the house, tests/gates/test_house_rules.py", _house, in_checkout=True),
+)
+
+
+def _pytest(*arguments: str) -> list[str]:
+    return tool("pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
+
+
+def _unit(root: Path) -> list[list[str]]:
+    return [_pytest("-n", "2", "--dist", "worksteal", *existing(root, "tests/unit", "tests/recordings"))]
+
+
+UNIT = (Gate("unit", "unit tests and recordings of real servers", _unit, limit=420, in_checkout=True),)
+
+
+def _scenario(name: str) -> Gate:
+    def commands(_root: Path) -> list[list[str]]:
+        return [tool("molecule", "test", "--scenario-name", name)]
+
+    return Gate(
+        f"molecule:{name}", f"molecule/{name} over real SSH on the emulator", commands, limit=1200, in_checkout=True
+    )
+
+
+def scenarios(root: Path = ROOT) -> list[str]:
+    """The names of molecule's scenarios, found and never listed, so that none is forgotten."""
+    return sorted(path.parent.name for path in root.glob("molecule/*/molecule.yml"))
+
+
+STAGES = ("lint", "unit", "molecule")
+#: Gates at a time: scenarios share network names of the host, so they take turns.
+JOBS = {"lint": 2, "unit": 1, "molecule": 1}
+EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenario proves nothing, so it fails."}
+
+
+def stage(name: str) -> list[Gate]:
+    """The gates of a stage."""
+    if name == "molecule":
+        return [_scenario(scenario) for scenario in scenarios()]
+    return list(LINT if name == "lint" else UNIT)
