@@ -8,7 +8,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
 
 
@@ -53,7 +53,14 @@ class ActionModule(ActionBase):
             observed[name] = str(seen.get("role", facts.UNKNOWN))
             running[name] = bool(seen.get("running"))
             recorded[name] = str(seen.get("recorded_role") or "")
-        return cluster.plan(members, host, observed, running, recorded)._asdict()
+        plan = cluster.plan(members, host, observed, running, recorded)
+        if self._task.args.get("primary_required") and observed[plan.primary] != facts.PRIMARY:
+            raise Refusal(
+                seen=f"No member of {', '.join(names)} has a database",
+                meaning="A standby is a copy of a running primary, and there is none yet",
+                remedy=f"run playbooks/setup_primary.yml first; it will create the database on {plan.primary}",
+            )
+        return plan._asdict()
 
 
 def _registered(variables: t.Mapping[str, t.Any], name: str) -> bool:

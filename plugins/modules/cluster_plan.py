@@ -30,6 +30,10 @@ options:
       - By default all hosts of the play.
     type: list
     elements: str
+  primary_required:
+    description: Whether to refuse when no primary runs yet, instead of planning the first one.
+    type: bool
+    default: false
 seealso:
   - module: firedrill.standby.cluster_member
   - module: firedrill.standby.tibero_instance_info
