@@ -1,0 +1,3 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The test bed: hosts to run playbooks on (`lab.hosts`) and the Tibero emulator (`lab.emulator`)."""
