@@ -237,12 +237,12 @@ CONSOLE_SWITCHES: tuple[Switch, ...] = (
         (True, False),
     ),
     Switch(
-        "tbprobe",
-        False,
-        "inferred",
-        "tibero.md 2: presence in 6/7 unverified",
-        "bin/tbprobe answers (else: command not found)",
-        (False, True),
+        "gen_tip_existing",
+        "overwrite",
+        "invented",
+        "tibero.md 5: treatment of an existing tip unknown",
+        "what gen_tip.sh does with an existing tip",
+        ("overwrite", "keep"),
     ),
 )
 
@@ -286,14 +286,6 @@ TBSQL_SWITCHES: tuple[Switch, ...] = (
         ("breaks", "ignored"),
     ),
     Switch("tbsql_wallet", "refuse", "inferred", "tibero.md 3.1 (M)", "`tbsql /`: no wallet support", ("refuse",)),
-    Switch(
-        "tbsql_sp_alias_special_port",
-        True,
-        "recorded",
-        "t6-tbdsn-template-aws",
-        "gen_tip.sh writes no <SID>_SP alias; reserved",
-        (True,),
-    ),
 )
 
 # The server's rows. Its owner adds what it needs; the names in the brief's list of invented behaviour come first.

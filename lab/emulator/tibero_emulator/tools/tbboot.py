@@ -29,6 +29,14 @@ BOOT_WORDS = {
     "FAILOVER": ("NORMAL", "FAILOVER"),
 }
 
+# files the script of 6 reads, with how often
+PROC_SYS_READS = (
+    ("/proc/sys/net/ipv4/tcp_wmem", 3),
+    ("/proc/sys/net/ipv4/tcp_rmem", 3),
+    ("/proc/sys/net/core/wmem_max", 1),
+    ("/proc/sys/net/core/rmem_max", 1),
+)
+
 USAGE = "Usage: tbboot [-h] [-version] [-l] [-w] [-t BOOTMODE]\nBOOTMODE : NOMOUNT, MOUNT, NORMAL, RECOVERY, RESETLOGS, FAILOVER\n"
 
 
@@ -134,6 +142,16 @@ def running_box(ctx: Context, tip_file: tip.Tip) -> str:
     if ctx.settings["box_boot_failed_form"] == 250086:
         return messages.box(messages.BOX_BOOT_FAILED, ctx.text(250086, "tbdown"))
     return messages.box(messages.BOX_BOOT_FAILED, title, ctx.text(250110))
+
+
+def proc_sys_noise(ctx: Context) -> str:
+    """What the script of 6 prints where these files are missing, as in a container (t6-tbboot-nomount-createdb-normal)."""
+    choice = ctx.settings["proc_sys_noise"]
+    if choice == "never" or (choice == "auto" and ctx.version != "6"):
+        return ""
+    wanted = [path for path, times in PROC_SYS_READS for _ in range(times)]
+    missing = [path for path in wanted if choice == "always" or not os.path.exists(path)]
+    return "".join(f"cat: {path}: No such file or directory\n" for path in missing)
 
 
 def core_directory_line(ctx: Context) -> str:
@@ -260,6 +278,8 @@ def preflight(ctx: Context, word: str) -> tuple[int, tip.Tip | None, licence.Lic
 
 def boot(ctx: Context, word: str) -> int:
     """Boot with the given word; returns the exit code."""
+    sys.stderr.write(proc_sys_noise(ctx))
+    sys.stderr.flush()
     code, tip_file, found = preflight(ctx, word)
     if tip_file is None or found is None:
         return code
