@@ -43,7 +43,8 @@ class Outcome(NamedTuple):
 
 
 class Running:
-    """The processes under way, each in its own group, so that Ctrl-C or a limit ends them with their children, by id."""
+    """The processes under way, each in its own group, so that Ctrl-C or a limit ends them with their children, by
+    id."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The gates: what each one runs, where, and for how long at most.
 
-A gate is a list of commands that all must end with 0. It runs in the copy of :mod:`tools.tree` or, where it says so, in the checkout.
-tests/gates/test_gates_bite.py runs the same commands over broken samples and sees each of them fail.
+A gate is a list of commands that all must end with 0. It runs in the copy of :mod:`tools.tree` or, where it says so, in
+the checkout. tests/gates/test_gates_bite.py runs the same commands over broken samples and sees each of them fail.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ PLUGIN_KINDS = ("module_utils", "modules", "action", "callback", "filter", "inve
 class Gate(NamedTuple):
     """One gate: its name, what it proves, its commands, and its limit in seconds.
 
-    ``commands`` is called with the directory that is judged and returns argument lists. ``in_checkout`` says that the gate needs the
-    checkout itself, because it runs the project instead of reading it.
+    ``commands`` is called with the directory that is judged and returns argument lists. ``in_checkout`` says that the
+    gate needs the checkout itself, because it runs the project instead of reading it.
     """
 
     name: str
@@ -60,7 +60,8 @@ def existing(root: Path, *names: str) -> list[str]:
 
 
 def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
-    """The environment of every gate: nothing of the user's own Ansible settings, no network, and the copy as the installed collection."""
+    """The environment of every gate: nothing of the user's own Ansible settings, no network, and the copy as the
+    installed collection."""
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
     }
@@ -74,7 +75,8 @@ def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # The copy lies inside the checkout, in a directory that git ignores: tools that ask git must not find the checkout's repository.
+        # The copy lies inside the checkout, in a directory that git ignores: tools that ask git must not find the
+        # checkout's repository.
         "GIT_CEILING_DIRECTORIES": str(collections),
         "LC_ALL": "C.UTF-8",
     }

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The files of the project, and a clean copy of them under the path that Ansible wants a collection to have.
 
-The gates look at the copy: it holds what git would hold and nothing else, so that neither a virtual environment nor a mounted test
-host is ever linted, and a file that git ignores by mistake is missing there too.
+The gates look at the copy: it holds what git would hold and nothing else, so that neither a virtual environment nor a
+mounted test host is ever linted, and a file that git ignores by mistake is missing there too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def project_files(root: Path = ROOT) -> list[Path]:
 
 
 def copy_to(target: Path, root: Path = ROOT) -> None:
-    """Make the target hold exactly the project's files; only what differs is written, so that caches keyed by time stay good."""
+    """Make the target hold exactly the project's files; only what differs is written, so that caches keyed by time stay
+    good."""
     wanted = set(project_files(root))
     if target.is_symlink():
         target.unlink()
