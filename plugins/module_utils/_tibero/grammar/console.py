@@ -240,7 +240,7 @@ _QUESTION = re.compile(r"Do[ \t]*you[ \t]*really[ \t]*want[ \t]*to[ \t]*continue
 _AUTO_CLEAN = re.compile(r"tbdown[ \t]*clean\"?[ \t]*is[ \t]*executed[ \t]*automatically", re.IGNORECASE)
 _LISTENER = re.compile(r"Listener[ \t]*(IPv[46])?[ \t]*port[ \t]*[=:-]?[ \t]*([0-9]{1,5})", re.IGNORECASE)
 _BANNER = re.compile(
-    r"(?:^|(?<=[ \t.]))Tibero[ \t]*([0-9]+(?:\.[0-9]+)*)(?=[ \t]*(?:$|\(|Tmax|Copyright|FS|PS|CS))", re.IGNORECASE
+    r"(?:^|(?<=[ \t.]))(?:Tibero|TIBERO)[ \t]*([0-9]+(?:\.[0-9]+)*)(?=[ \t]*(?:$|\(|Tmax|Copyright|FS|PS|CS))"
 )
 _CORE_DIR = re.compile(r"Change[ \t]*core[ \t]*dump[ \t]*dir[ \t]*to[ \t]*", re.IGNORECASE)
 _TB_ERROR = re.compile(r"\b(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*")

@@ -128,7 +128,9 @@ def parse(text: str) -> Processes:
 
     While tbboot is still working there may be a second ``tbsvr`` of the same SID; both are returned.
     """
-    return group([process for process in (_process(line) for line in split_plain(text)) if process is not None])
+    found = [process for process in (_process(line) for line in split_plain(text)) if process is not None]
+    # A text may hold two lists of the same moment; a process is one process.
+    return group(list({process.pid: process for process in found}.values()))
 
 
 def instance(processes: Processes, sid: str) -> Optional[Instance]:

@@ -1,0 +1,47 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""What tbrmgr prints.
+
+Public API
+    parse(text) -> Rmgr         never raises
+
+Only the banner is recorded (H, 7). What tbrmgr prints when it succeeds is unknown, so no text is read as success: ``failed`` is True if an
+error number is printed, and a caller proves success otherwise (backup set in V$BACKUP_SET, files in place).
+"""
+
+import re
+from typing import NamedTuple, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.tbsql import Error, find_errors
+
+
+class Rmgr(NamedTuple):
+    """What tbrmgr printed. started: the banner was there; messages: the lines that are neither banner nor error."""
+
+    started: bool
+    failed: bool
+    errors: Tuple[Error, ...]
+    messages: Tuple[str, ...]
+    text: str
+
+
+_BANNER = re.compile(r"Recovery[ \t]*Manager[ \t]*\(RMGR\)[ \t]*starts", re.IGNORECASE)
+_BOX = re.compile(r"[ \t]*=.*=?[ \t]*\Z")
+_COPYRIGHT = re.compile(r"All[ \t]*rights[ \t]*reserved", re.IGNORECASE)
+_ERROR = re.compile(r"[ \t]*TB[RS]-[0-9]+")
+
+
+def parse(text: str) -> Rmgr:
+    """Read the output of tbrmgr."""
+    lines = split_plain(text)
+    started = any(_BANNER.search(line) for line in lines)
+    errors = find_errors("\n".join(lines))
+    messages = [
+        line.strip()
+        for line in lines
+        if line.strip() and not _BOX.match(line) and not _COPYRIGHT.search(line) and not _ERROR.match(line)
+    ]
+    return Rmgr(started, bool(errors), errors, tuple(messages), text)

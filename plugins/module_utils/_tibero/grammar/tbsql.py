@@ -1,0 +1,738 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""What tbsql prints: errors, replies, tables.
+
+Public API
+    parse(text) -> Run                       everything in the order of the text; never raises
+    Run.errors, .feedback, .tables           by kind; Run.events: all three in order
+    Run.connected, .disconnected, .version, .alias
+    dicts(table) -> list of dict             rows as column -> str or None
+    archive_log_list(run) -> ArchiveLog or None
+    find_errors(text) -> tuple of Error      only the ``TB[RS]-n`` lines
+Values that must be beyond doubt are read through marks instead: see the module marks.
+
+How tables are read (recordings of 6 and 7, H): a heading line over a line of dashes; wide rows are folded over several such pairs, and
+each row over as many lines. Columns are cut at the gaps between the dashes; where a published copy has lost or moved blanks so that a
+cut would go through a word, the words are matched to the columns instead. Outer blanks of a value are not data; a value of blanks only
+is None, so NULL and a blank text look the same here. Lost blank lines inside a folded row cannot be repaired with certainty: such a
+table is marked ``damaged`` and must not be acted on.
+"""
+
+import re
+import unicodedata
+from typing import Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple, Union
+
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
+
+
+class Error(NamedTuple):
+    """An error. prefix: "TBR" (server) or "TBS" (tbsql); text: all its lines, joined by line feeds; line: 1-based."""
+
+    prefix: str
+    code: int
+    text: str
+    line: int
+
+
+class Feedback(NamedTuple):
+    """A reply such as ``10000 rows inserted.`` or ``Table 'T1' created.``.
+
+    verb: its last word ("inserted", "created", "altered"); count: the number, or None; name: the object in quotes, or "".
+    """
+
+    text: str
+    verb: str
+    count: Optional[int]
+    name: str
+    line: int
+
+
+class Table(NamedTuple):
+    """A result set. count: what ``n rows selected.`` said, or None; damaged: the rows cannot be told apart with certainty.
+
+    ``0 row selected.`` has no heading in tbsql: it gives a table without columns, with count 0.
+    """
+
+    columns: Tuple[str, ...]
+    rows: Tuple[Tuple[Optional[str], ...], ...]
+    count: Optional[int]
+    damaged: bool
+    line: int
+
+
+Event = Union[Error, Feedback, Table]
+
+
+class Run(NamedTuple):
+    """One or several tbsql sessions. connected: a session was connected at any time; alias: of ``Connected to Tibero using <alias>.``
+
+    residue: lines that are nothing of the above: echoed statements, prompts with commands, remarks of an author.
+    """
+
+    version: str
+    connected: bool
+    disconnected: bool
+    alias: str
+    events: Tuple[Event, ...]
+    residue: Tuple[str, ...]
+
+    @property
+    def errors(self) -> Tuple[Error, ...]:
+        """The errors in order."""
+        return tuple([event for event in self.events if isinstance(event, Error)])
+
+    @property
+    def feedback(self) -> Tuple[Feedback, ...]:
+        """The replies in order, without ``n rows selected.``, which belongs to its table."""
+        return tuple([event for event in self.events if isinstance(event, Feedback)])
+
+    @property
+    def tables(self) -> Tuple[Table, ...]:
+        """The result sets in order."""
+        return tuple([event for event in self.events if isinstance(event, Table)])
+
+
+class ArchiveLog(NamedTuple):
+    """``ARCHIVE LOG LIST``. archiving: True, False, or None if the mode reads like neither; sequences are None where not printed."""
+
+    mode: str
+    archiving: Optional[bool]
+    destination: str
+    oldest: Optional[int]
+    next_to_archive: Optional[int]
+    current: Optional[int]
+
+
+# ------------------------------------------------------------------------------------------------------- kinds of lines
+
+_ERROR = re.compile(r"(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*(.*)")
+_SELECTED = re.compile(r"([0-9]{1,18})[ \t]*rows?[ \t]*selected[ \t]*\.?\Z", re.IGNORECASE)
+_COUNTED = re.compile(r"([0-9]{1,18})[ \t]+rows?[ \t]+([a-z]+)[ \t]*\.?\Z", re.IGNORECASE)
+_VERBS = (
+    "created altered dropped truncated granted revoked completed started stopped replaced commented renamed locked inserted updated "
+    "deleted merged enabled disabled recovered switched executed compiled purged succeeded changed analyzed set called terminated "
+    "mounted opened closed saved loaded flashbacked audited explained successful defined"
+)
+_REPLY = re.compile(
+    r"[A-Z][A-Za-z/]*(?:[ \t]+(?:[A-Za-z/-]+|'[^'\n]*'|\"[^\"\n]*\")){0,8}?[ \t]*\b(%s)[ \t]*\.\Z" % "|".join(_VERBS.split())
+)
+_QUOTED_NAME = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")
+_BANNER = re.compile(r"tbSQL[ \t]*([0-9]+(?:\.[0-9]+)*)", re.IGNORECASE)
+_COPYRIGHT = re.compile(r"Corporation[ \t]*Copyright|All[ \t]*rights[ \t]*reserved", re.IGNORECASE)
+_CONNECTED = re.compile(r"Connected[ \t]+to[ \t]+Tibero(?:[ \t]+using[ \t]+([^\s.]+))?[ \t]*\.?\Z", re.IGNORECASE)
+_DISCONNECTED = re.compile(r"Disconnected\.?\Z", re.IGNORECASE)
+_PROMPT = re.compile(r"(?:SQL>[ \t]?)+")
+_NUMBERS = re.compile(r"[ \t]*(?:[0-9]{1,4}[ ,][ \t]*)+")
+_CONTINUED = re.compile(r"[ \t]*([0-9]{1,4})[ ,\t]")
+_DASHES = re.compile(r"[ \t]*-+(?:[ \t]+-+)*[ \t]*\Z")
+_SHELL = re.compile(r"(?:\[[^\]\n]{1,80}\][ \t]*[$#]+|[\w.-]+@[\w.:~/-]+[$#]|[$#](?=[ \t]+\S))(?:[ \t]|\Z)")
+_RULE_LINE = re.compile(r"[=*]{8,}[ \t]*\Z")
+_SQL_WORD = re.compile(r"(?:ALTER|CREATE|DROP|INSERT|UPDATE|DELETE|MERGE|COMMIT|ROLLBACK|GRANT|REVOKE)\b", re.IGNORECASE)
+_ASKED = re.compile(r"(?:Enter[ \t]+[A-Za-z ]{1,30}:[ \t]*)+")
+
+# Errors whose text goes over several lines in the catalogue, and how the further lines read. 7.x prints one line more for 1072 (H).
+_MORE_LINES: Dict[int, Pattern[str]] = {
+    1072: re.compile(r"[ \t]*(?:Need a log|Recovery (?:done|is incomplete)|.*resetlogs is required)", re.IGNORECASE),
+}
+# Where the statement that failed is quoted, the quotation ends with a caret under the place (M).
+_AT_LINE = re.compile(r"[ \t]*at line [0-9]+", re.IGNORECASE)
+_CARET = re.compile(r"[ \t]*\^+[ \t]*\Z")
+_CARET_DISTANCE = 6
+
+
+class _Span(NamedTuple):
+    """One dash group: columns [start, end) of the screen."""
+
+    start: int
+    end: int
+
+
+# Beyond this a line is no row of a terminal table, and trying distances would cost too much.
+_LONGEST_LINE = 4000
+
+
+class _Fold(NamedTuple):
+    """One heading line of a table with its dash groups; numeric: headings that stand at the right end of their group."""
+
+    spans: Tuple[_Span, ...]
+    names: Tuple[str, ...]
+    right: Tuple[bool, ...]
+
+
+def _feedback(text: str, line: int) -> Optional[Feedback]:
+    counted = _COUNTED.match(text)
+    if counted:
+        return Feedback(text, counted.group(2).lower(), int(counted.group(1)), "", line)
+    if not text.endswith(".") or len(text) > 300:
+        return None
+    reply = _REPLY.match(text)
+    if reply is None:
+        return None
+    name = _QUOTED_NAME.search(text)
+    return Feedback(text, reply.group(1).lower(), None, (name.group(1) or name.group(2) or "") if name else "", line)
+
+
+def _reply_behind(text: str) -> str:
+    """Return the reply of a line in which a publisher ran statement and reply together (``ALTER ...; Database altered.``)."""
+    if len(text) < 1000 and _SQL_WORD.match(text):
+        cut = max(text.rfind(";"), text.rfind(": "))
+        return text[cut + 1 :].strip(" \t") if cut >= 0 else text
+    return text
+
+
+def _known(text: str) -> bool:
+    """Tell whether a line is one that tbsql prints by itself (not a table line, not an echo)."""
+    return bool(
+        _ERROR.match(text)
+        or _SELECTED.match(text)
+        or _CONNECTED.match(text)
+        or _DISCONNECTED.match(text)
+        or _BANNER.match(text)
+        or _feedback(text, 0)
+    )
+
+
+def _without_residue(line: str) -> Tuple[str, bool]:
+    """Strip what -s and an input without echo leave at the start of a line: prompts (``SQL> SQL> ``) and continuation numbers.
+
+    :returns: the rest, and whether it started with a prompt. The rest of a prompt line is a typed command unless it is known output.
+    """
+    prompt = _PROMPT.match(line.lstrip(" \t"))
+    if prompt:
+        rest = line.lstrip(" \t")[prompt.end() :]
+        inner = _after_numbers(rest)
+        return (inner if inner is not None else rest), True
+    inner = _after_numbers(line)
+    return (inner if inner is not None else line), False
+
+
+def _after_numbers(line: str) -> Optional[str]:
+    """Strip ``2   3   4 `` before known output: the prompts of a statement of several lines whose input is not echoed."""
+    match = _NUMBERS.match(line)
+    if match is None:
+        return None
+    numbers = [int(number) for number in re.findall(r"[0-9]+", match.group())]
+    rest = line[match.end() :]
+    # "2 10 rows selected." keeps its 10: the prompts count up from 2 without a gap.
+    if numbers != list(range(2, 2 + len(numbers))):
+        upto = 0
+        while upto < len(numbers) and numbers[upto] == upto + 2:
+            upto += 1
+        if upto == 0:
+            return None
+        cut = re.match(r"[ \t]*(?:[0-9]{1,4}[ ,][ \t]*){%d}" % upto, line)
+        rest = line[cut.end() :] if cut else rest
+    return rest if _known(rest.strip()) else None
+
+
+# ------------------------------------------------------------------------------------------------------- columns of a table
+
+
+def _spans(dashes: str) -> Tuple[_Span, ...]:
+    return tuple([_Span(match.start(), match.end()) for match in re.finditer("-+", dashes)])
+
+
+def _widths(line: str) -> List[List[int]]:
+    """Return, for text that is not ASCII, where each character starts when it is two columns wide or several bytes long.
+
+    Which of the two tbsql counts depends on its client character set (L); the one that fits the dashes is taken.
+    """
+    screen = [0]
+    stored = [0]
+    for character in line:
+        wide = 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        screen.append(screen[-1] + wide)
+        stored.append(stored[-1] + len(character.encode("utf-8", "surrogateescape")))
+    return [screen, stored]
+
+
+def _is_ascii(line: str) -> bool:
+    return all(ord(character) < 128 for character in line)
+
+
+def _cut(line: str, spans: Sequence[_Span], places: Optional[Sequence[int]] = None) -> Optional[List[str]]:
+    """Cut a line at the dash groups; None if a gap between two groups, or the room behind the last, holds a character."""
+    if places is None:
+        cells = [line[span.start : span.end] for span in spans]
+        gaps = [line[left.end : right.start] for left, right in zip(spans, spans[1:])]
+        gaps.append(line[spans[-1].end :] if len(spans) > 1 else "")
+        if len(spans) == 1:
+            cells = [line[spans[0].start :]]
+    else:
+        cells = ["" for _span in spans]
+        gaps = [""]
+        for index, character in enumerate(line):
+            at = places[index]
+            for number, span in enumerate(spans):
+                if span.start <= at < span.end or (number == len(spans) - 1 and len(spans) == 1):
+                    cells[number] += character
+                    break
+            else:
+                gaps[0] += character
+    if "".join(gaps).strip(" \t"):
+        return None
+    return [cell.strip(" \t") for cell in cells]
+
+
+_NUMERIC = re.compile(r"[-+]?[0-9.,]+(?:[Ee][-+]?[0-9]+)?\Z")
+
+
+def _plausible(cells: Sequence[str], right: Sequence[bool]) -> bool:
+    """Tell whether a cut can be right: under a right-aligned heading stand numbers, and a number holds no blank."""
+    return not any(is_right and " " in cell for cell, is_right in zip(cells, right))
+
+
+def _by_words(line: str, spans: Sequence[_Span]) -> Optional[List[str]]:
+    """Match words to columns in order: words with two or more blanks between them first, then single words."""
+    body = line.strip(" \t")
+    for separator in (r"[ \t]{2,}", r"[ \t]+"):
+        words = re.split(separator, body)
+        if len(words) == len(spans):
+            return words
+    return None
+
+
+def _by_place(line: str, spans: Sequence[_Span]) -> Optional[List[str]]:
+    """Give each word to the column it overlaps or lies nearest to; None if two words with a wide gap would meet in one column."""
+    cells = ["" for _span in spans]
+    for match in re.finditer(r"\S+(?: \S+)*", line):
+        best = min(range(len(spans)), key=lambda number: _distance(match.start(), match.end(), spans[number]))
+        if cells[best]:
+            return None
+        cells[best] = match.group()
+    return cells
+
+
+def _distance(start: int, end: int, span: _Span) -> int:
+    overlap = min(end, span.end) - max(start, span.start)
+    return -overlap
+
+
+def _shifted(line: str, fold: _Fold) -> Optional[List[str]]:
+    """Cut a line that has lost blanks at its start (published copies): try to move it right until every value stands at an edge.
+
+    Text stands at the left edge of its column, a number at the right one, so the right distance shows.
+    """
+    if len(line) > _LONGEST_LINE:
+        return None
+    spans = fold.spans
+    body = line.rstrip(" \t")
+    lead = len(body) - len(body.lstrip(" \t"))
+    first = body.split(None, 1)[0] if body.strip(" \t") else ""
+    for distance in range(1, min(spans[-1].end - lead, 200)):
+        moved = " " * distance + body
+        cut = _cut(moved, spans)
+        if cut is None or not _plausible(cut, fold.right):
+            continue
+        if all(_at_edge(moved, span) for span in spans):
+            return cut
+        if fold.right[0] and lead + distance + len(first) == spans[0].end:
+            return cut
+    return None
+
+
+def _at_edge(line: str, span: _Span) -> bool:
+    cell = line[span.start : span.end]
+    return not cell.strip(" \t") or cell[0] not in " \t" or (len(cell) == span.end - span.start and cell[-1] not in " \t")
+
+
+def _cells(line: str, fold: _Fold) -> Tuple[List[Optional[str]], bool]:
+    """Return the values of one line of a row, and whether they are certain."""
+    spans = fold.spans
+    if len(spans) == 1:
+        return [line.strip(" \t") or None], True
+    cut = _cut(line, spans)
+    if cut is None and not _is_ascii(line):
+        for places in _widths(line):
+            cut = _cut(line, spans, places)
+            if cut is not None:
+                break
+    if cut is not None and _plausible(cut, fold.right):
+        return [cell or None for cell in cut], True
+    moved = _shifted(line, fold)
+    if moved is not None:
+        return [cell or None for cell in moved], True
+    words = _by_words(line, spans)
+    if words is not None:
+        return [cell or None for cell in words], True
+    near = _by_place(line, spans)
+    if near is not None:
+        return [cell or None for cell in near], False
+    return ([cell or None for cell in cut] if cut is not None else [None for _span in spans]), False
+
+
+def _fold(heading: str, dashes: str) -> _Fold:
+    spans = _spans(dashes)
+    names = _cut(heading, spans)
+    if names is None and not _is_ascii(heading):
+        for places in _widths(heading):
+            names = names if names is not None else _cut(heading, spans, places)
+    if names is None or "" in names:
+        words = _by_words(heading, spans)
+        names = words if words is not None else (names or _by_place(heading, spans) or ["" for _span in spans])
+    right = []
+    for name, span in zip(names, spans):
+        width = span.end - span.start
+        at_end = heading[: span.end].endswith(name) and heading[span.start : span.start + 1] == " "
+        right.append(len(name) < width and at_end)
+    if spans and names[0] and heading.startswith(" ") and len(names[0]) < spans[0].end - spans[0].start:
+        # A number column is the only one whose heading does not start at the left edge.
+        right[0] = True
+    return _Fold(spans, tuple(names), tuple(right))
+
+
+# ------------------------------------------------------------------------------------------------------- the whole text
+
+
+class _Parser:
+    """One pass over the lines; every branch moves `at` forward, and a table looks ahead over its own lines only."""
+
+    def __init__(self, text: str) -> None:
+        self.lines = split_plain(text)
+        self.at = 0
+        self.events: List[Event] = []
+        self.residue: List[str] = []
+        self.version = ""
+        self.alias = ""
+        self.connected = False
+        self.disconnected = False
+        # True while the lines of a statement are being echoed, so that "2 from dual" is no output.
+        self.echo = False
+        # Where the last table without a count ended: the next page of the same result starts there.
+        self.page_end = -1
+
+    def run(self) -> Run:
+        while self.at < len(self.lines):
+            self.step()
+        return Run(self.version, self.connected, self.disconnected, self.alias, tuple(self.events), tuple(self.residue))
+
+    def pair_at(self, index: int) -> bool:
+        """Tell whether a heading and its dashes start at this line."""
+        if index + 1 >= len(self.lines) or "-" not in self.lines[index + 1]:
+            return False
+        heading = self.lines[index]
+        if not heading.strip(" \t") or _DASHES.match(heading) or _RULE_LINE.match(heading.strip(" \t")):
+            return False
+        return _DASHES.match(self.lines[index + 1]) is not None
+
+    def step(self) -> None:
+        line = self.lines[self.at]
+        stripped = line.strip(" \t")
+        if not stripped:
+            self.at += 1
+            return
+        if self.pair_at(self.at) and not _ERROR.match(stripped):
+            self.table()
+            return
+        rest, prompted = _without_residue(line)
+        body = rest.strip(" \t")
+        if self.known(body, rest):
+            self.echo = False
+            return
+        if prompted:
+            # A command follows its prompt; a statement goes on in numbered lines until it ends.
+            self.echo = bool(body) and not body.endswith(";") and body != "/"
+        elif self.echo and body.endswith(";"):
+            self.echo = False
+        if body:
+            self.residue.append(line)
+        self.at += 1
+
+    def known(self, body: str, rest: str) -> bool:
+        """Consume a line that tbsql prints by itself."""
+        if not body:
+            return False
+        asked = _ASKED.match(body)
+        body = body[asked.end() :] if asked else body
+        error = _ERROR.match(body)
+        if error:
+            self.error(error)
+            return True
+        selected = _SELECTED.match(body)
+        if selected:
+            self.events.append(Table((), (), int(selected.group(1)), int(selected.group(1)) != 0, self.at + 1))
+            self.at += 1
+            return True
+        connected = _CONNECTED.match(body)
+        banner = _BANNER.match(body)
+        if connected:
+            self.connected = True
+            self.disconnected = False
+            self.alias = connected.group(1) or ""
+        elif _DISCONNECTED.match(body):
+            self.disconnected = True
+        elif banner:
+            self.version = banner.group(1)
+        elif _COPYRIGHT.search(body) and len(body) < 200:
+            pass
+        else:
+            feedback = _feedback(_reply_behind(body), self.at + 1)
+            if feedback is None or (self.echo and _CONTINUED.match(self.lines[self.at]) and feedback.count is None):
+                return False
+            self.events.append(feedback)
+        self.at += 1
+        return True
+
+    def error(self, match: "re.Match[str]") -> None:
+        start = self.at + 1
+        code = int(match.group(2))
+        text = [match.group(3).strip(" \t")]
+        self.at += 1
+        more = _MORE_LINES.get(code)
+        while more is not None and self.at < len(self.lines) and more.match(self.lines[self.at]):
+            text.append(self.lines[self.at].strip(" \t"))
+            self.at += 1
+        if self.at < len(self.lines) and _AT_LINE.match(self.lines[self.at]):
+            text.append(self.lines[self.at].strip(" \t"))
+            self.at += 1
+            for ahead in range(self.at, min(self.at + _CARET_DISTANCE, len(self.lines))):
+                if _CARET.match(self.lines[ahead]):
+                    text.extend([quoted.rstrip() for quoted in self.lines[self.at : ahead + 1]])
+                    self.at = ahead + 1
+                    break
+        self.events.append(Error(match.group(1), code, "\n".join(text), start))
+
+    # --------------------------------------------------------------------------------------------------- tables
+
+    def ends_table(self, index: int) -> bool:
+        """Tell whether this line cannot belong to the rows above it."""
+        line = self.lines[index]
+        stripped = line.strip(" \t")
+        return bool(
+            _PROMPT.match(stripped)
+            or _ERROR.match(stripped)
+            or _SELECTED.match(_without_residue(stripped)[0])
+            or _DISCONNECTED.match(stripped)
+            or _SHELL.match(stripped)
+            or _RULE_LINE.match(stripped)
+            or self.pair_at(index)
+        )
+
+    def headings(self) -> List[_Fold]:
+        folds: List[_Fold] = []
+        while self.pair_at(self.at):
+            heading = self.lines[self.at]
+            if folds == []:
+                # The heading may follow the prompt of an input that is not echoed.
+                prompt = _PROMPT.match(heading)
+                heading = heading[prompt.end() :] if prompt else heading
+            folds.append(_fold(heading, self.lines[self.at + 1]))
+            self.at += 2
+        return folds
+
+    def table(self) -> None:
+        start = self.at + 1
+        folds = self.headings()
+        body = self.body(folds)
+        while self.at < len(self.lines) and not self.lines[self.at].strip(" \t"):
+            self.at += 1
+        count = self.count_here()
+        rows, damaged = _rows(body, folds, count if not self.page_before(start) else None)
+        table = Table(_unique([name for fold in folds for name in fold.names]), tuple(rows), count, damaged, start)
+        if count is not None:
+            table = self.with_pages(table, start)
+        self.events.append(table._replace(damaged=table.damaged or (count is not None and count != len(table.rows))))
+        self.page_end = self.at if count is None else -1
+        self.echo = False
+
+    def page_before(self, start: int) -> bool:
+        """Tell whether the table that starts here follows another one directly, so that the count may speak for both."""
+        return self.page_end == start - 1
+
+    def with_pages(self, table: Table, start: int) -> Table:
+        """Put the pages of a long result together: tbsql repeats the heading every PAGESIZE lines, the count comes once.
+
+        Equal headings alone prove nothing (the same query may have run twice with FEEDBACK OFF); the count does.
+        """
+        if not self.page_before(start):
+            return table
+        rows = table.rows
+        damaged = table.damaged
+        taken = 0
+        for event in reversed(self.events):
+            if len(rows) >= (table.count or 0) or not isinstance(event, Table):
+                break
+            if event.columns != table.columns or event.count is not None:
+                break
+            rows = event.rows + rows
+            damaged = damaged or event.damaged
+            taken += 1
+        if taken == 0 or len(rows) != table.count:
+            return table
+        first = self.events[-taken]
+        del self.events[-taken:]
+        return Table(table.columns, rows, table.count, damaged, first.line)
+
+    def count_here(self) -> Optional[int]:
+        if self.at >= len(self.lines):
+            return None
+        match = _SELECTED.match(_without_residue(self.lines[self.at])[0].strip(" \t"))
+        if match is None:
+            return None
+        self.at += 1
+        return int(match.group(1))
+
+    def body(self, folds: Sequence[_Fold]) -> List[str]:
+        """Take the lines of the rows. Blank lines stay in: only _rows() can tell a separator from an empty value."""
+        first = self.at
+        end = first
+        blank_at = -1
+        while end < len(self.lines) and not self.ends_table(end):
+            if not self.lines[end].strip(" \t"):
+                blank_at = end if blank_at < 0 else blank_at
+            end += 1
+        closed = end < len(self.lines) and _SELECTED.match(_without_residue(self.lines[end])[0].strip(" \t")) is not None
+        if blank_at >= 0 and len(folds) == 1 and not closed:
+            # Nothing vouches for the lines behind the blank one: they are somebody's remark or the next statement.
+            end = blank_at
+        elif blank_at >= 0 and not closed:
+            end = self.folded_end(first, end, len(folds))
+        self.at = end
+        return self.lines[first:end]
+
+    def folded_end(self, first: int, end: int, height: int) -> int:
+        """Where a folded table without a count ends: behind the last row that is complete and follows the others directly."""
+        at = first
+        last = first
+        while at + height <= end and self.lines[at].strip(" \t"):
+            at += height
+            last = at
+            blank = 0
+            while at < end and not self.lines[at].strip(" \t"):
+                at += 1
+                blank += 1
+            if blank > 1:
+                break
+        return last if last > first else end
+
+
+def _unique(names: Sequence[str]) -> Tuple[str, ...]:
+    """Number the repetitions of a column name, so that no value of a row is lost in a dict."""
+    seen: Dict[str, int] = {}
+    result: List[str] = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else "%s_%d" % (name, seen[name]))
+    return tuple(result)
+
+
+_Row = Tuple[Optional[str], ...]
+
+
+def _rows(body: Sequence[str], folds: Sequence[_Fold], count: Optional[int]) -> Tuple[List[_Row], bool]:
+    if len(folds) == 1:
+        return _flat_rows(body, folds[0], count)
+    return _folded_rows(body, folds, count)
+
+
+def _flat_rows(body: Sequence[str], fold: _Fold, count: Optional[int]) -> Tuple[List[_Row], bool]:
+    """Rows of one line each. A blank line is a row of NULLs only if the printed count needs it."""
+    lines = list(body)
+    while lines and not lines[-1].strip(" \t") and (count is None or len(lines) > count):
+        lines.pop()
+    if count is None or len(lines) != count:
+        lines = [line for line in lines if line.strip(" \t")]
+    rows: List[_Row] = []
+    damaged = False
+    for line in lines:
+        cells, certain = _cells(line, fold)
+        rows.append(tuple(cells))
+        damaged = damaged or not certain
+    return rows, damaged
+
+
+def _folded_rows(body: Sequence[str], folds: Sequence[_Fold], count: Optional[int]) -> Tuple[List[_Row], bool]:
+    """Rows of several lines. A blank line inside a row is a line of NULLs, between rows it is a separator."""
+    height = len(folds)
+    rows: List[_Row] = []
+    damaged = False
+    at = 0
+    while at < len(body):
+        if not body[at].strip(" \t"):
+            at += 1
+            continue
+        part = list(body[at : at + height])
+        if len(part) < height:
+            # Trailing lines of NULLs may have been cut off with the end of the text; anything else is guesswork.
+            damaged = damaged or count is None or len(rows) + 1 != count
+            part = _stretch(part, folds)
+            damaged = True
+        row: List[Optional[str]] = []
+        for line, fold in zip(part, folds):
+            cells, certain = _cells(line, fold)
+            row.extend(cells)
+            damaged = damaged or not certain
+        rows.append(tuple(row))
+        at += height
+    return rows, damaged
+
+
+def _stretch(part: Sequence[str], folds: Sequence[_Fold]) -> List[str]:
+    """Give the lines of a row that has lost some to the folds they fit, in order; the result is marked damaged in any case."""
+    missing = len(folds) - len(part)
+    placed: List[str] = []
+    index = 0
+    for fold in folds:
+        if index < len(part) and (missing == 0 or _fits(part[index], fold)):
+            placed.append(part[index])
+            index += 1
+        else:
+            placed.append("")
+            missing -= 1
+    return placed[: len(folds)]
+
+
+def _fits(line: str, fold: _Fold) -> bool:
+    cut = _cut(line, fold.spans)
+    if cut is None or len(line.rstrip()) > fold.spans[-1].end:
+        return False
+    return all(not right or not cell or _NUMERIC.match(cell) for cell, right in zip(cut, fold.right))
+
+
+# ------------------------------------------------------------------------------------------------------- public
+
+
+def parse(text: str) -> Run:
+    """Read the output of one or several tbsql sessions. Never raises; linear in the length of the text."""
+    return _Parser(text).run()
+
+
+def find_errors(text: str) -> Tuple[Error, ...]:
+    """Return the errors of a text, wherever they stand and whatever the exit code was."""
+    return parse(text).errors
+
+
+def dicts(table: Table) -> List[Dict[str, Optional[str]]]:
+    """Return the rows as column name -> text or None. A column name that occurs twice is numbered (``NAME``, ``NAME_2``)."""
+    return [dict(zip(table.columns, row)) for row in table.rows]
+
+
+def _number(text: Optional[str]) -> Optional[int]:
+    return int(text) if text is not None and re.match(r"[0-9]{1,18}\Z", text) else None
+
+
+def archive_log_list(run: Run) -> Optional[ArchiveLog]:
+    """Return the last ``ARCHIVE LOG LIST`` of a run (H: NAME/VALUE table), or None if there is none or it is damaged.
+
+    Only ``Archive Mode`` is recorded; a mode that starts with "No" is read as not archiving (L).
+    """
+    for table in reversed(run.tables):
+        if table.columns != ("NAME", "VALUE"):
+            continue
+        values = {(row[0] or "").lower(): row[1] for row in table.rows}
+        mode = values.get("database log mode")
+        if mode is None or table.damaged:
+            continue
+        lowered = mode.lower()
+        archiving = True if lowered.startswith("archive") else (False if lowered.startswith("no") else None)
+        return ArchiveLog(
+            mode,
+            archiving,
+            values.get("archive destination") or "",
+            _number(values.get("oldest online log sequence")),
+            _number(values.get("next log sequence to archive")),
+            _number(values.get("current log sequence")),
+        )
+    return None
