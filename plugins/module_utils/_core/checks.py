@@ -47,7 +47,9 @@ def from_dict(record: Mapping[str, Any]) -> Check:
     """A check read back from :meth:`Check.as_dict`. Raises ValueError for a verdict that does not exist."""
     check = Check(**{field: record[field] for field in Check._fields if field in record})
     if check.verdict not in SEVERITY:
-        raise ValueError("check {0}: verdict {1!r} is not one of {2}".format(check.id, check.verdict, ", ".join(SEVERITY)))
+        raise ValueError(
+            "check {0}: verdict {1!r} is not one of {2}".format(check.id, check.verdict, ", ".join(SEVERITY))
+        )
     return check
 
 
@@ -81,7 +83,9 @@ def blockers(checks: Iterable[Check]) -> List[Check]:
 
 def summary(checks: Sequence[Check]) -> str:
     """One line: the worst verdict and how many checks have which verdict."""
-    counts = ["{0} {1}".format(sum(check.verdict == verdict for check in checks), verdict) for verdict in reversed(SEVERITY)]
+    counts = [
+        "{0} {1}".format(sum(check.verdict == verdict for check in checks), verdict) for verdict in reversed(SEVERITY)
+    ]
     return "{0}: {1}".format(worst(checks), ", ".join(counts))
 
 
@@ -97,7 +101,9 @@ def _rows(cells: Sequence[str], widths: Sequence[int]) -> List[str]:
     wrapped = [textwrap.wrap(cell, width, break_long_words=True) or [""] for cell, width in zip(cells, widths)]
     height = max(len(column) for column in wrapped)
     return [
-        "  ".join((column[line] if line < len(column) else "").ljust(width) for column, width in zip(wrapped, widths)).rstrip()
+        "  ".join(
+            (column[line] if line < len(column) else "").ljust(width) for column, width in zip(wrapped, widths)
+        ).rstrip()
         for line in range(height)
     ]
 
@@ -120,5 +126,7 @@ def table(checks: Sequence[Check], width: int = 120) -> List[str]:
         lines += _rows((_verdict_text(check), check.id, check.expected, check.observed, check.source), widths)
         if check.verdict != OK and check.remedy:
             indent = " " * (first + 2)
-            lines += textwrap.wrap(check.remedy, max(width, 80), initial_indent=indent + "-> ", subsequent_indent=indent + "   ")
+            lines += textwrap.wrap(
+                check.remedy, max(width, 80), initial_indent=indent + "-> ", subsequent_indent=indent + "   "
+            )
     return lines

@@ -52,7 +52,10 @@ def test_tolerance_by_id_or_group_covers_unknown_only(name: str) -> None:
 
 
 def test_tolerance_does_not_match_half_a_name() -> None:
-    assert len(checks.blockers(checks.tolerate([check(UNKNOWN, "licence.primary")], ["lic", "primary", "licence.prim"]))) == 1
+    assert (
+        len(checks.blockers(checks.tolerate([check(UNKNOWN, "licence.primary")], ["lic", "primary", "licence.prim"])))
+        == 1
+    )
 
 
 def test_dictionary_round_trip() -> None:
@@ -69,6 +72,10 @@ def test_table_is_worst_first_with_remedies_and_counts() -> None:
     assert text.count("-> make it so") == 3
 
 
-@given(st.lists(st.builds(check, st.sampled_from(checks.SEVERITY), st.text("abc./ ", min_size=1, max_size=200)), max_size=8))
+@given(
+    st.lists(
+        st.builds(check, st.sampled_from(checks.SEVERITY), st.text("abc./ ", min_size=1, max_size=200)), max_size=8
+    )
+)
 def test_no_line_of_the_table_is_wider_than_the_page(many: list[Check]) -> None:
     assert all(len(line) <= 120 for line in checks.table(many, 120))

@@ -38,7 +38,13 @@ def directory(tmp_path: Path) -> Iterator[str]:
 
 def test_parse_sockets() -> None:
     listening, sending = network.parse_sockets(TCP)
-    assert (listening.local_host, listening.local_port, listening.listening, listening.uid, listening.inode) == ("127.0.0.1", 8629, True, 1001, "4711")
+    assert (listening.local_host, listening.local_port, listening.listening, listening.uid, listening.inode) == (
+        "127.0.0.1",
+        8629,
+        True,
+        1001,
+        "4711",
+    )
     assert (sending.remote_host, sending.remote_port, sending.established) == ("192.168.2.2", 8633, True)
     mapped = network.parse_sockets(TCP6)[0]
     assert (mapped.local_host, mapped.remote_host) == ("192.168.2.1", "192.168.2.9")
