@@ -182,7 +182,9 @@ def _node(lines: Sequence[str], start: int, name: str) -> Tuple[Node, int]:
         match = _RESOURCE.match(line)
         if match is None:
             raise GrammarError("cmrctl show", line.strip(), "cluster, type, name, status and detail", number, 1)
-        resources.append(Resource(match.group(1), match.group(2), match.group(3), match.group(4), (match.group(5) or "").strip()))
+        resources.append(
+            Resource(match.group(1), match.group(2), match.group(3), match.group(4), (match.group(5) or "").strip())
+        )
     return Node(name, tuple(resources)), end
 
 
@@ -192,7 +194,9 @@ def _observer(lines: Sequence[str], start: int, name: str) -> Tuple[Observer, in
     for number, line in rows:
         words = line.split()
         if len(words) not in (6, 7) or (len(words) == 6 and not members):
-            raise GrammarError("cmrctl show (Observer)", line.strip(), "6 fields, or 7 in the first row of a TSC", number, 1)
+            raise GrammarError(
+                "cmrctl show (Observer)", line.strip(), "6 fields, or 7 in the first row of a TSC", number, 1
+            )
         tsc_id = words[-7] if len(words) == 7 else members[-1].tsc_id
         members.append(Member(tsc_id, words[-6], words[-5], words[-4], words[-3], words[-2], words[-1]))
     return Observer(name, tuple(members)), end
@@ -205,7 +209,9 @@ def _tsc(lines: Sequence[str], start: int, tsc_id: str) -> Tuple[Tsc, int]:
     for number, line in rows:
         words = line.split()
         if len(words) not in (6, 8) or (len(words) == 6 and not found) or not words[-1].isdigit():
-            raise GrammarError("cmrctl show --tscid", line.strip(), "6 fields, or 8 in the first row, the last a number", number, 1)
+            raise GrammarError(
+                "cmrctl show --tscid", line.strip(), "6 fields, or 8 in the first row, the last a number", number, 1
+            )
         if len(words) == 8 and not found:
             failover, mode = words[0], words[1]
         found.append(TscRow(words[-6], words[-5], words[-4], words[-3], words[-2], int(words[-1])))
@@ -317,10 +323,15 @@ def parse_service(text: str) -> Service:
     return _last(text, Service, "a table 'Service Resource Info'")
 
 
-_ADDED = re.compile(r"Resource[ \t]*\w*[ \t]*success[ \t]*!?[ \t]*\([ \t]*(\w+)[ \t]*,[ \t]*([^)\s]+)[ \t]*\)", re.IGNORECASE)
+_ADDED = re.compile(
+    r"Resource[ \t]*\w*[ \t]*success[ \t]*!?[ \t]*\([ \t]*(\w+)[ \t]*,[ \t]*([^)\s]+)[ \t]*\)", re.IGNORECASE
+)
 _BOOTED = re.compile(r"BOOT[ \t]*SUCCESS[ \t]*!?[ \t]*(?:\([ \t]*MODE[ \t]*:[ \t]*([^)\n]*)\))?", re.IGNORECASE)
 _SUCCESS = re.compile(r"\bSUCCESS[ \t]*!", re.IGNORECASE)
-_FAILED = re.compile(r"\b(?:fail(?:ed|ure|s)?|error|invalid|unknown|not exist|doesn'?t exist|cannot|refused|denied|timed? ?out)\b", re.IGNORECASE)
+_FAILED = re.compile(
+    r"\b(?:fail(?:ed|ure|s)?|error|invalid|unknown|not exist|doesn'?t exist|cannot|refused|denied|timed? ?out)\b",
+    re.IGNORECASE,
+)
 _COUNTER = re.compile(r"failed retry cnt", re.IGNORECASE)
 _SHELL = re.compile(r"[ \t]*(?:\[[^\]\n]*\][ \t]*[$#>]+|[$#]+)(?:[ \t]|\Z)")
 _WARNED = re.compile(r"[ \t]*\*")
@@ -355,7 +366,9 @@ def parse_reply(text: str) -> Reply:
 _MANAGER_UP = re.compile(r"cluster[ \t]*manager[ \t]*(?:\([^)\n]*\)[ \t]*)?started[ \t]*up", re.IGNORECASE)
 _MANAGER_FAILED = re.compile(r"cluster[ \t]*manager[ \t]*(?:\(([^)\n]*)\)[ \t]*)?startup[ \t]*failed", re.IGNORECASE)
 _LOCAL_NODE = re.compile(r"Local[ \t]*node[ \t]*name[ \t]*is[ \t]*\(([^):\n]*)(?::([0-9]+))?\)", re.IGNORECASE)
-_TBCM_BANNER = re.compile(r"\bTBCM[ \t]+([0-9]+(?:\.[0-9]+)+)(?:[ \t]*\([ \t]*Build[ \t]*([0-9]+)[ \t]*\))?", re.IGNORECASE)
+_TBCM_BANNER = re.compile(
+    r"\bTBCM[ \t]+([0-9]+(?:\.[0-9]+)+)(?:[ \t]*\([ \t]*Build[ \t]*([0-9]+)[ \t]*\))?", re.IGNORECASE
+)
 
 
 def parse_tbcm(text: str) -> Manager:

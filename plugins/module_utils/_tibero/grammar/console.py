@@ -20,7 +20,7 @@ lines run together, either company's copyright line, boxes of any width, indenta
 
 import enum
 import re
-from typing import List, NamedTuple, Optional, Pattern, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Pattern, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
 
@@ -231,12 +231,12 @@ _RULE_HINT = re.compile(
 
 _STARTED = re.compile(r"instance[ \t]*started[ \t]*up(?:[ \t]*\(([^()]{0,80})\))?", re.IGNORECASE)
 _SUSPENDED = re.compile(r"instance[ \t]*started[ \t]*suspended[ \t]*at[ \t]*([A-Z_ ]{1,40}?)[ \t]*mode", re.IGNORECASE)
-_TERMINATED = re.compile(
-    r"instance[ \t]*(?:was[ \t]*)?terminated(?:[ \t]*\(([^()]{0,80})\))?", re.IGNORECASE
-)
+_TERMINATED = re.compile(r"instance[ \t]*(?:was[ \t]*)?terminated(?:[ \t]*\(([^()]{0,80})\))?", re.IGNORECASE)
 _SVMODE = re.compile(r"Raise[ \t]*svmode[ \t]*failed", re.IGNORECASE)
 _CURRENT_MODE = re.compile(r"Current[ \t]*server[ \t]*mode[ \t]*is[ \t]*([A-Z_]+)", re.IGNORECASE)
-_QUESTION = re.compile(r"Do[ \t]*you[ \t]*really[ \t]*want[ \t]*to[ \t]*continue|Current[ \t]*bootmode[ \t]*is[ \t]*(\w*)", re.IGNORECASE)
+_QUESTION = re.compile(
+    r"Do[ \t]*you[ \t]*really[ \t]*want[ \t]*to[ \t]*continue|Current[ \t]*bootmode[ \t]*is[ \t]*(\w*)", re.IGNORECASE
+)
 _AUTO_CLEAN = re.compile(r"tbdown[ \t]*clean\"?[ \t]*is[ \t]*executed[ \t]*automatically", re.IGNORECASE)
 _LISTENER = re.compile(r"Listener[ \t]*(IPv[46])?[ \t]*port[ \t]*[=:-]?[ \t]*([0-9]{1,5})", re.IGNORECASE)
 _BANNER = re.compile(
@@ -289,7 +289,10 @@ def _lines(text: str) -> List[str]:
     return joined
 
 
-_BROKEN = re.compile(r"instance[ \t]*(?:started[ \t]*(?:up|suspended)|(?:was[ \t]*)?terminated)[ \t]*(?:\([^()]{0,40}|at[A-Z \t]{0,40})?\Z", re.IGNORECASE)
+_BROKEN = re.compile(
+    r"instance[ \t]*(?:started[ \t]*(?:up|suspended)|(?:was[ \t]*)?terminated)[ \t]*(?:\([^()]{0,40}|at[A-Z \t]{0,40})?\Z",
+    re.IGNORECASE,
+)
 _BROKEN_REST = re.compile(r"[ \t]*(?:\(?[A-Z_ \t]*mode\b|at [A-Z_]+ mode)", re.IGNORECASE)
 
 
@@ -328,7 +331,7 @@ def _clean_path(path: str) -> str:
 def _files(lines: Sequence[str]) -> Tuple[str, ...]:
     """Return the paths that messages name, each once; commands typed at a prompt and container noise are left out."""
     seen: List[str] = []
-    known = set()
+    known: Set[str] = set()
     for line in lines:
         if "/" not in line or _CAT_NOISE.match(line) or _SHELL.match(line):
             continue
@@ -357,7 +360,9 @@ def _errors(lines: Sequence[str]) -> Tuple[Error, ...]:
         if number:
             # Published copies run the next sentence, which names the tip file, into the same line.
             end = _TIP_PATH.search(line)
-            errors.append(Error(int(number.group(1)), "", line[number.start() : end.start() if end else None].strip(" \t*")))
+            errors.append(
+                Error(int(number.group(1)), "", line[number.start() : end.start() if end else None].strip(" \t*"))
+            )
             continue
         rule = _best_rule(line)
         if rule is not None and rule.code is not None and rule.code not in (250109, 270049):
@@ -426,7 +431,11 @@ def _last_boot(lines: Sequence[str], events: Sequence[_Event], decided: _Event) 
 
 def _decide_boot(events: Sequence[_Event], errors: Sequence[Error]) -> _Event:
     """The last instance message decides; a refusal after it, or without it, is explained by its strongest cause."""
-    decisive = [index for index, event in enumerate(events) if event.rank >= 9 and event.outcome in (_B.STARTED, _B.SUSPENDED, _B.TERMINATED)]
+    decisive = [
+        index
+        for index, event in enumerate(events)
+        if event.rank >= 9 and event.outcome in (_B.STARTED, _B.SUSPENDED, _B.TERMINATED)
+    ]
     rest = list(events[decisive[-1] + 1 :] if decisive else events)
     refusals = [event for event in rest if event.rank > 0]
     if decisive:
@@ -460,7 +469,7 @@ def _last_mode(events: Sequence[_Event]) -> str:
 
 def _warnings(lines: Sequence[str], boxes: Sequence[Box]) -> Tuple[str, ...]:
     warnings: List[str] = []
-    boxed = set()
+    boxed: Set[str] = set()
     for box in boxes:
         if _REUSE.search(box.title) or _WARNING.match(box.title):
             warnings.append(" ".join(box.lines))
@@ -506,7 +515,9 @@ def parse_boot(text: str) -> Boot:
     code = decided.code
     if decided.outcome == _B.SUSPENDED and errors:
         code = errors[-1].code
-    licence = _after(_LICENCE_PATH, lines) or _last([m.group(1) for line in lines for m in _LICENCE_FILE.finditer(line)])
+    licence = _after(_LICENCE_PATH, lines) or _last(
+        [m.group(1) for line in lines for m in _LICENCE_FILE.finditer(line)]
+    )
     return Boot(
         outcome=decided.outcome,
         mode=decided.mode,
@@ -533,7 +544,9 @@ def _last(values: Sequence[str]) -> str:
 
 # ------------------------------------------------------------------------------------------------------- tbdown
 
-_STOPPED = re.compile(r"proc[ \t]*info[ \t]*file[ \t]*is[ \t]*deleted|instance[ \t]*was[ \t]*already[ \t]*stopped", re.IGNORECASE)
+_STOPPED = re.compile(
+    r"proc[ \t]*info[ \t]*file[ \t]*is[ \t]*deleted|instance[ \t]*was[ \t]*already[ \t]*stopped", re.IGNORECASE
+)
 _CLEAN_REFUSED = re.compile(r"tbdown[ \t]*clean\"?[ \t]*failed", re.IGNORECASE)
 _CLEAN_RUNNING = re.compile(r"tbsvr[ \t]*is[ \t]*running", re.IGNORECASE)
 # No recording of a successful clean exists; these are the wordings that could not mean anything else (L).
@@ -547,7 +560,10 @@ _BACKUP_OPEN = re.compile(r"has[ \t]*online[ \t]*backup[ \t]*set|TBR-24029\b", r
 _BAD_DOWN = re.compile(r"Invalid[ \t]*shutdown[ \t]*mode|TBS-70028\b", re.IGNORECASE)
 _USAGE = re.compile(r"Usage[ \t]*:[ \t]*tbdown", re.IGNORECASE)
 _DOWN_MODES = re.compile(r"DOWNMODE[ \t]*:[ \t]*([A-Z_, \t]+)", re.IGNORECASE)
-_ASKS = re.compile(r"(?:\?[ \t]*(?:[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)?|[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)\Z", re.IGNORECASE)
+_ASKS = re.compile(
+    r"(?:\?[ \t]*(?:[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)?|[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)\Z",
+    re.IGNORECASE,
+)
 
 
 def _down_of(line: str, refused: bool) -> Optional[Tuple[DownOutcome, Optional[int], str]]:
@@ -599,7 +615,14 @@ def parse_down(text: str) -> Down:
         outcome, code = DownOutcome.REFUSED, errors[-1].code
     modes = _after(_DOWN_MODES_PREFIX, lines)
     return Down(
-        outcome, mode, code, errors, _boxes(lines), tuple([word.strip() for word in modes.split(",") if word.strip()]), _files(lines), text
+        outcome,
+        mode,
+        code,
+        errors,
+        _boxes(lines),
+        tuple([word.strip() for word in modes.split(",") if word.strip()]),
+        _files(lines),
+        text,
     )
 
 
@@ -619,7 +642,9 @@ def parse_version(text: str) -> Version:
     product = _PRODUCT.search(body)
     build = _BUILD.search(body)
     label = _LABEL.search(body)
-    return Version(product.group(1) if product else "", build.group(1) if build else "", label.group() if label else "", text)
+    return Version(
+        product.group(1) if product else "", build.group(1) if build else "", label.group() if label else "", text
+    )
 
 
 _USING_SID = re.compile(r"[ \t]*Using[ \t]+TB_SID[ \t]+\"([^\"]*)\"")

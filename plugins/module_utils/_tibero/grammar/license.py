@@ -57,7 +57,7 @@ _NO_DATE = frozenset(["", "-", "unlimited", "permanent", "none", "infinite"])
 _LONGEST = 1 << 20
 # Python knows more "encodings" than texts have; some of them are slow or hide characters.
 _ENCODINGS = frozenset(
-    "utf-8 ascii iso8859-1 iso8859-15 cp1252 euc_kr cp949 johab gb2312 gbk gb18030 big5 euc_jp shift_jis cp932 utf-16".split()
+    ["utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "euc_kr", "cp949", "johab", "gb2312", "gbk", "gb18030", "big5", "euc_jp", "shift_jis", "cp932", "utf-16"]
 )
 
 
@@ -99,12 +99,16 @@ def _root(text: str) -> ElementTree.Element:
     # A document type or entity has no place in a licence, and expanding one is how XML files attack their readers.
     lowered = text.lower()
     if "<!doctype" in lowered or "<!entity" in lowered:
-        raise GrammarError("licence file", "a document type or entity declaration", "a plain licence file from the vendor")
+        raise GrammarError(
+            "licence file", "a document type or entity declaration", "a plain licence file from the vendor"
+        )
     try:
         return ElementTree.fromstring(_DECLARATION.sub("", text, count=1).strip())
     except ElementTree.ParseError as error:
         line, column = error.position
-        raise GrammarError("licence file", str(error), "well-formed XML; copy the file again, without editing", line, column + 1)
+        raise GrammarError(
+            "licence file", str(error), "well-formed XML; copy the file again, without editing", line, column + 1
+        )
 
 
 def parse(data: bytes) -> License:
@@ -170,7 +174,9 @@ def validity(licence: License, on: datetime.date, host: Optional[str] = None) ->
     :arg host: the host name (``hostname``), or None to leave it unchecked. Compared without regard to case (L).
     """
     if licence.start_date is not None and on < licence.start_date:
-        return Validity(False, "the licence starts on %s, the host's date is %s" % (licence.start_date.isoformat(), on.isoformat()))
+        return Validity(
+            False, "the licence starts on %s, the host's date is %s" % (licence.start_date.isoformat(), on.isoformat())
+        )
     if licence.end_date is not None and on > licence.end_date:
         return Validity(
             False,

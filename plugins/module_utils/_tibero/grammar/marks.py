@@ -140,7 +140,9 @@ _CLOSE = re.compile(">" + _GAP + ">")
 
 def _row(tag: str, body: str, names: Sequence[str]) -> Dict[str, Optional[str]]:
     if "<" in body:
-        raise GrammarError("marked row %r" % tag, body, "a closing mark before the next opening one; the output was cut off")
+        raise GrammarError(
+            "marked row %r" % tag, body, "a closing mark before the next opening one; the output was cut off"
+        )
     fields = body.split("|")
     if len(fields) != len(names):
         raise GrammarError("marked row %r" % tag, body, "%d fields (%s)" % (len(names), ", ".join(names)))
@@ -186,6 +188,6 @@ def cells(text: str) -> Tuple[str, ...]:
     for line in text.split("\n"):
         start = line.find("<<")
         end = line.rfind(">>")
-        if 0 <= start and start + 2 <= end and not ("'<<" in line and ">>'" in line and "||" in line):
+        if start >= 0 and start + 2 <= end and not ("'<<" in line and ">>'" in line and "||" in line):
             found.append(line[start + 2 : end])
     return tuple(found)

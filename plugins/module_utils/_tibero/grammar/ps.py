@@ -91,14 +91,18 @@ def _process(line: str) -> Optional[Process]:
         if match:
             title = _title(match.group(command))
             if title is not None:
-                return Process(int(match.group(pid)), int(match.group(ppid)) if ppid else None, match.group(user), title)
+                return Process(
+                    int(match.group(pid)), int(match.group(ppid)) if ppid else None, match.group(user), title
+                )
     return None
 
 
 def group(processes: Sequence[Process]) -> Processes:
     """Sort processes into instances with children, listeners and orphans."""
     servers = {process.pid: process for process in processes if process.title.name == "tbsvr"}
-    by_sid = {process.title.sid: process.pid for process in processes if process.title.name == "tbsvr" and process.title.sid}
+    by_sid = {
+        process.title.sid: process.pid for process in processes if process.title.name == "tbsvr" and process.title.sid
+    }
     children: Dict[int, List[str]] = {pid: [] for pid in servers}
     listeners: List[Process] = []
     orphans: List[Process] = []

@@ -39,25 +39,25 @@ class Error(NamedTuple):
 class Feedback(NamedTuple):
     """A reply such as ``10000 rows inserted.`` or ``Table 'T1' created.``.
 
-    verb: its last word ("inserted", "created", "altered"); count: the number, or None; name: the object in quotes, or "".
+    verb: its last word ("inserted", "created", "altered"); affected: the number of rows, or None; name: the object in quotes, or "".
     """
 
     text: str
     verb: str
-    count: Optional[int]
+    affected: Optional[int]
     name: str
     line: int
 
 
 class Table(NamedTuple):
-    """A result set. count: what ``n rows selected.`` said, or None; damaged: the rows cannot be told apart with certainty.
+    """A result set. selected: what ``n rows selected.`` said, or None; damaged: the rows cannot be told apart with certainty.
 
-    ``0 row selected.`` has no heading in tbsql: it gives a table without columns, with count 0.
+    ``0 row selected.`` has no heading in tbsql: it gives a table without columns, with selected = 0.
     """
 
     columns: Tuple[str, ...]
     rows: Tuple[Tuple[Optional[str], ...], ...]
-    count: Optional[int]
+    selected: Optional[int]
     damaged: bool
     line: int
 
@@ -116,7 +116,8 @@ _VERBS = (
     "mounted opened closed saved loaded flashbacked audited explained successful defined"
 )
 _REPLY = re.compile(
-    r"[A-Z][A-Za-z/]*(?:[ \t]+(?:[A-Za-z/-]+|'[^'\n]*'|\"[^\"\n]*\")){0,8}?[ \t]*\b(%s)[ \t]*\.\Z" % "|".join(_VERBS.split())
+    r"[A-Z][A-Za-z/]*(?:[ \t]+(?:[A-Za-z/-]+|'[^'\n]*'|\"[^\"\n]*\")){0,8}?[ \t]*\b(%s)[ \t]*\.\Z"
+    % "|".join(_VERBS.split())
 )
 _QUOTED_NAME = re.compile(r"'([^'\n]*)'|\"([^\"\n]*)\"")
 _BANNER = re.compile(r"tbSQL[ \t]*([0-9]+(?:\.[0-9]+)*)", re.IGNORECASE)
@@ -129,7 +130,9 @@ _CONTINUED = re.compile(r"[ \t]*([0-9]{1,4})[ ,\t]")
 _DASHES = re.compile(r"[ \t]*-+(?:[ \t]+-+)*[ \t]*\Z")
 _SHELL = re.compile(r"(?:\[[^\]\n]{1,80}\][ \t]*[$#]+|[\w.-]+@[\w.:~/-]+[$#]|[$#](?=[ \t]+\S))(?:[ \t]|\Z)")
 _RULE_LINE = re.compile(r"[=*]{8,}[ \t]*\Z")
-_SQL_WORD = re.compile(r"(?:ALTER|CREATE|DROP|INSERT|UPDATE|DELETE|MERGE|COMMIT|ROLLBACK|GRANT|REVOKE)\b", re.IGNORECASE)
+_SQL_WORD = re.compile(
+    r"(?:ALTER|CREATE|DROP|INSERT|UPDATE|DELETE|MERGE|COMMIT|ROLLBACK|GRANT|REVOKE)\b", re.IGNORECASE
+)
 _ASKED = re.compile(r"(?:Enter[ \t]+[A-Za-z ]{1,30}:[ \t]*)+")
 
 # Errors whose text goes over several lines in the catalogue, and how the further lines read. 7.x prints one line more for 1072 (H).
@@ -335,7 +338,9 @@ def _shifted(line: str, fold: _Fold) -> Optional[List[str]]:
 
 def _at_edge(line: str, span: _Span) -> bool:
     cell = line[span.start : span.end]
-    return not cell.strip(" \t") or cell[0] not in " \t" or (len(cell) == span.end - span.start and cell[-1] not in " \t")
+    return (
+        not cell.strip(" \t") or cell[0] not in " \t" or (len(cell) == span.end - span.start and cell[-1] not in " \t")
+    )
 
 
 def _cells(line: str, fold: _Fold) -> Tuple[List[Optional[str]], bool]:
@@ -469,7 +474,7 @@ class _Parser:
             pass
         else:
             feedback = _feedback(_reply_behind(body), self.at + 1)
-            if feedback is None or (self.echo and _CONTINUED.match(self.lines[self.at]) and feedback.count is None):
+            if feedback is None or (self.echo and _CONTINUED.match(self.lines[self.at]) and feedback.affected is None):
                 return False
             self.events.append(feedback)
         self.at += 1
@@ -552,18 +557,18 @@ class _Parser:
         damaged = table.damaged
         taken = 0
         for event in reversed(self.events):
-            if len(rows) >= (table.count or 0) or not isinstance(event, Table):
+            if len(rows) >= (table.selected or 0) or not isinstance(event, Table):
                 break
-            if event.columns != table.columns or event.count is not None:
+            if event.columns != table.columns or event.selected is not None:
                 break
             rows = event.rows + rows
             damaged = damaged or event.damaged
             taken += 1
-        if taken == 0 or len(rows) != table.count:
+        if taken == 0 or len(rows) != table.selected:
             return table
         first = self.events[-taken]
         del self.events[-taken:]
-        return Table(table.columns, rows, table.count, damaged, first.line)
+        return Table(table.columns, rows, table.selected, damaged, first.line)
 
     def count_here(self) -> Optional[int]:
         if self.at >= len(self.lines):
@@ -583,7 +588,9 @@ class _Parser:
             if not self.lines[end].strip(" \t"):
                 blank_at = end if blank_at < 0 else blank_at
             end += 1
-        closed = end < len(self.lines) and _SELECTED.match(_without_residue(self.lines[end])[0].strip(" \t")) is not None
+        closed = (
+            end < len(self.lines) and _SELECTED.match(_without_residue(self.lines[end])[0].strip(" \t")) is not None
+        )
         if blank_at >= 0 and len(folds) == 1 and not closed:
             # Nothing vouches for the lines behind the blank one: they are somebody's remark or the next statement.
             end = blank_at
