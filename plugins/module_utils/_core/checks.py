@@ -4,7 +4,8 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Checks: one question each, answered with evidence, and a table of them that a person reads at a glance.
 
-A check never decides by itself what happens next. :func:`blockers` does: a FAIL always blocks; an UNKNOWN blocks too, because a question
+A check never decides by itself what happens next. :func:`blockers` does: a FAIL always blocks; an UNKNOWN blocks too,
+because a question
 that could not be answered is not a question answered with yes, unless the check is advisory or was tolerated by name.
 """
 
@@ -23,9 +24,10 @@ SEVERITY: Tuple[str, ...] = (OK, WARN, UNKNOWN, FAIL)
 class Check(NamedTuple):
     """One question with its answer.
 
-    ``id``: dotted name, stable, such as "platform.endianness". ``expected`` and ``observed``: texts, each naming the value itself.
-    ``source``: the file, view or command the evidence came from. ``remedy``: what to do when the verdict is not OK.
-    ``advisory``: True if an UNKNOWN here only warns. ``tolerated``: True if the operator named this check as one whose UNKNOWN is accepted.
+    ``id``: dotted name, stable, such as "platform.endianness". ``expected`` and ``observed``: texts, each naming the
+    value itself. ``source``: the file, view or command the evidence came from. ``remedy``: what to do if it is not OK.
+    ``advisory``: True if an UNKNOWN here only warns. ``tolerated``: True if the operator named this check as one whose
+    UNKNOWN is accepted.
     """
 
     id: str
@@ -119,7 +121,8 @@ def table(checks: Sequence[Check], width: int = 120) -> List[str]:
     first = max([len(heads[0])] + [min(len(_verdict_text(check)), 18) for check in ordered])
     second = max([len(heads[1])] + [min(len(check.id), 30) for check in ordered])
     rest = max(width, 80) - first - second - 8
-    # Expected and observed are what is compared: they get three tenths and four tenths of what is left, the source the remainder.
+    # Expected and observed are what is compared: they get three tenths and four tenths of what is left, the source the
+    # remainder.
     widths = (first, second, rest * 3 // 10, rest * 4 // 10, rest - rest * 3 // 10 - rest * 4 // 10)
     lines = [summary(checks)] + _rows(heads, widths) + ["  ".join("-" * each for each in widths)]
     for check in ordered:

@@ -4,9 +4,12 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Ports of this host and ways to the ports of others, without a program to help.
 
-A port on which a standby will receive cannot be tried before the standby runs: a refused connection tells nothing of a firewall that lets
-the port through or not. So the future receiver holds its ports open for a bounded time with :func:`listen`, and the sender tries them
-with :func:`probe`. The listener says the time of its wall clock, so each probe also bounds the offset of the two clocks.
+A port on which a standby will receive cannot be tried before the standby runs: a refused connection tells nothing of a
+firewall that lets
+the port through or not. So the future receiver holds its ports open for a bounded time with :func:`listen`, and the
+sender tries them
+with :func:`probe`. The listener says the time of its wall clock, so each probe also bounds the offset of the two
+clocks.
 """
 
 import os
@@ -31,7 +34,8 @@ UNREACHABLE = "unreachable"
 #: What our listener says first, followed by its wall clock in seconds.
 GREETING = "FIREDRILL-LISTENER"
 JOB = "listener"
-#: Seconds that a client of our listener gets to close its end first, so that the port of the future server does not linger in TIME_WAIT.
+#: Seconds that a client of our listener gets to close its end first, so that the port of the future server does not
+#: linger in TIME_WAIT.
 POLITENESS = 2.0
 
 _LISTEN_STATE = "0A"
@@ -52,7 +56,8 @@ class Socket(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """What came of one attempt. ``ahead``: seconds that the other's clock is ahead of ours, as an interval, if our listener answered there."""
+    """What came of one attempt. ``ahead``: seconds that the other's clock is ahead of ours, as an interval, if our
+    listener answered there."""
 
     host: str
     port: int
@@ -157,7 +162,8 @@ def _greeting_of(connection: socket.socket, patience: float) -> Optional[float]:
 def probe(host: str, port: int, timeout: float = 5.0, greeting: float = 1.0) -> Probe:
     """Try to connect to a port.
 
-    :arg timeout: seconds for the connection. :arg greeting: seconds to wait for the word of our listener; a database says nothing first.
+    :arg timeout: seconds for the connection. :arg greeting: seconds to wait for the word of our listener; a database
+        says nothing first.
     """
     began = time.time()
     try:
@@ -178,7 +184,8 @@ def probe(host: str, port: int, timeout: float = 5.0, greeting: float = 1.0) -> 
 
 
 def standing(host: str, port: int, seen: Sequence[Socket]) -> bool:
-    """True if a connection of this host to that port stands already; then nothing needs to be tried, and nobody is disturbed."""
+    """True if a connection of this host to that port stands already; then nothing needs to be tried, and nobody is
+    disturbed."""
     addresses = resolve(host)[0]
     return any(each.established and each.remote_port == port and each.remote_host in addresses for each in seen)
 
@@ -201,7 +208,8 @@ def probe_all(targets: Sequence[Tuple[str, int]], seen: Sequence[Socket], timeou
         return list(pool.map(attempt, targets))
 
 
-# ---------------------------------------------------------------------------------------------------------- the temporary listener
+# ---------------------------------------------------------------------------------------------------------- the
+# temporary listener
 
 
 def _bind(port: int) -> List[socket.socket]:

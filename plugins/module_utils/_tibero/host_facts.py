@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""Reading a host: what it is, what it allows a user, which ports and how much room it has. Reads only; nothing here asks Tibero.
+"""Reading a host: what it is, what it allows a user, which ports and how much room it has. Reads only; nothing here
+asks Tibero.
 
-Every function returns a :class:`Fact`: a value with its source, or unknown with the reason. ``root`` is the directory that stands for ``/``,
+Every function returns a :class:`Fact`: a value with its source, or unknown with the reason. ``root`` is the directory
+that stands for ``/``,
 so that a test can play a host.
 """
 
@@ -21,7 +23,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core import net
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import ps
 
-#: Rounds of PBKDF2 for the digest of the password file: it may hold a guessable password's hash, and the digest travels to the controller.
+#: Rounds of PBKDF2 for the digest of the password file: it may hold a guessable password's hash, and the digest travels
+#: to the controller.
 ROUNDS = 100000
 
 _KERNEL_FILES: Mapping[str, str] = {
@@ -51,7 +54,7 @@ def read(path: str) -> Optional[str]:
         return None
 
 
-# ------------------------------------------------------------------------------------------------------------------------ platform
+# -------------------------------------------------------------------------------- platform
 
 
 def os_release(root: str = "/") -> str:
@@ -149,7 +152,8 @@ def remove_ipc(root: str = "/", uid: Optional[int] = None) -> "Fact[Any]":
     return known(value, source)
 
 
-# --------------------------------------------------------------------------------------------------------------------- file systems
+# ---------------------------------------------------------------------------------------------------------------------
+# file systems
 
 
 def _existing(path: str) -> str:
@@ -160,7 +164,8 @@ def _existing(path: str) -> str:
 
 
 def space(places: Mapping[str, str]) -> "Fact[Any]":
-    """Room in the file systems of directories that need not exist yet: by place ``{path, device, free_bytes, free_inodes}``."""
+    """Room in the file systems of directories that need not exist yet: by place ``{path, device, free_bytes,
+    free_inodes}``."""
     found = {}
     for place, path in places.items():
         try:
@@ -180,7 +185,8 @@ def space(places: Mapping[str, str]) -> "Fact[Any]":
 
 
 def files_below(directory: str) -> Iterator[Tuple[str, int]]:
-    """Path and size of every file below a directory, hidden ones too; a directory that cannot be read raises OSError."""
+    """Path and size of every file below a directory, hidden ones too; a directory that cannot be read raises
+    OSError."""
 
     def refuse(error: OSError) -> None:
         raise error
@@ -192,7 +198,8 @@ def files_below(directory: str) -> Iterator[Tuple[str, int]]:
 
 
 def password_file(path: str, salt: str) -> "Fact[Any]":
-    """``{path, digest, salt}``: a salted, slow digest of the password file, never its content; digest None if there is no file."""
+    """``{path, digest, salt}``: a salted, slow digest of the password file, never its content; digest None if there is
+    no file."""
     try:
         with open(path, "rb") as source:
             content = source.read(1 << 20)
@@ -210,7 +217,8 @@ def password_file(path: str, salt: str) -> "Fact[Any]":
     )
 
 
-# ----------------------------------------------------------------------------------------------------------------- ports and peers
+# -----------------------------------------------------------------------------------------------------------------
+# ports and peers
 
 
 def _command(pid: int, proc: str) -> bytes:
@@ -222,7 +230,8 @@ def _command(pid: int, proc: str) -> bytes:
 
 
 def _is_ours(pid: int, own: OwnProcesses, proc: str) -> bool:
-    """True if a process is a server or listener of this instance, by its title or by the environment it was started with."""
+    """True if a process is a server or listener of this instance, by its title or by the environment it was started
+    with."""
     title = ps.parse_cmdline(_command(pid, proc))
     if title is None:
         return False
@@ -278,7 +287,8 @@ def names(peers: Sequence[Mapping[str, Any]]) -> "Fact[Any]":
 
 
 def reach(peers: Sequence[Mapping[str, Any]], timeout: float) -> "Fact[Any]":
-    """Try the ports of peers, ``{host, port, member}`` each: ``[{name, host, port, outcome, answered, detail, ahead}]``."""
+    """Try the ports of peers, ``{host, port, member}`` each: ``[{name, host, port, outcome, answered, detail,
+    ahead}]``."""
     try:
         seen = network.sockets()
     except OSError:
@@ -309,7 +319,8 @@ def _verbs(words: Sequence[bytes]) -> List[str]:
     return [word.decode("ascii", "replace") for word in words if word in (b"backup", b"recover", b"delete")]
 
 
-# -------------------------------------------------------------------------------------------------------------------- clock offset
+# --------------------------------------------------------------------------------------------------------------------
+# clock offset
 
 
 def _interval(fact: "Fact[Any]", member: str, sign: int) -> Optional[Tuple[float, float]]:
@@ -328,10 +339,13 @@ def clock_offset(
 ) -> "Fact[Any]":
     """How far this host's clock is ahead of the primary's, as an interval in seconds.
 
-    Wall clocks of two hosts are never subtracted as they are. A probe that our listener answered bounds the offset by its own duration, in
-    either direction. Without one, the order of events does: this host was read, then the primary, then this host again (now).
+    Wall clocks of two hosts are never subtracted as they are. A probe that our listener answered bounds the offset by
+    its own duration, in
+    either direction. Without one, the order of events does: this host was read, then the primary, then this host again
+    (now).
 
-    :arg own: name of this member, :arg other: of the primary. :arg from_here: our fact ``reach``, :arg from_there: the primary's.
+    :arg own: name of this member, :arg other: of the primary. :arg from_here: our fact ``reach``, :arg from_there: the
+        primary's.
     :arg before: our fact ``clock`` of the first reading, :arg theirs: the primary's, read after it.
     """
     found = [each for each in (_interval(from_there, own, 1), _interval(from_here, other, -1)) if each]
