@@ -21,7 +21,7 @@ from lab.hosts.directories import Directories
 from lab.hosts.errors import LabError
 from lab.hosts.namespaces import Namespaces
 from lab.hosts.spec import CONTROLLER, LabSpec, checkout, state_root
-from lab.hosts.state import Fault, Host, LabState, Store, locked
+from lab.hosts.state import PROOF, Fault, Host, LabState, Store, locked
 from lab.hosts.system import ProcessId, Result, Runner, alive, kill_all
 
 PATIENCE = 10.0
@@ -138,7 +138,7 @@ class Lab:
                     pids = ", ".join(str(process.pid) for process in left)
                     text = f"processes of a former lab {spec.name!r} are left: {pids}"
                     raise LabError(f"{text}; end them with: python3 -m lab down --name {spec.name}")
-                store.directory.mkdir(mode=0o700)
+                store.create()
                 own.enter_context(locked(store.directory))
                 try:
                     store.save(state)
@@ -182,6 +182,8 @@ class Lab:
             if left:
                 self._backend("namespaces" if os.geteuid() == 0 else "directories").destroy(None)
             return bool(left)
+        if not self._store.is_ours():
+            raise LabError(f"{self.directory} is not a lab's directory (no file {PROOF} in it); not touching it")
         with locked(self.directory):
             state = self._state_or_none()
             kind = state.backend if state else ("namespaces" if os.geteuid() == 0 else "directories")
@@ -203,6 +205,8 @@ class Lab:
         held = [point for point in inside if point.startswith(f"{self.directory}/")]
         if held:
             raise LabError(f"not removing {self.directory}: still mounted: {', '.join(held)}")
+        if not self._store.is_ours():
+            raise LabError(f"not removing {self.directory}: it is not a lab's directory")
         shutil.rmtree(self.directory)
         try:
             self._store.root.rmdir()
@@ -357,7 +361,7 @@ class Lab:
             return fault.number
 
     def freeze(self, host: str, *, seconds: float = 0.0) -> int:
-        """Stop every process of a host; returns the fault's number. Its kernel still answers pings and takes connections."""
+        """Stop every process of a host; its kernel still answers pings and takes connections. Returns the number."""
         with self._store.transaction() as state:
             target = state.host(host)
             self._require_up(state, target)

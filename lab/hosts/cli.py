@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from lab.hosts.api import Lab
 from lab.hosts.errors import LabError
 from lab.hosts.inventory import parse_value
+from lab.hosts.processes import kill_tree
 from lab.hosts.spec import BACKENDS, STATE_VARIABLE, LabSpec, state_root
 from lab.hosts.state import lab_names
 
@@ -147,11 +148,12 @@ def _run(arguments: argparse.Namespace) -> int:
     try:
         rc = process.wait(arguments.timeout or None)
     except subprocess.TimeoutExpired as error:
-        process.kill()
+        kill_tree(process.pid)
         process.wait(10)
         raise LabError(f"{' '.join(argv)} did not end within {arguments.timeout:g} s and was killed") from error
     except BaseException:
-        process.terminate()
+        kill_tree(process.pid)
+        process.wait(10)
         raise
     return 128 - rc if rc < 0 else rc
 
@@ -242,7 +244,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         return int(given.act(given))
-    except LabError as error:
+    except (LabError, OSError) as error:
         print(f"lab: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

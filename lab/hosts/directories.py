@@ -5,6 +5,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lab.hosts import ports
@@ -164,6 +165,10 @@ def _rotated(values: list[int], number: int) -> list[int]:
 
 
 def _belongs(pid: int, directory: str) -> bool:
+    if len(Path(directory).parts) < 4 or not os.path.isabs(directory):
+        # What belongs is killed: a damaged state must never make that half of the machine.
+        raise LabError(f"{directory!r} cannot be the directory of a host")
+
     def under(path: str) -> bool:
         return path == directory or path.startswith(directory + "/")
 

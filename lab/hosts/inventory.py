@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The inventory as YAML, without a YAML library: JSON scalars are YAML scalars."""
+"""The inventory as YAML, without a YAML library."""
 
 import json
 import re
@@ -72,9 +72,32 @@ def _lines(tree: Vars, depth: int) -> str:
     text = ""
     for key, value in tree.items():
         plain = _PLAIN_KEY.fullmatch(key) and key.lower() not in _RESERVED
-        head = "  " * depth + (key if plain else json.dumps(key)) + ":"
+        head = "  " * depth + (key if plain else flow(key)) + ":"
         if isinstance(value, dict) and value:
             text += head + "\n" + _lines(value, depth + 1)
         else:
-            text += head + " " + json.dumps(value, ensure_ascii=False) + "\n"
+            text += head + " " + flow(value) + "\n"
     return text
+
+
+def flow(value: Any) -> str:
+    """A value on one line: JSON, but for what YAML 1.1 reads differently (rare characters, numbers like 1e16)."""
+    if isinstance(value, str):
+        return '"' + "".join(map(_character, value)) + '"'
+    if isinstance(value, list):
+        return "[" + ", ".join(map(flow, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{flow(str(key))}: {flow(inner)}" for key, inner in value.items()) + "}"
+    text = json.dumps(value)
+    if isinstance(value, float) and "e" in text and "." not in text:
+        return text.replace("e", ".0e")
+    return text
+
+
+def _character(character: str) -> str:
+    if character in '"\\':
+        return "\\" + character
+    if character.isprintable() and character != "\ufeff":
+        return character
+    number = ord(character)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

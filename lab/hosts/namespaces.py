@@ -61,13 +61,13 @@ class Namespaces:
         state.subnet = str(network)
         state.controller_address = str(network[1])
         state.interface = interface_name(self._directory)
-        state.control_directory = self._control_directory(state.interface)
+        state.control_directory = str(self._control_directory)
         for index, name in enumerate(spec.hosts, start=1):
             address = str(network[FIRST_ADDRESS + index - 1])
             disk = self._directory / "disks" / name
             state.hosts[name] = Host(name, index, address, str(disk))
         save(state)
-        Path(state.control_directory).mkdir(mode=0o700)
+        self._control_directory.mkdir(mode=0o700)
         config = self._directory / "switch.json"
         config.write_text("{}\n")
         child = self._child("switch", "switch", config)
@@ -76,10 +76,15 @@ class Namespaces:
         child.go(15.0)
         self._network.build_switch(state)
 
-    def _control_directory(self, interface: str) -> str:
-        """Where ssh keeps its shared connections: sockets, whose paths may have 107 bytes, ssh's suffix included."""
-        near = str(self._directory / "cp")
-        return near if len(near) <= 60 else f"/tmp/{interface}"
+    @property
+    def _control_directory(self) -> Path:
+        """Where ssh keeps its shared connections: sockets, whose paths may have 107 bytes, ssh's suffix included.
+
+        Derived and never read from the state: `down` kills and deletes by it, and a half-written state must not lead it
+        elsewhere.
+        """
+        near = self._directory / "cp"
+        return near if len(str(near)) <= 60 else Path("/tmp") / interface_name(self._directory)
 
     def _child(self, what: str, kind: str, config: Path) -> Child:
         program = str(Path(__file__).with_name("hostinit.py"))
@@ -115,22 +120,26 @@ class Namespaces:
             self._network.unplug(state, host)
         config = self._config(state, host)
         child = self._child(f"process 1 of {host.name}", "host", config)
+        host.init = child.process
+        host.interface = f"eth0 in {host.name}, h{host.index} in the switch"
         try:
-            host.init = child.process
-            host.interface = f"eth0 in {host.name}, h{host.index} in the switch"
             save(state)
             self._network.plug(state, host)
             child.go(BOOT_TIMEOUT)
+            pid = child.process.pid
+            until(f"sshd of {host.name}", lambda: (listening(pid, 22), "no listener on port 22"), BOOT_TIMEOUT)
+            host.mounts = mounts_of(pid)
+            host.status = "up"
+            if state.fault_of("rate", host.name):
+                self._network.apply_rate(state, host)
+        except BaseException:
+            kill_all([child.process])
+            host.init = None
+            raise
         finally:
             child.close()
-        host.mounts = mounts_of(child.process.pid)
-        init = child.process
-        until(f"sshd of {host.name}", lambda: (listening(init.pid, 22), "no listener on port 22"), BOOT_TIMEOUT)
-        host.status = "up"
-        save(state)
-        if state.fault_of("rate", host.name):
-            self._network.apply_rate(state, host)
-        self._end_shared_connections(state, host)
+            save(state)
+        self._end_shared_connections(host)
 
     def _config(self, state: LabState, host: Host) -> Path:
         disk = Path(host.directory)
@@ -212,7 +221,7 @@ class Namespaces:
             "IdentitiesOnly": "yes",
             "ControlMaster": "auto",
             "ControlPersist": "10m",
-            "ControlPath": f"{state.control_directory}/%h-%p-%r",
+            "ControlPath": f"{self._control_directory}/%h-%p-%r",
             "ConnectTimeout": 5,
             "ServerAliveInterval": 5,
             "ServerAliveCountMax": 3,
@@ -235,8 +244,7 @@ class Namespaces:
         inits = [host.init for host in state.hosts.values()] if state else []
         # Hosts end first and with their cables in, so that shared ssh connections see their end.
         kill_all(process for process in inits if process is not None)
-        if state is not None:
-            self._end_shared_connections(state)
+        self._end_shared_connections()
         mine = {process for process in recorded if process is not None} | set(marked(self._directory))
         kill_all(process for process in mine if process.pid != os.getpid())
         interface = interface_name(self._directory)
@@ -250,8 +258,8 @@ class Namespaces:
         disks = self._directory / "disks"
         if os.path.ismount(disks):
             self._unmount(disks)
-        if state is not None and state.control_directory.startswith("/tmp/"):
-            shutil.rmtree(state.control_directory, ignore_errors=True)
+        if self._control_directory.is_dir():
+            self._control_directory.rmdir()
 
     def _unmount(self, path: Path) -> None:
         def probe() -> tuple[bool, str]:
@@ -261,9 +269,10 @@ class Namespaces:
 
         until(f"unmounting {path}", probe, 15.0)
 
-    def _end_shared_connections(self, state: LabState, host: Host | None = None) -> None:
+    def _end_shared_connections(self, host: Host | None = None) -> None:
         """End the ssh master processes that the inventory's connection sharing left, of one host or of all."""
-        start = f"ssh: {state.control_directory}/" + (f"{host.address}-" if host else "")
+        prefix = f"{host.address}-" if host else ""
+        start = f"ssh: {self._control_directory}/{prefix}"
         masters = []
         for stat in all_processes():
             if command_line(stat.pid).startswith(start):
@@ -271,10 +280,10 @@ class Namespaces:
                 if process is not None:
                     masters.append(process)
         kill_all(masters)
-        directory = Path(state.control_directory)
-        if directory.is_dir():
-            for socket in directory.glob(f"{host.address}-*" if host else "*"):
-                socket.unlink(missing_ok=True)
+        if self._control_directory.is_dir():
+            for path in self._control_directory.glob(f"{prefix}*"):
+                if path.is_socket():
+                    path.unlink(missing_ok=True)
 
 
 def outermost(paths: Sequence[str]) -> list[str]:

@@ -99,6 +99,8 @@ class Network:
             + ["peer", "name", CONTROLLER_PORT, "netns", str(switch.pid)]
         )
         self._ip(switch, [f"link set {CONTROLLER_PORT} master {BRIDGE} up"])
+        # No IPv6 of the interface's own: the machine's IPv6 routes and neighbours stay as they are.
+        self._runner.run(["ip", "link", "set", state.interface, "addrgenmode", "none"])
         self._runner.run(["ip", "address", "add", f"{state.controller_address}/24", "dev", state.interface])
         self._runner.run(["ip", "link", "set", state.interface, "up"])
 

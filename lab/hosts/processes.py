@@ -5,7 +5,7 @@
 import signal
 from collections.abc import Callable
 
-from lab.hosts.system import ProcessId, ProcessStat, process_stat, send, until
+from lab.hosts.system import ProcessId, ProcessStat, all_processes, kill_all, process_stat, send, until
 
 Members = Callable[[], list[ProcessStat]]
 STOPPED = "Tt"
@@ -71,6 +71,12 @@ def kill_members(members: Members, timeout: float = 10.0) -> None:
         return not left, f"still there: {[stat.pid for stat in left]}"
 
     until("end of all processes of the host", probe, timeout)
+
+
+def kill_tree(pid: int) -> None:
+    """SIGKILL a process and all below it: who enters a host leaves a child there that outlives the one outside."""
+    stats = list(all_processes())
+    kill_all(identity(stat) for stat in descendants({pid}, stats))
 
 
 def descendants(roots: set[int], stats: list[ProcessStat]) -> list[ProcessStat]:

@@ -21,6 +21,8 @@ from lab.hosts.system import ProcessId
 
 VERSION = 1
 LOCK_TIMEOUT = 120.0
+# Made first in every lab's directory; without it `down` removes nothing.
+PROOF = ".firedrill-lab"
 
 
 class Edge(NamedTuple):
@@ -159,6 +161,8 @@ def _lock(directory: Path, deadline: float) -> int:
             handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileNotFoundError as error:
             raise LabError(f"{directory} does not exist") from error
+        except PermissionError as error:
+            raise LabError(f"{directory} belongs to another user; do this as that user") from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # The directory may have been removed, and made again, while we waited for the old one.
@@ -183,10 +187,20 @@ class Store:
         self.name = name
         self.directory = root / name
         self.file = self.directory / "state.json"
+        self._proof = self.directory / PROOF
 
     def exists(self) -> bool:
         """Whether there is anything of this lab, half-built included."""
         return self.directory.exists()
+
+    def create(self) -> None:
+        """Make the lab's directory, with the proof that it is one."""
+        self.directory.mkdir(mode=0o700)
+        self._proof.touch()
+
+    def is_ours(self) -> bool:
+        """Whether the directory was made by `create` and may be removed; an empty one may too."""
+        return self._proof.exists() or not any(self.directory.iterdir())
 
     def read(self) -> LabState:
         """The state without a lock, as last saved."""
@@ -195,6 +209,9 @@ class Store:
         except FileNotFoundError as error:
             text = f"there is no lab {self.name!r} under {self.root}"
             raise LabError(f"{text}; make it with: python3 -m lab up --name {self.name} HOST...") from error
+        except PermissionError as error:
+            text = f"lab {self.name!r} in {self.directory} belongs to another user"
+            raise LabError(f"{text}; use it as that user") from error
 
     def save(self, state: LabState) -> None:
         """Write the state so that a reader sees the old or the new one, never half of it."""
