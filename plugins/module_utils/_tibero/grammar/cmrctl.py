@@ -5,7 +5,8 @@
 """What cmrctl and tbcm print: Cluster Manager and Observer.
 
 Public API
-    parse(text) -> tuple of reports, in order            never raises on text without a report; GrammarError on a broken table
+    parse(text) -> tuple of reports, in order            never raises on text without a report; GrammarError on a
+                                                         broken table
     parse_node(text) -> Node                             the last ``cmrctl show`` of a database node
     parse_observer(text) -> Observer                     the last ``cmrctl show`` of an Observer
     parse_tsc(text) -> Tsc                               the last ``cmrctl show --tscid T``
@@ -13,8 +14,8 @@ Public API
     parse_reply(text) -> Reply                           add, start, stop, set, switchover; never raises
     parse_tbcm(text) -> Manager                          ``tbcm -b`` and ``tbcmobs -b``; never raises
 
-Source: recordings of 6 (retyped) and 7 (H). The first columns of the Observer's tables are printed in the first row of a group only, so
-its fields are counted from the right. CLS_ID changes over time: use CM_NAME as the key.
+Source: recordings of 6 (retyped) and 7 (H). The first columns of the Observer's tables are printed in the first row
+of a group only, so its fields are counted from the right. CLS_ID changes over time: use CM_NAME as the key.
 """
 
 import enum
@@ -26,7 +27,10 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.
 
 
 class Resource(NamedTuple):
-    """A row of ``cmrctl show``. status as printed: UP, DOWN, UP(NRML), UP(RECO), UP(R); detail: with its continuation lines."""
+    """A row of ``cmrctl show``.
+
+    status as printed: UP, DOWN, UP(NRML), UP(RECO), UP(R); detail: with its continuation lines.
+    """
 
     cluster: str
     type: str
@@ -112,7 +116,10 @@ class ReplyOutcome(enum.Enum):
 
 
 class Reply(NamedTuple):
-    """The answer to a command. resource: (type, name) of ``Resource add success! (network, inc1)`` or None; mode: of BOOT SUCCESS."""
+    """The answer to a command.
+
+    resource: (type, name) of ``Resource add success! (network, inc1)`` or None; mode: of BOOT SUCCESS.
+    """
 
     outcome: ReplyOutcome
     resource: Optional[Tuple[str, str]]
@@ -122,7 +129,10 @@ class Reply(NamedTuple):
 
 
 class Manager(NamedTuple):
-    """``tbcm -b``. started: True, False, or None if the text says neither; name: of the manager; version, build: of the banner."""
+    """``tbcm -b``.
+
+    started: True, False, or None if the text says neither; name: of the manager; version, build: of the banner.
+    """
 
     started: Optional[bool]
     name: str
@@ -144,7 +154,8 @@ _FIELD = re.compile(r"[ \t]*([A-Za-z][A-Za-z. /]{0,40}?)[ \t]*:[ \t]*(.*)\Z")
 
 
 def _table(lines: Sequence[str], start: int) -> Tuple[str, List[Tuple[int, str]], int]:
-    """Return the dash line, the rows with their line numbers, and the index behind the table that starts below a title."""
+    """Return the dash line, the rows with their line numbers, and the index behind the table that starts below a
+    title."""
     dashes = ""
     rows: List[Tuple[int, str]] = []
     at = start
@@ -338,7 +349,8 @@ _WARNED = re.compile(r"[ \t]*\*")
 
 
 def parse_reply(text: str) -> Reply:
-    """Read the answer to a command. Success only if it says so; a failure anywhere outweighs a success (L for both orders).
+    """Read the answer to a command. Success only if it says so; a failure anywhere outweighs a success (L for both
+    orders).
 
     ``MSG SENDING SUCCESS!`` means that the request was sent, not that it was done: poll with ``cmrctl show`` (H).
     """

@@ -11,11 +11,12 @@ Public API
     parse_gen_tip(text) -> GenTip       output of gen_tip.sh
     parse_script(text) -> Script        output of system.sh and system_install.sh
     BootOutcome, DownOutcome            enums
-No function raises on any text. What is not recognised is UNRECOGNISED with the text kept; the absence of an error is never read
-as success. Success is the printed message alone, and a caller still probes the instance.
+No function raises on any text. What is not recognised is UNRECOGNISED with the text kept; the absence of an error is
+never read as success. Success is the printed message alone, and a caller still probes the instance.
 
-Tolerated: prompts and commands around the output, ``cat: /proc/...`` lines of tbboot 6, lost blank lines, lost or extra blanks,
-lines run together, either company's copyright line, boxes of any width, indentation, CRLF, terminal colours.
+Tolerated: prompts and commands around the output, ``cat: /proc/...`` lines of tbboot 6, lost blank lines, lost or
+extra blanks, lines run together, either company's copyright line, boxes of any width, indentation, CRLF, terminal
+colours.
 """
 
 import enum
@@ -64,7 +65,10 @@ class DownOutcome(enum.Enum):
 
 
 class Error(NamedTuple):
-    """An error message. code: its number or None; prefix: "TBR", "TBS" or "" for console texts, which print no prefix."""
+    """An error message.
+
+    code: its number or None; prefix: "TBR", "TBS" or "" for console texts, which print no prefix.
+    """
 
     code: Optional[int]
     prefix: str
@@ -88,9 +92,10 @@ class Listener(NamedTuple):
 class Boot(NamedTuple):
     """What tbboot printed.
 
-    mode, flag: the words in the brackets as printed (``NORMAL RESETLOGS`` -> "NORMAL", "RESETLOGS"); for SUSPENDED the mode the
-    instance is left in. code: the number of the message that decided, if it has one. version: of the banner, "6" or "7".
-    pid: the process that is alive (ALREADY_RUNNING). auto_cleaned: tbdown clean ran first (250095).
+    mode, flag: the words in the brackets as printed (``NORMAL RESETLOGS`` -> "NORMAL", "RESETLOGS"); for SUSPENDED
+    the mode the instance is left in. code: the number of the message that decided, if it has one. version: of the
+    banner, "6" or "7". pid: the process that is alive (ALREADY_RUNNING). auto_cleaned: tbdown clean ran first
+    (250095).
     """
 
     outcome: BootOutcome
@@ -143,7 +148,10 @@ class GenTip(NamedTuple):
 
 
 class Script(NamedTuple):
-    """What system.sh or system_install.sh printed. done: it said so; log: the file it names; errors: TBR- and TBS- lines."""
+    """What system.sh or system_install.sh printed.
+
+    done: it said so; log: the file it names; errors: TBR- and TBS- lines.
+    """
 
     done: bool
     log: str
@@ -290,7 +298,8 @@ def _lines(text: str) -> List[str]:
 
 
 _BROKEN = re.compile(
-    r"instance[ \t]*(?:started[ \t]*(?:up|suspended)|(?:was[ \t]*)?terminated)[ \t]*(?:\([^()]{0,40}|at[A-Z \t]{0,40})?\Z",
+    r"instance[ \t]*(?:started[ \t]*(?:up|suspended)|(?:was[ \t]*)?terminated)[ \t]*"
+    r"(?:\([^()]{0,40}|at[A-Z \t]{0,40})?\Z",
     re.IGNORECASE,
 )
 _BROKEN_REST = re.compile(r"[ \t]*(?:\(?[A-Z_ \t]*mode\b|at [A-Z_]+ mode)", re.IGNORECASE)
@@ -314,7 +323,8 @@ def _boxes(lines: Sequence[str]) -> Tuple[Box, ...]:
                 if content:
                     inside.append(content)
             elif content:
-                # No asterisk: the box had no lower border, or what we took for its upper border was the lower one of another.
+                # No asterisk: the box had no lower border, or what we took for its upper border was the lower one of
+                # another.
                 if inside:
                     boxes.append(Box(inside[0], tuple(inside)))
                 inside = None
@@ -401,7 +411,8 @@ def _boot_events(lines: Sequence[str]) -> List[_Event]:
         svmode = svmode or _SVMODE.search(line) is not None
         current = _CURRENT_MODE.search(line)
         if current and svmode:
-            # Recorded boxes are sometimes all that was copied: the box alone says that the instance stays up below the wanted mode.
+            # Recorded boxes are sometimes all that was copied: the box alone says that the instance stays up below
+            # the wanted mode.
             found.append((current.start(), _Event(_B.SUSPENDED, None, 9, current.group(1), "")))
             svmode = False
         if _AUTO_CLEAN.search(line):
@@ -424,7 +435,8 @@ def _prompt_and_message(line: str) -> bool:
 
 
 def _last_boot(lines: Sequence[str], events: Sequence[_Event], decided: _Event) -> Sequence[str]:
-    """Return the lines of the boot that decided, so that its record holds nothing of an earlier one in the same text."""
+    """Return the lines of the boot that decided, so that its record holds nothing of an earlier one in the same
+    text."""
     ends = [event.line for event in events if event.rank == 10 and event.line < decided.line]
     return lines[ends[-1] + 1 :] if ends else lines
 
@@ -438,14 +450,13 @@ def _decide_boot(events: Sequence[_Event], errors: Sequence[Error]) -> _Event:
     ]
     rest = list(events[decisive[-1] + 1 :] if decisive else events)
     refusals = [event for event in rest if event.rank > 0]
-    if decisive:
-        # After a success only a message that ends a boot counts; stray errors of other programs in the same text do not.
-        if not [event for event in refusals if event.code in _FINAL]:
-            last = events[decisive[-1]]
-            questions = [event for event in rest if event.outcome == _B.QUESTION]
-            if questions and last.outcome == _B.TERMINATED:
-                return questions[-1]._replace(mode=_last_mode(questions))
-            return last
+    # After a success only a message that ends a boot counts; stray errors of other programs in the same text do not.
+    if decisive and not [event for event in refusals if event.code in _FINAL]:
+        last = events[decisive[-1]]
+        questions = [event for event in rest if event.outcome == _B.QUESTION]
+        if questions and last.outcome == _B.TERMINATED:
+            return questions[-1]._replace(mode=_last_mode(questions))
+        return last
     if refusals:
         best = refusals[0]
         for event in refusals:
@@ -494,8 +505,9 @@ def _after(pattern: Pattern[str], lines: Sequence[str], stop: str = "") -> str:
 def parse_boot(text: str) -> Boot:
     """Read the output of tbboot. Never raises.
 
-    Sources: recordings (H) for started, suspended, already running, shared memory, tip error and permission; message catalogue (C)
-    for the other refusals. RECOVERY and FAILOVER banners were never recorded (L): any mode word is kept as printed.
+    Sources: recordings (H) for started, suspended, already running, shared memory, tip error and permission; message
+    catalogue (C) for the other refusals. RECOVERY and FAILOVER banners were never recorded (L): any mode word is kept
+    as printed.
     """
     lines: Sequence[str] = _lines(text)
     events = _boot_events(lines)
@@ -552,7 +564,8 @@ _CLEAN_RUNNING = re.compile(r"tbsvr[ \t]*is[ \t]*running", re.IGNORECASE)
 # No recording of a successful clean exists; these are the wordings that could not mean anything else (L).
 _CLEANED = re.compile(
     r"(?:garbage|resources?|files?|instance|shared memory|tbdown clean\"?)[^\n]{0,60}?"
-    r"(?:(?<!not )(?:been|were|was|are|is)[ \t]+(?:cleaned|deleted|removed)|cleaned[ \t]+up|clean(?:ing)?[ \t]+(?:completed|succeeded|done))",
+    r"(?:(?<!not )(?:been|were|was|are|is)[ \t]+(?:cleaned|deleted|removed)|cleaned[ \t]+up|"
+    r"clean(?:ing)?[ \t]+(?:completed|succeeded|done))",
     re.IGNORECASE,
 )
 _NOT = re.compile(r"\b(?:not|cannot|fail(?:ed)?|unable|proc[ \t]*info)\b", re.IGNORECASE)
@@ -561,7 +574,7 @@ _BAD_DOWN = re.compile(r"Invalid[ \t]*shutdown[ \t]*mode|TBS-70028\b", re.IGNORE
 _USAGE = re.compile(r"Usage[ \t]*:[ \t]*tbdown", re.IGNORECASE)
 _DOWN_MODES = re.compile(r"DOWNMODE[ \t]*:[ \t]*([A-Z_, \t]+)", re.IGNORECASE)
 _ASKS = re.compile(
-    r"(?:\?[ \t]*(?:[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)?|[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)\Z",
+    r"(?:\?[ \t]*|[\[(][ \t]*y(?:es)?[ \t]*/[ \t]*no?[ \t]*[\])][ \t:?]*)\Z",
     re.IGNORECASE,
 )
 
@@ -596,8 +609,8 @@ def _down_of(line: str, refused: bool) -> Optional[Tuple[DownOutcome, Optional[i
 def parse_down(text: str) -> Down:
     """Read the output of tbdown or ``tbdown clean``. Never raises; the last message that is known decides.
 
-    Sources: recordings (H) for NORMAL and IMMEDIATE, already stopped, help; other modes by the same pattern (L); refusals C.
-    The prompt and the success text of ``tbdown clean`` are unknown: see DownOutcome.CLEANED.
+    Sources: recordings (H) for NORMAL and IMMEDIATE, already stopped, help; other modes by the same pattern (L);
+    refusals C. The prompt and the success text of ``tbdown clean`` are unknown: see DownOutcome.CLEANED.
     """
     lines = _lines(text)
     errors = _errors(lines)
@@ -637,7 +650,10 @@ _PRODUCT = re.compile(r"\bTibero[ \t]*(?:RDBMS[ \t]*)?([0-9]+(?:\.[0-9]+)*)", re
 
 
 def parse_version(text: str) -> Version:
-    """Read ``tbboot -version``. No recording exists (L): product, build number and patch label are looked for anywhere."""
+    """Read ``tbboot -version``.
+
+    No recording exists (L): product, build number and patch label are looked for anywhere.
+    """
     body = "\n".join([line for line in split_plain(text) if not _SHELL.match(line)])
     product = _PRODUCT.search(body)
     build = _BUILD.search(body)

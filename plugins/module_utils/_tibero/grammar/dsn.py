@@ -5,19 +5,23 @@
 """The client's alias file (``$TB_HOME/client/config/tbdsn.tbr``).
 
 Public API
-    parse(text, strict=True) -> Document           lossless; strict=False keeps lines that are no tbdsn lines (kind OTHER)
+    parse(text, strict=True) -> Document           lossless; strict=False keeps lines that are no tbdsn lines (kind
+                                                   OTHER)
     render(document) -> str                        the text, to the byte
     names(document) -> tuple of str                aliases in order, each once
-    get(document, name) -> Alias or None           .instances, .load_balance, .use_failover, .force_failover_delay, .use_ssl, .extra
+    get(document, name) -> Alias or None           .instances, .load_balance, .use_failover, .force_failover_delay,
+                                                   .use_ssl, .extra
     upsert(document, alias) -> (Document, changed) one alias, no other byte; parameters we do not know are kept
     remove(document, name) -> (Document, changed)
     globals_of(document) -> tuple of (name, value) TB_NLS_LANG and the like
     problems(document) -> tuple of Problem         duplicate aliases, unreadable lines
     placeholders(document) -> tuple of str         ``@X@`` that nobody filled in
 
-Source: recordings of versions 6 and 7, administrator's guide appendix A (H): ``alias=((INSTANCE=(HOST=h)(PORT=p)(DB_NAME=d))...(OPTION=v))``, white
-space free, ``#`` starts a comment line, global ``NAME=value`` lines. Alias names are case-sensitive (H, older guide); those we write consist of
-letters, digits and underscores, because the guides disagree on the hyphen. Entries without INSTANCE (gateways) are read as trees and left alone.
+Source: recordings of versions 6 and 7, administrator's guide appendix A (H):
+``alias=((INSTANCE=(HOST=h)(PORT=p)(DB_NAME=d))...(OPTION=v))``, white space free, ``#`` starts a comment line, global
+``NAME=value`` lines. Alias names are case-sensitive (H, older guide); those we write consist of letters, digits and
+underscores, because the guides disagree on the hyphen. Entries without INSTANCE (gateways) are read as trees and left
+alone.
 """
 
 import re
@@ -35,7 +39,8 @@ OTHER = "other"
 class Param(NamedTuple):
     """One parenthesis: ``(NAME=value)`` has a value and no children, ``(NAME=(...)(...))`` children and the value "".
 
-    children is a tuple of Param; the type is written loosely because NamedTuple classes cannot refer to themselves on Python 3.6.
+    children is a tuple of Param; the type is written loosely because NamedTuple classes cannot refer to themselves on
+    Python 3.6.
     """
 
     name: str
@@ -45,7 +50,10 @@ class Param(NamedTuple):
 
 
 class Item(NamedTuple):
-    """A stretch of the file. text: its exact characters; name: alias or global; value: of a global; params: of an alias."""
+    """A stretch of the file.
+
+    text: its exact characters; name: alias or global; value: of a global; params: of an alias.
+    """
 
     kind: str
     line: int
@@ -62,7 +70,10 @@ class Document(NamedTuple):
 
 
 class Instance(NamedTuple):
-    """One server of an alias. port is the text as written (it may be a placeholder); extra: parameters we do not know."""
+    """One server of an alias.
+
+    port is the text as written (it may be a placeholder); extra: parameters we do not know.
+    """
 
     host: str
     port: str
@@ -76,7 +87,10 @@ class Instance(NamedTuple):
 
 
 class Alias(NamedTuple):
-    """One alias. None in an option means that the option is not written; line is where it starts (0 for a wanted one)."""
+    """One alias.
+
+    None in an option means that the option is not written; line is where it starts (0 for a wanted one).
+    """
 
     name: str
     instances: Tuple[Instance, ...]
@@ -111,11 +125,14 @@ _PARAM_START = re.compile(r"\([ \t\r\n]*([A-Za-z0-9_.@$-]+)[ \t\r\n]*=")
 _PARAM_VALUE = re.compile(r"[^()\r\n]*")
 
 
-# ---------------------------------------------------------------------------------------------------------------------- reading
+# ---------------------------------------------------------------------------------------------------- reading
 
 
 class _Reader:
-    """Walks over the text once; every loop moves `position` forward, so reading is linear and nesting depth costs no stack."""
+    """Walks over the text once.
+
+    Every loop moves `position` forward, so reading is linear and nesting depth costs no stack.
+    """
 
     def __init__(self, text: str, strict: bool) -> None:
         self.text = text
@@ -190,7 +207,8 @@ class _Reader:
         if position < len(self.text) and self.text[position] == "(":
             params, position = self.body("alias %r" % name.group(), position)
             rest = self.line_end(position)
-            # What follows the last parenthesis in its line belongs to the alias only if it is blank; a comment is an item of its own.
+            # What follows the last parenthesis in its line belongs to the alias only if it is blank; a comment is an
+            # item of its own.
             if self.text[position:rest].strip(" \t\r\n"):
                 rest = position
             self.add(ALIAS, start, rest, name.group(), "", params)
@@ -199,7 +217,10 @@ class _Reader:
         self.add(GLOBAL, start, end, name.group(), value)
 
     def body(self, what: str, position: int) -> Tuple[Tuple[Param, ...], int]:
-        """Read ``((A=..)(B=..))``; ``(A=..)(B=..)`` without the outer parentheses, as people write it, is read as well."""
+        """Read ``((A=..)(B=..))``.
+
+        ``(A=..)(B=..)`` without the outer parentheses, as people write it, is read as well.
+        """
         wrapped = _PARAM_START.match(self.text, position) is None
         opened = position
         if wrapped:
@@ -262,7 +283,8 @@ class _Reader:
 def parse(text: str, strict: bool = True) -> Document:
     """Read a tbdsn.tbr.
 
-    :arg strict: raise on what is no alias, global, comment or blank line; if false, such a line is kept with kind OTHER.
+    :arg strict: raise on what is no alias, global, comment or blank line; if false, such a line is kept with kind
+        OTHER.
     :raises GrammarError: with line and column.
     """
     return _Reader(text, strict).run()
@@ -273,7 +295,7 @@ def render(document: Document) -> str:
     return "".join([item.text for item in document.items])
 
 
-# ---------------------------------------------------------------------------------------------------------------------- looking
+# ---------------------------------------------------------------------------------------------------- looking
 
 
 def names(document: Document) -> Tuple[str, ...]:
@@ -384,17 +406,18 @@ def _instance_of(param: Param) -> Instance:
     return Instance(known["HOST"], known["PORT"], known["DB_NAME"], tuple(extra))
 
 
-# ---------------------------------------------------------------------------------------------------------------------- writing
+# ---------------------------------------------------------------------------------------------------- writing
 
 
 def upsert(document: Document, wanted: Alias) -> Tuple[Document, bool]:
     """Add an alias, or bring an existing one to the wanted meaning, without touching any other byte.
 
-    If the alias means the same already, the document is returned as it is. Parameters we do not know are carried over. A second definition of
-    the same alias is removed: which of the two a client reads is not documented.
+    If the alias means the same already, the document is returned as it is. Parameters we do not know are carried
+    over. A second definition of the same alias is removed: which of the two a client reads is not documented.
 
     :returns: the document and whether it changed.
-    :raises GrammarError: if a name or value cannot be written, or if the existing alias is no Tibero alias (it is never overwritten).
+    :raises GrammarError: if a name or value cannot be written, or if the existing alias is no Tibero alias (it is
+        never overwritten).
     """
     _check(wanted)
     places = [index for index, item in enumerate(document.items) if item.kind == ALIAS and item.name == wanted.name]

@@ -9,8 +9,9 @@ Public API
     validity(licence, on, host) -> Validity      would a boot on this date and host accept it; pure
     days_left(licence, on) -> int or None
 
-Source: one expired demo licence of 7.2.3 (H). The licence is checked at boot only (M). Serial number and signature are not kept: a record
-must be safe to print. The last day counts: the recorded 30-day licence runs from 2025/07/03 to 2025/08/01 (L).
+Source: one expired demo licence of 7.2.3 (H). The licence is checked at boot only (M). Serial number and signature
+are not kept: a record must be safe to print. The last day counts: the recorded 30-day licence runs from 2025/07/03 to
+2025/08/01 (L).
 """
 
 import codecs
@@ -25,7 +26,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.
 class License(NamedTuple):
     """A licence. Dates are None where the file has none (a licence without end, L); numbers are None where not given.
 
-    limits: every ``limit_*`` element as (name, text), e.g. ("limit_user", "20"); host: the host name it is bound to, or "".
+    limits: every ``limit_*`` element as (name, text), e.g. ("limit_user", "20"); host: the host name it is bound to,
+    or "".
     """
 
     product: str
@@ -57,12 +59,32 @@ _NO_DATE = frozenset(["", "-", "unlimited", "permanent", "none", "infinite"])
 _LONGEST = 1 << 20
 # Python knows more "encodings" than texts have; some of them are slow or hide characters.
 _ENCODINGS = frozenset(
-    ["utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252", "euc_kr", "cp949", "johab", "gb2312", "gbk", "gb18030", "big5", "euc_jp", "shift_jis", "cp932", "utf-16"]
+    [
+        "utf-8",
+        "ascii",
+        "iso8859-1",
+        "iso8859-15",
+        "cp1252",
+        "euc_kr",
+        "cp949",
+        "johab",
+        "gb2312",
+        "gbk",
+        "gb18030",
+        "big5",
+        "euc_jp",
+        "shift_jis",
+        "cp932",
+        "utf-16",
+    ]
 )
 
 
 def _text_of(data: bytes) -> str:
-    """Decode the file ourselves: the XML parser of the standard library refuses EUC-KR and other multi-byte encodings."""
+    """Decode the file ourselves.
+
+    The XML parser of the standard library refuses EUC-KR and other multi-byte encodings.
+    """
     if data.startswith(b"\xef\xbb\xbf"):
         data = data[3:]
     declared = _DECLARED.match(data)
@@ -108,13 +130,14 @@ def _root(text: str) -> ElementTree.Element:
         line, column = error.position
         raise GrammarError(
             "licence file", str(error), "well-formed XML; copy the file again, without editing", line, column + 1
-        )
+        ) from error
 
 
 def parse(data: bytes) -> License:
     """Read a licence file.
 
-    :raises GrammarError: if it is no XML, declares a document type, has no ``license`` for Tibero, or a date that is none.
+    :raises GrammarError: if it is no XML, declares a document type, has no ``license`` for Tibero, or a date that is
+        none.
     """
     if len(data) > _LONGEST:
         raise GrammarError("licence file", "%d bytes" % len(data), "a file of a few kilobytes")
@@ -124,7 +147,7 @@ def parse(data: bytes) -> License:
     except (ValueError, RecursionError) as error:
         if isinstance(error, GrammarError):
             raise
-        raise GrammarError("licence file", str(error)[:80], "well-formed XML")
+        raise GrammarError("licence file", str(error)[:80], "well-formed XML") from error
     found = [root] if root.tag == "license" else list(root.iter("license"))
     if not found:
         raise GrammarError("licence file", "<%s> without <license>" % root.tag, "<tmax_license><license>...")
@@ -163,12 +186,16 @@ def _record(element: ElementTree.Element) -> License:
 
 
 def days_left(licence: License, on: datetime.date) -> Optional[int]:
-    """Return how many days a boot is still possible after the given one; negative if expired, None if the licence has no end."""
+    """Return how many days a boot is still possible after the given one.
+
+    Negative if expired, None if the licence has no end.
+    """
     return (licence.end_date - on).days if licence.end_date is not None else None
 
 
 def validity(licence: License, on: datetime.date, host: Optional[str] = None) -> Validity:
-    """Tell whether a boot on a date, on a host, would be accepted as far as the file tells; signature and CPU limits are not checked.
+    """Tell whether a boot on a date, on a host, would be accepted as far as the file tells; signature and CPU limits
+    are not checked.
 
     :arg on: the date on the host, which the caller reads there.
     :arg host: the host name (``hostname``), or None to leave it unchecked. Compared without regard to case (L).

@@ -8,7 +8,8 @@ Public API
     decode(data) -> str                bytes of a file or program to text; any byte survives
     encode(text) -> bytes              the inverse of decode
     split_keep(text) -> list           lines with their line ends; "".join() gives the text back
-    split_plain(text) -> list          lines as a reader sees them: no line ends, no carriage returns, no terminal colours
+    split_plain(text) -> list          lines as a reader sees them: no line ends, no carriage returns, no terminal
+                                       colours
     last_value(values, default)        the last of a sequence
 """
 
@@ -22,7 +23,10 @@ _TERMINAL_CODE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
 
 
 def decode(data: bytes) -> str:
-    """Return the bytes as text. Bytes that are no UTF-8 (e.g. MSWIN949) become lone surrogates, so encode() restores them."""
+    """Return the bytes as text.
+
+    Bytes that are no UTF-8 (e.g. MSWIN949) become lone surrogates, so encode() restores them.
+    """
     return data.decode("utf-8", "surrogateescape")
 
 
@@ -34,7 +38,8 @@ def encode(text: str) -> bytes:
 def split_keep(text: str) -> List[str]:
     """Return the lines of a text with their line ends.
 
-    Only a line feed ends a line: str.splitlines() also cuts at form feeds, U+0085, U+2028 and others, which are data here.
+    Only a line feed ends a line: str.splitlines() also cuts at form feeds, U+0085, U+2028 and others, which are data
+    here.
     """
     lines = text.split("\n")
     kept = [line + "\n" for line in lines[:-1]]

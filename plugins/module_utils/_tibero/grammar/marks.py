@@ -8,14 +8,17 @@ Public API
     select_marked(tag, columns, source, where="", order_by="") -> str     the SELECT, several short lines, ends with ";"
     read_marked(text, tag, columns) -> list of dict                       its rows: column -> str or None (NULL)
     literal(text) -> str                                                  a quoted SQL text
-    SETTINGS                                                              the SET lines to run first, one statement a line
-    cells(text) -> tuple of str                                           plain ``<<...>>`` values of hand-written statements
+    SETTINGS                                                              the SET lines to run first, one statement a
+                                                                          line
+    cells(text) -> tuple of str                                           plain ``<<...>>`` values of hand-written
+                                                                          statements
 
-The scheme. A row is printed as ``<<tag|field|field>>``. A field is ``-`` for NULL or ``=`` and the value, in which blank, tab, line feed,
-carriage return, ``%``, ``|``, ``<`` and ``>`` are written as ``%`` and two hexadecimal digits. So no value can hold a mark, a separator
-or white space, and every blank or line end between the marks comes from folding and is dropped. A row whose closing mark was cut off, or
-that has another number of fields, raises. The statement itself never contains ``<<`` or ``>>`` (they are concatenated), so its echo is
-no row. Only TO_CHAR, REPLACE, CHR, CASE and ``||`` are used. The idiom with marks is recorded (H); the escapes are ordinary SQL that was
+The scheme. A row is printed as ``<<tag|field|field>>``. A field is ``-`` for NULL or ``=`` and the value, in which
+blank, tab, line feed, carriage return, ``%``, ``|``, ``<`` and ``>`` are written as ``%`` and two hexadecimal digits.
+So no value can hold a mark, a separator or white space, and every blank or line end between the marks comes from
+folding and is dropped. A row whose closing mark was cut off, or that has another number of fields, raises. The
+statement itself never contains ``<<`` or ``>>`` (they are concatenated), so its echo is no row. Only TO_CHAR,
+REPLACE, CHR, CASE and ``||`` are used. The idiom with marks is recorded (H); the escapes are ordinary SQL that was
 never run on a real server by us (L). ``&`` is avoided because tbsql could take it for a substitution variable.
 """
 
@@ -56,7 +59,10 @@ def literal(text: str) -> str:
 
 
 def _field(expression: str) -> str:
-    """Return the SQL of one field. Long statements are broken into lines, because the line length of tbsql is unknown."""
+    """Return the SQL of one field.
+
+    Long statements are broken into lines, because the line length of tbsql is unknown.
+    """
     value = "TO_CHAR(%s)" % expression
     for _character, sql, code in _ESCAPES:
         value = "REPLACE(%s,%s,'%s')" % (value, sql, code)
@@ -75,10 +81,12 @@ def select_marked(tag: str, columns: Sequence[object], source: str, where: str =
     """Return a SELECT that prints each row between marks.
 
     :arg tag: names the statement, so that several can share one run: lower-case letters, digits, underscores.
-    :arg columns: column names, or (name, SQL expression) pairs, e.g. ``("STARTED", "TO_CHAR(STARTUP_TIME,'YYYY/MM/DD HH24:MI:SS')")``.
+    :arg columns: column names, or (name, SQL expression) pairs, e.g. ``("STARTED", "TO_CHAR(STARTUP_TIME,'YYYY/MM/DD
+        HH24:MI:SS')")``.
     :arg source: a table or view, e.g. ``V$INSTANCE``.
     :arg where, order_by: SQL of the clauses without their keywords; values go through literal().
-    :raises GrammarError: if a name or the tag is not safe, or no column is given. An expression is the caller's own SQL.
+    :raises GrammarError: if a name or the tag is not safe, or no column is given. An expression is the caller's own
+        SQL.
     """
     _check_tag(tag)
     if not columns:
@@ -172,17 +180,19 @@ def print_marked(tag: str, values: Sequence[Optional[str]]) -> str:
         if value is None:
             fields.append("-")
             continue
+        encoded = value
         for character, _sql, code in _ESCAPES:
-            value = value.replace(character, code)
-        fields.append("=" + value)
+            encoded = encoded.replace(character, code)
+        fields.append("=" + encoded)
     return "<<%s|%s>>" % (tag, "|".join(fields))
 
 
 def cells(text: str) -> Tuple[str, ...]:
     """Return the values of a hand-written ``'<<' || x || '>>'`` (H idiom), one for each line with marks.
 
-    A value reaches from the first ``<<`` of its line to the last ``>>``, so it may hold ``>>`` itself, but there must be one cell a line
-    and LINESIZE must be wide enough. A line that echoes the statement (the marks stand in quotes there) is no value.
+    A value reaches from the first ``<<`` of its line to the last ``>>``, so it may hold ``>>`` itself, but there must
+    be one cell a line and LINESIZE must be wide enough. A line that echoes the statement (the marks stand in quotes
+    there) is no value.
     """
     found: List[str] = []
     for line in text.split("\n"):

@@ -10,7 +10,8 @@ Public API
     explain(code, text="") -> str         one paragraph for a person: message, meaning, remedy
     CATALOGUE                             all of them, by number
 
-mark: H where text and occasion are documented or recorded, C where the text is the vendor's and the occasion is inferred.
+mark: H where text and occasion are documented or recorded, C where the text is the vendor's and the occasion is
+inferred.
 """
 
 import re
@@ -18,7 +19,10 @@ from typing import Dict, List, NamedTuple, Optional, Pattern, Tuple
 
 
 class Message(NamedTuple):
-    """One message. pattern: its text with arguments as ``<x>``; remedy: what to do, in words; transient: trying again later can help."""
+    """One message.
+
+    pattern: its text with arguments as ``<x>``; remedy: what to do, in words; transient: trying again later can help.
+    """
 
     code: int
     pattern: str
@@ -44,7 +48,8 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1024,
         "Database needs media recovery: <reason>(<file>).",
         "A data file is missing, unreadable or older than the control file; the instance stays up at MOUNT.",
-        "Check the named file (path, owner, mode). Stop the instance (tbdown) before any retry, then restore the file and recover.",
+        "Check the named file (path, owner, mode). Stop the instance (tbdown) before any retry, then "
+        "restore the file and recover.",
         "H",
     ),
     (
@@ -65,7 +70,8 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1029,
         "Log network write failed.",
         "The primary could not send redo to a standby.",
-        "Check that the standby runs in RECOVERY and its redo port can be reached; missed redo is sent again from archives.",
+        "Check that the standby runs in RECOVERY and its redo port can be reached; missed redo is "
+        "sent again from archives.",
         "C+",
     ),
     (
@@ -107,7 +113,8 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1038,
         "Log network connect failed (<reason>).",
         "The primary cannot reach the redo port of the standby.",
-        "Check that the standby is up in RECOVERY, LOG_REPLICATION_DEST_n names its _STANDBY_CONN_PORT (listener port + 4), and the firewall.",
+        "Check that the standby is up in RECOVERY, LOG_REPLICATION_DEST_n names its "
+        "_STANDBY_CONN_PORT (listener port + 4), and the firewall.",
         "C+",
     ),
     (
@@ -135,14 +142,16 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1072,
         "Current online log file (thread <n> seq <n>) is outdated.",
         "Recovery came to the end of the redo it was given and is incomplete.",
-        "Provide the log with the sequence it names; without it the database can only be opened with RESETLOGS, which a standby cannot follow.",
+        "Provide the log with the sequence it names; without it the database can only be opened with "
+        "RESETLOGS, which a standby cannot follow.",
         "H",
     ),
     (
         1096,
         "Can't perform standby side controlfile operation: <reason>",
         "ALTER DATABASE STANDBY CONTROLFILE was refused.",
-        "The instance must be at MOUNT with the copied control files; check STANDBY_FILE_NAME_CONVERT and the reason given.",
+        "The instance must be at MOUNT with the copied control files; check STANDBY_FILE_NAME_CONVERT"
+        " and the reason given.",
         "C",
     ),
     (
@@ -198,7 +207,8 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1127,
         "Database not in standby mode.",
         "The control file is that of a primary, so RECOVERY or a read-only standby open is refused.",
-        "If this host shall be a standby: tbboot -t MOUNT, ALTER DATABASE STANDBY CONTROLFILE, tbdown, tbboot -t RECOVERY, on a copy of the primary.",
+        "If this host shall be a standby: tbboot -t MOUNT, ALTER DATABASE STANDBY CONTROLFILE, "
+        "tbdown, tbboot -t RECOVERY, on a copy of the primary.",
         "C",
     ),
     (
@@ -354,13 +364,6 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         "This parameter blocks media recovery.",
         "Remove _STANDBY_ALLOW_TEMPFILE_ADD_IN_MOUNT_MODE from the tip and boot again.",
         "C",
-    ),
-    (
-        7607,
-        "ALTER DATABASE OPEN by SYSBACKUP is refused.",
-        "SYSBACKUP may log in below NORMAL but cannot open the database.",
-        "Use SYS.",
-        "H",
     ),
     (
         8004,
@@ -648,7 +651,8 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         250081,
         "Cannot get shared memory segment:",
         "The kernel did not give the shared memory that TOTAL_SHM_SIZE asks for.",
-        "Raise kernel.shmmax and kernel.shmall (or /dev/shm of a container), or lower TOTAL_SHM_SIZE; look for leftovers with ipcs -m.",
+        "Raise kernel.shmmax and kernel.shmall (or /dev/shm of a container), or lower TOTAL_SHM_SIZE;"
+        " look for leftovers with ipcs -m.",
         "H",
     ),
     (
@@ -822,7 +826,6 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         "Set LOG_REPLICATION_DEST_1, or remove LOG_REPLICATION_MODE.",
         "C",
     ),
-    (350010, "Invalid delay of LOG_REPLICATION_DEST_<n>", "The delay of a destination is not understood.", _TIP, "C"),
     (
         350012,
         "LOG_REPLICATION_DEST_<n> does not exist.",
@@ -908,12 +911,16 @@ _CONSOLE: List[Tuple[Pattern[str], Message]] = [
 
 
 def lookup(code: int) -> Optional[Message]:
-    """Return the message of a number, or None if it is not in the catalogue (``tberr <n>`` on the host explains any number)."""
+    """Return the message of a number, or None if it is not in the catalogue (``tberr <n>`` on the host explains any
+    number)."""
     return CATALOGUE.get(_ALIASES.get(code, code))
 
 
 def identify(text: str) -> Optional[Message]:
-    """Return the message that a console line prints, or None. Numbers below 210000 are printed with the text and need lookup()."""
+    """Return the message that a console line prints, or None.
+
+    Numbers below 210000 are printed with the text and need lookup().
+    """
     for pattern, message in _CONSOLE:
         if pattern.search(text[:2000]):
             return message

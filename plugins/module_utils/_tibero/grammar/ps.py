@@ -5,13 +5,16 @@
 """Process lists: which Tibero instances run, booted how, with which children.
 
 Public API
-    parse(text) -> Processes                 output of ``ps -ef``, ``ps -eo pid,ppid,user,args`` or ``ps aux``; never raises
+    parse(text) -> Processes                 output of ``ps -ef``, ``ps -eo pid,ppid,user,args`` or ``ps aux``; never
+                                             raises
     parse_cmdline(data) -> Title or None     content of ``/proc/<pid>/cmdline`` (bytes or text)
     group(processes) -> Processes            the same from Process records read elsewhere, e.g. from /proc
     instance(processes, sid) -> Instance or None
 
-Source: recordings of version 7 (H): ``tbsvr          -t NORMAL -SVR_SID <sid>`` with children ``tbsvr_MGWP`` and so on; of version 5 and
-early 6 the names ``tbsvr_TBMP``, ``tbsvr_WP000`` (M). The word after ``-t`` is the boot *request*; whether it changes later is unknown (L).
+Source: recordings of version 7 (H): ``tbsvr          -t NORMAL -SVR_SID <sid>`` with children ``tbsvr_MGWP`` and so
+                                                      on; of version 5 and
+early 6 the names ``tbsvr_TBMP``, ``tbsvr_WP000`` (M). The word after ``-t`` is the boot *request*; whether it changes
+later is unknown (L).
 """
 
 import re
@@ -48,7 +51,10 @@ class Instance(NamedTuple):
 
 
 class Processes(NamedTuple):
-    """All Tibero processes of a list. orphans: children whose server is gone (crashed, killed) and nothing else claims."""
+    """All Tibero processes of a list.
+
+    orphans: children whose server is gone (crashed, killed) and nothing else claims.
+    """
 
     instances: Tuple[Instance, ...]
     listeners: Tuple[Process, ...]
@@ -59,7 +65,8 @@ class Processes(NamedTuple):
 _NAME = re.compile(r"(?:\S*/)?(tbsvr(?:_\w+)?|tblistener)\Z")
 _MODE = re.compile(r"(?:^|\s)-t\s+(\S+)")
 _SID = re.compile(r"(?:^|\s)-SVR_SID\s+(\S+)")
-# user pid ppid ... command (ps -ef), pid ppid user command (ps -eo), user pid %cpu %mem vsz rss tty stat start time command (ps aux)
+# user pid ppid ... command (ps -ef), pid ppid user command (ps -eo), user pid %cpu %mem vsz rss tty stat start time
+# command (ps aux)
 _EF = re.compile(r"\s*(\S+)\s+([0-9]+)\s+([0-9]+)\s+[0-9]+\s+(?:\S+|[A-Z][a-z]{2}\s+[0-9]+)\s+\S+\s+[0-9:.-]+\s+(\S.*)")
 _EO = re.compile(r"\s*([0-9]+)\s+([0-9]+)\s+(\S+)\s+(\S.*)")
 _AUX = re.compile(r"\s*(\S+)\s+([0-9]+)\s+[0-9.]+\s+[0-9.]+\s+[0-9]+\s+[0-9]+\s+\S+\s+\S+\s+\S+\s+[0-9:]+\s+(\S.*)")
@@ -77,8 +84,8 @@ def _title(command: str) -> Optional[Title]:
 
 
 def parse_cmdline(data: Union[bytes, str]) -> Optional[Title]:
-    """Read ``/proc/<pid>/cmdline``; None if it is no Tibero process. Arguments are separated by NUL, or by blanks where Tibero wrote
-    its title over them."""
+    """Read ``/proc/<pid>/cmdline``; None if it is no Tibero process. Arguments are separated by NUL, or by blanks
+    where Tibero wrote its title over them."""
     text = decode(data) if isinstance(data, bytes) else data
     return _title(text.replace("\0", " ").strip())
 
@@ -128,7 +135,8 @@ def group(processes: Sequence[Process]) -> Processes:
 
 
 def parse(text: str) -> Processes:
-    """Read a process list. Lines of other programs (headers, ``grep tbsvr``, shells, remarks) are passed over. Never raises.
+    """Read a process list. Lines of other programs (headers, ``grep tbsvr``, shells, remarks) are passed over. Never
+    raises.
 
     While tbboot is still working there may be a second ``tbsvr`` of the same SID; both are returned.
     """

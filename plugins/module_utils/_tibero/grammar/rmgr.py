@@ -7,8 +7,9 @@
 Public API
     parse(text) -> Rmgr         never raises
 
-Only the banner is recorded (H, 7). What tbrmgr prints when it succeeds is unknown, so no text is read as success: ``failed`` is True if an
-error number is printed, and a caller proves success otherwise (backup set in V$BACKUP_SET, files in place).
+Only the banner is recorded (H, 7). What tbrmgr prints when it succeeds is unknown, so no text is read as success:
+``failed`` is True if an error number is printed, and a caller proves success otherwise (backup set in V$BACKUP_SET,
+files in place).
 """
 
 import re

@@ -6,10 +6,12 @@
 
 Public API
     parse(text) -> tuple of Entry                 never raises; lines without a head belong to the entry before them
-    mode_changes(entries) -> tuple of ModeChange  ``Server is running at <mode> mode (bootmode : <mode>, bootflag : <n>)``
+    mode_changes(entries) -> tuple of ModeChange  ``Server is running at <mode> mode (bootmode : <mode>, bootflag :
+    <n>)``
 
-Source: lines of a NOMOUNT boot of 7.2.2 (H). The time may lack the year (parameter _SLOG_DISPLAY_YEAR), so it is kept as text. Old lines
-stay in the log, so a mode change found here is history, not the present state. Lines about LNW, LNR and SMR were never seen.
+Source: lines of a NOMOUNT boot of 7.2.2 (H). The time may lack the year (parameter _SLOG_DISPLAY_YEAR), so it is kept
+as text. Old lines stay in the log, so a mode change found here is history, not the present state. Lines about LNW,
+LNR and SMR were never seen.
 """
 
 import re
@@ -19,7 +21,10 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.
 
 
 class Entry(NamedTuple):
-    """One entry. time: as printed, without brackets; module: "FRM-00"; level: "I"; text: its lines joined by line feeds."""
+    """One entry.
+
+    time: as printed, without brackets; module: "FRM-00"; level: "I"; text: its lines joined by line feeds.
+    """
 
     time: str
     module: str

@@ -13,11 +13,12 @@ Public API
     find_errors(text) -> tuple of Error      only the ``TB[RS]-n`` lines
 Values that must be beyond doubt are read through marks instead: see the module marks.
 
-How tables are read (recordings of 6 and 7, H): a heading line over a line of dashes; wide rows are folded over several such pairs, and
-each row over as many lines. Columns are cut at the gaps between the dashes; where a published copy has lost or moved blanks so that a
-cut would go through a word, the words are matched to the columns instead. Outer blanks of a value are not data; a value of blanks only
-is None, so NULL and a blank text look the same here. Lost blank lines inside a folded row cannot be repaired with certainty: such a
-table is marked ``damaged`` and must not be acted on.
+How tables are read (recordings of 6 and 7, H): a heading line over a line of dashes; wide rows are folded over
+several such pairs, and each row over as many lines. Columns are cut at the gaps between the dashes; where a published
+copy has lost or moved blanks so that a cut would go through a word, the words are matched to the columns instead.
+Outer blanks of a value are not data; a value of blanks only is None, so NULL and a blank text look the same here.
+Lost blank lines inside a folded row cannot be repaired with certainty: such a table is marked ``damaged`` and must
+not be acted on.
 """
 
 import re
@@ -39,7 +40,8 @@ class Error(NamedTuple):
 class Feedback(NamedTuple):
     """A reply such as ``10000 rows inserted.`` or ``Table 'T1' created.``.
 
-    verb: its last word ("inserted", "created", "altered"); affected: the number of rows, or None; name: the object in quotes, or "".
+    verb: its last word ("inserted", "created", "altered"); affected: the number of rows, or None; name: the object in
+    quotes, or "".
     """
 
     text: str
@@ -50,7 +52,8 @@ class Feedback(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A result set. selected: what ``n rows selected.`` said, or None; damaged: the rows cannot be told apart with certainty.
+    """A result set. selected: what ``n rows selected.`` said, or None; damaged: the rows cannot be told apart with
+    certainty.
 
     ``0 row selected.`` has no heading in tbsql: it gives a table without columns, with selected = 0.
     """
@@ -66,7 +69,8 @@ Event = Union[Error, Feedback, Table]
 
 
 class Run(NamedTuple):
-    """One or several tbsql sessions. connected: a session was connected at any time; alias: of ``Connected to Tibero using <alias>.``
+    """One or several tbsql sessions. connected: a session was connected at any time; alias: of ``Connected to Tibero
+    using <alias>.``
 
     residue: lines that are nothing of the above: echoed statements, prompts with commands, remarks of an author.
     """
@@ -95,7 +99,10 @@ class Run(NamedTuple):
 
 
 class ArchiveLog(NamedTuple):
-    """``ARCHIVE LOG LIST``. archiving: True, False, or None if the mode reads like neither; sequences are None where not printed."""
+    """``ARCHIVE LOG LIST``.
+
+    archiving: True, False, or None if the mode reads like neither; sequences are None where not printed.
+    """
 
     mode: str
     archiving: Optional[bool]
@@ -111,9 +118,9 @@ _ERROR = re.compile(r"(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*(.*)")
 _SELECTED = re.compile(r"([0-9]{1,18})[ \t]*rows?[ \t]*selected[ \t]*\.?\Z", re.IGNORECASE)
 _COUNTED = re.compile(r"([0-9]{1,18})[ \t]+rows?[ \t]+([a-z]+)[ \t]*\.?\Z", re.IGNORECASE)
 _VERBS = (
-    "created altered dropped truncated granted revoked completed started stopped replaced commented renamed locked inserted updated "
-    "deleted merged enabled disabled recovered switched executed compiled purged succeeded changed analyzed set called terminated "
-    "mounted opened closed saved loaded flashbacked audited explained successful defined"
+    "created altered dropped truncated granted revoked completed started stopped replaced commented renamed locked "
+    "inserted updated deleted merged enabled disabled recovered switched executed compiled purged succeeded changed "
+    "analyzed set called terminated mounted opened closed saved loaded flashbacked audited explained successful defined"
 )
 _REPLY = re.compile(
     r"[A-Z][A-Za-z/]*(?:[ \t]+(?:[A-Za-z/-]+|'[^'\n]*'|\"[^\"\n]*\")){0,8}?[ \t]*\b(%s)[ \t]*\.\Z"
@@ -135,7 +142,8 @@ _SQL_WORD = re.compile(
 )
 _ASKED = re.compile(r"(?:Enter[ \t]+[A-Za-z ]{1,30}:[ \t]*)+")
 
-# Errors whose text goes over several lines in the catalogue, and how the further lines read. 7.x prints one line more for 1072 (H).
+# Errors whose text goes over several lines in the catalogue, and how the further lines read. 7.x prints one line more
+# for 1072 (H).
 _MORE_LINES: Dict[int, Pattern[str]] = {
     1072: re.compile(r"[ \t]*(?:Need a log|Recovery (?:done|is incomplete)|.*resetlogs is required)", re.IGNORECASE),
 }
@@ -157,7 +165,10 @@ _LONGEST_LINE = 4000
 
 
 class _Fold(NamedTuple):
-    """One heading line of a table with its dash groups; numeric: headings that stand at the right end of their group."""
+    """One heading line of a table with its dash groups.
+
+    Numeric: headings that stand at the right end of their group.
+    """
 
     spans: Tuple[_Span, ...]
     names: Tuple[str, ...]
@@ -178,7 +189,10 @@ def _feedback(text: str, line: int) -> Optional[Feedback]:
 
 
 def _reply_behind(text: str) -> str:
-    """Return the reply of a line in which a publisher ran statement and reply together (``ALTER ...; Database altered.``)."""
+    """Return the reply of a line in which a publisher ran statement and reply together (``ALTER ....
+
+    Database altered.``).
+    """
     if len(text) < 1000 and _SQL_WORD.match(text):
         cut = max(text.rfind(";"), text.rfind(": "))
         return text[cut + 1 :].strip(" \t") if cut >= 0 else text
@@ -198,9 +212,11 @@ def _known(text: str) -> bool:
 
 
 def _without_residue(line: str) -> Tuple[str, bool]:
-    """Strip what -s and an input without echo leave at the start of a line: prompts (``SQL> SQL> ``) and continuation numbers.
+    """Strip what -s and an input without echo leave at the start of a line: prompts (``SQL> SQL> ``) and continuation
+    numbers.
 
-    :returns: the rest, and whether it started with a prompt. The rest of a prompt line is a typed command unless it is known output.
+    :returns: the rest, and whether it started with a prompt. The rest of a prompt line is a typed command unless it
+        is known output.
     """
     prompt = _PROMPT.match(line.lstrip(" \t"))
     if prompt:
@@ -212,7 +228,8 @@ def _without_residue(line: str) -> Tuple[str, bool]:
 
 
 def _after_numbers(line: str) -> Optional[str]:
-    """Strip ``2   3   4 `` before known output: the prompts of a statement of several lines whose input is not echoed."""
+    """Strip ``2   3   4 `` before known output: the prompts of a statement of several lines whose input is not
+    echoed."""
     match = _NUMBERS.match(line)
     if match is None:
         return None
@@ -230,7 +247,7 @@ def _after_numbers(line: str) -> Optional[str]:
     return rest if _known(rest.strip()) else None
 
 
-# ------------------------------------------------------------------------------------------------------- columns of a table
+# ---------------------------------------------------------------------------------------------------- columns
 
 
 def _spans(dashes: str) -> Tuple[_Span, ...]:
@@ -238,7 +255,8 @@ def _spans(dashes: str) -> Tuple[_Span, ...]:
 
 
 def _widths(line: str) -> List[List[int]]:
-    """Return, for text that is not ASCII, where each character starts when it is two columns wide or several bytes long.
+    """Return, for text that is not ASCII, where each character starts when it is two columns wide or several bytes
+    long.
 
     Which of the two tbsql counts depends on its client character set (L); the one that fits the dashes is taken.
     """
@@ -256,7 +274,10 @@ def _is_ascii(line: str) -> bool:
 
 
 def _cut(line: str, spans: Sequence[_Span], places: Optional[Sequence[int]] = None) -> Optional[List[str]]:
-    """Cut a line at the dash groups; None if a gap between two groups, or the room behind the last, holds a character."""
+    """Cut a line at the dash groups.
+
+    None if a gap between two groups, or the room behind the last, holds a character.
+    """
     if places is None:
         cells = [line[span.start : span.end] for span in spans]
         gaps = [line[left.end : right.start] for left, right in zip(spans, spans[1:])]
@@ -298,7 +319,10 @@ def _by_words(line: str, spans: Sequence[_Span]) -> Optional[List[str]]:
 
 
 def _by_place(line: str, spans: Sequence[_Span]) -> Optional[List[str]]:
-    """Give each word to the column it overlaps or lies nearest to; None if two words with a wide gap would meet in one column."""
+    """Give each word to the column it overlaps or lies nearest to.
+
+    None if two words with a wide gap would meet in one column.
+    """
     cells = ["" for _span in spans]
     for match in re.finditer(r"\S+(?: \S+)*", line):
         best = min(range(len(spans)), key=lambda number: _distance(match.start(), match.end(), spans[number]))
@@ -314,7 +338,8 @@ def _distance(start: int, end: int, span: _Span) -> int:
 
 
 def _shifted(line: str, fold: _Fold) -> Optional[List[str]]:
-    """Cut a line that has lost blanks at its start (published copies): try to move it right until every value stands at an edge.
+    """Cut a line that has lost blanks at its start (published copies): try to move it right until every value stands
+    at an edge.
 
     Text stands at the left edge of its column, a number at the right one, so the right distance shows.
     """
@@ -543,11 +568,13 @@ class _Parser:
         self.echo = False
 
     def page_before(self, start: int) -> bool:
-        """Tell whether the table that starts here follows another one directly, so that the count may speak for both."""
+        """Tell whether the table that starts here follows another one directly, so that the count may speak for
+        both."""
         return self.page_end == start - 1
 
     def with_pages(self, table: Table, start: int) -> Table:
-        """Put the pages of a long result together: tbsql repeats the heading every PAGESIZE lines, the count comes once.
+        """Put the pages of a long result together: tbsql repeats the heading every PAGESIZE lines, the count comes
+        once.
 
         Equal headings alone prove nothing (the same query may have run twice with FEEDBACK OFF); the count does.
         """
@@ -600,7 +627,10 @@ class _Parser:
         return self.lines[first:end]
 
     def folded_end(self, first: int, end: int, height: int) -> int:
-        """Where a folded table without a count ends: behind the last row that is complete and follows the others directly."""
+        """Where a folded table without a count ends.
+
+        Behind the last row that is complete and follows the others directly.
+        """
         at = first
         last = first
         while at + height <= end and self.lines[at].strip(" \t"):
@@ -677,7 +707,10 @@ def _folded_rows(body: Sequence[str], folds: Sequence[_Fold], count: Optional[in
 
 
 def _stretch(part: Sequence[str], folds: Sequence[_Fold]) -> List[str]:
-    """Give the lines of a row that has lost some to the folds they fit, in order; the result is marked damaged in any case."""
+    """Give the lines of a row that has lost some to the folds they fit, in order.
+
+    The result is marked damaged in any case.
+    """
     missing = len(folds) - len(part)
     placed: List[str] = []
     index = 0
@@ -712,7 +745,10 @@ def find_errors(text: str) -> Tuple[Error, ...]:
 
 
 def dicts(table: Table) -> List[Dict[str, Optional[str]]]:
-    """Return the rows as column name -> text or None. A column name that occurs twice is numbered (``NAME``, ``NAME_2``)."""
+    """Return the rows as column name -> text or None.
+
+    A column name that occurs twice is numbered (``NAME``, ``NAME_2``).
+    """
     return [dict(zip(table.columns, row)) for row in table.rows]
 
 

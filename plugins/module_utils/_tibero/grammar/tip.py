@@ -10,7 +10,8 @@ Public API
     get(document, key) -> Value or None         ``.text`` (first item), ``.items`` (all), ``.quoted``, ``.raw``
     set_value(document, key, wanted) -> Document
     remove(document, key) -> Document
-    merge(document, wanted) -> (Document, tuple of Change)     wanted: mapping key -> str, int, bool, sequence, or None (= absent)
+    merge(document, wanted) -> (Document, tuple of Change)     wanted: mapping key -> str, int, bool, sequence, or
+                                                               None (= absent)
     problems(document) -> tuple of Problem      duplicates, mixed quoting, unreadable lines
     placeholders(document) -> tuple of str      ``@X@`` that nobody filled in
     same_value(name, a, b) -> bool              equal in meaning: 1024M and 1G, "x" and x, y and Y
@@ -18,9 +19,10 @@ Public API
     parse_destination(text) -> Destination, render_destination(destination) -> str
     parse_convert(value) -> pairs, render_convert(pairs) -> str          STANDBY_FILE_NAME_CONVERT
 
-Source of the grammar: tip recordings of versions 6 and 7 (H), message catalogue 260021-260054 (C): ``KEY=VALUE``, ``#`` starts a comment, also
-after a value, values optionally in double quotes, lists separated by commas, sizes with K, M, G, T. Nothing is known of an escape for a double
-quote inside quotes, so such values are refused. Keys are compared without regard to case (L; all recorded keys are upper case).
+Source of the grammar: tip recordings of versions 6 and 7 (H), message catalogue 260021-260054 (C): ``KEY=VALUE``,
+``#`` starts a comment, also after a value, values optionally in double quotes, lists separated by commas, sizes with
+K, M, G, T. Nothing is known of an escape for a double quote inside quotes, so such values are refused. Keys are
+compared without regard to case (L; all recorded keys are upper case).
 """
 
 import re
@@ -38,7 +40,10 @@ Wanted = Union[str, int, bool, Sequence[str]]
 
 
 class Value(NamedTuple):
-    """A value. raw: as written, without outer blanks and comment; items: the list without quotes; quoted: any item was quoted."""
+    """A value.
+
+    raw: as written, without outer blanks and comment; items: the list without quotes; quoted: any item was quoted.
+    """
 
     raw: str
     items: Tuple[str, ...]
@@ -52,10 +57,11 @@ class Value(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One entry of the file; `text` holds its exact characters with the line end (a continued list spans several lines).
+    """One entry of the file; `text` holds its exact characters with the line end (a continued list spans several
+    lines).
 
-    For kind PARAMETER: scope and name are the parts of the key (``tac1.THREAD`` -> scope "tac1", name "THREAD"), `before` is the text up to
-    the value, `after` the text behind it (blanks, comment, line end).
+    For kind PARAMETER: scope and name are the parts of the key (``tac1.THREAD`` -> scope "tac1", name "THREAD"),
+    `before` is the text up to the value, `after` the text behind it (blanks, comment, line end).
     """
 
     kind: str
@@ -94,7 +100,10 @@ class Problem(NamedTuple):
 
 
 class Destination(NamedTuple):
-    """A value of LOG_REPLICATION_DEST_n. transport: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; delay: seconds (unit L) or None."""
+    """A value of LOG_REPLICATION_DEST_n.
+
+    transport: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; delay: seconds (unit L) or None.
+    """
 
     host: str
     port: int
@@ -105,7 +114,8 @@ class Destination(NamedTuple):
 TRANSPORTS = ("LGWR SYNC", "LGWR ASYNC", "ARCH ASYNC")
 
 _KEY = re.compile(
-    r"(?P<key>(?:(?P<prefix>[A-Za-z0-9_*$@-]+)\.)?(?P<name>@?[A-Za-z_][A-Za-z0-9_$@-]*?)(?:@(?P<suffix>[A-Za-z0-9_*$-]+))?)(?P<equals>[ \t]*=[ \t]*)"
+    r"(?P<key>(?:(?P<prefix>[A-Za-z0-9_*$@-]+)\.)?(?P<name>@?[A-Za-z_][A-Za-z0-9_$@-]*?)"
+    r"(?:@(?P<suffix>[A-Za-z0-9_*$-]+))?)(?P<equals>[ \t]*=[ \t]*)"
 )
 _LEAD = re.compile("[ \t\ufeff]*")
 _PLACEHOLDER = re.compile(r"@[A-Za-z_][A-Za-z0-9_]*@")
@@ -118,14 +128,15 @@ _TEXT_KEYS = frozenset(["DB_NAME", "CM_NAME", "UNDO_TABLESPACE", "INSTANCE_NAME"
 _DESTINATION_KEY = re.compile(r"LOG_REPLICATION_DEST_[0-9]+\Z")
 
 
-# ---------------------------------------------------------------------------------------------------------------------- reading
+# ---------------------------------------------------------------------------------------------------- reading
 
 
 def parse(text: str, strict: bool = True) -> Document:
     """Read a tip file.
 
     :arg text: the file; bytes that are no UTF-8 may be lone surrogates.
-    :arg strict: raise on a line that is neither blank, comment nor ``KEY=VALUE``; if false, such a line is kept with kind OTHER and
+    :arg strict: raise on a line that is neither blank, comment nor ``KEY=VALUE``; if false, such a line is kept with
+        kind OTHER and
         reported by problems(), which is meant for texts in which a tip file is only quoted.
     :raises GrammarError: with line and column.
     """
@@ -183,7 +194,8 @@ def _read_parameter(physical: Sequence[str], index: int, key: "re.Match[str]") -
     scanner = _ValueScanner(key.group("key"), index + 1)
     position = key.end()
     scanner.feed(_split_end(first)[0], position, 0)
-    # A list may go on in the next line: after a comma, or where the value is missing and the next line starts with a quote (manual, M).
+    # A list may go on in the next line: after a comma, or where the value is missing and the next line starts with a
+    # quote (manual, M).
     while scanner.open and index + used < len(physical) and _continues(physical[index + used], scanner.empty):
         scanner.line += 1
         scanner.feed(_split_end(physical[index + used])[0], 0, len(text))
@@ -221,7 +233,10 @@ def _continues(line: str, value_is_missing: bool) -> bool:
 
 
 class _ValueScanner:
-    """Reads a value: items, their quotes, and where the value ends. `open` is true while a further line may belong to it."""
+    """Reads a value.
+
+    Items, their quotes, and where the value ends. `open` is true while a further line may belong to it.
+    """
 
     def __init__(self, key: str, line: int) -> None:
         self.what = "tip file, value of %s" % key
@@ -289,7 +304,7 @@ class _ValueScanner:
         return position + len(item)
 
 
-# ---------------------------------------------------------------------------------------------------------------------- looking
+# ---------------------------------------------------------------------------------------------------- looking
 
 
 def _split_key(key: str) -> Tuple[str, str]:
@@ -312,7 +327,10 @@ def get(document: Document, key: str) -> Optional[Value]:
 
 
 def problems(document: Document) -> Tuple[Problem, ...]:
-    """Return what Tibero would refuse: keys defined twice (260030, C), lists with and without quotes mixed, lines without a key."""
+    """Return what Tibero would refuse.
+
+    Keys defined twice (260030, C), lists with and without quotes mixed, lines without a key.
+    """
     found: List[Problem] = []
     first: Dict[Tuple[str, str], int] = {}
     for line in document.lines:
@@ -342,7 +360,7 @@ def placeholders(document: Document) -> Tuple[str, ...]:
     return tuple(seen)
 
 
-# ---------------------------------------------------------------------------------------------------------------------- writing
+# ---------------------------------------------------------------------------------------------------- writing
 
 
 def _items_of(key: str, wanted: Wanted) -> Tuple[str, ...]:
@@ -369,10 +387,10 @@ def render_value(key: str, wanted: Wanted, quoted: Optional[bool] = None) -> str
     :raises GrammarError: if the value cannot be written (quote, line break, control character).
     """
     items = _items_of(key, wanted)
-    bare = all([_PLAIN.match(item) is not None for item in items])
+    bare = all(_PLAIN.match(item) is not None for item in items)
     if quoted is False and not bare:
         # An unquoted path stays unquoted: only characters that would end or split the value force quotes.
-        bare = all([item != "" and not re.search(r'[,#"\s]', item) and item[0] != "=" for item in items])
+        bare = all(item != "" and not re.search(r'[,#"\s]', item) and item[0] != "=" for item in items)
     if quoted is True or not bare:
         return ",".join(['"%s"' % item for item in items])
     return ",".join(items)
@@ -394,7 +412,8 @@ def _line_end(document: Document) -> str:
 
 
 def set_value(document: Document, key: str, wanted: Wanted) -> Document:
-    """Set a key. An existing line keeps its place, key spelling, inline comment and, where possible, its quoting; a new one goes to the end.
+    """Set a key. An existing line keeps its place, key spelling, inline comment and, where possible, its quoting; a
+    new one goes to the end.
 
     Further lines that set the same key are removed: Tibero refuses a key that is defined twice (260030, C).
 
@@ -443,7 +462,8 @@ def merge(document: Document, wanted: Mapping[str, Optional[Wanted]]) -> Tuple[D
     """Bring keys to wanted values; keys that are not named stay as they are.
 
     :arg wanted: key -> value; None means that the key must be absent.
-    :returns: the new document and one Change for each key whose *meaning* changed. If nothing changes, the document is the one given.
+    :returns: the new document and one Change for each key whose *meaning* changed. If nothing changes, the document
+        is the one given.
     :raises GrammarError: if a value cannot be written; nothing is half done, the document given is not touched.
     """
     changes: List[Change] = []
@@ -458,7 +478,7 @@ def merge(document: Document, wanted: Mapping[str, Optional[Wanted]]) -> Tuple[D
         new = _value_of(render_value(key, value))
         if present and present[0].value is not None and same_value(_split_key(key)[1], present[0].value, new):
             if len(present) > 1:
-                extra = [line for line in present[1:]]
+                extra = list(present[1:])
                 document = Document(tuple([line for line in document.lines if line not in extra]))
                 changes.append(Change(key, "deduplicated", ", ".join([_raw(line) for line in present]), before))
             continue
@@ -472,7 +492,7 @@ def _raw(line: Line) -> str:
     return line.value.raw if line.value is not None else ""
 
 
-# ---------------------------------------------------------------------------------------------------------------------- meaning
+# ---------------------------------------------------------------------------------------------------- meaning
 
 
 def same_value(name: str, a: Value, b: Value) -> bool:
@@ -535,14 +555,16 @@ def parse_bool(text: str) -> bool:
 
 
 _DESTINATION = re.compile(
-    r"(?P<host>\[[0-9A-Za-z:.%_-]+\]|[^\s:\[\]<>@,\"']+):(?P<port>[0-9]{1,5})[ \t]+(?P<how>LGWR|ARCH)[ \t]+(?P<sync>SYNC|ASYNC)"
+    r"(?P<host>\[[0-9A-Za-z:.%_-]+\]|[^\s:\[\]<>@,\"']+):(?P<port>[0-9]{1,5})[ \t]+"
+    r"(?P<how>LGWR|ARCH)[ \t]+(?P<sync>SYNC|ASYNC)"
     r"(?:[ \t]+(?:DELAY[ \t]*=?[ \t]*)?(?P<delay>[0-9]{1,9}))?\Z",
     re.IGNORECASE,
 )
 
 
 def parse_destination(text: str) -> Destination:
-    """Read ``host:port {LGWR SYNC|LGWR ASYNC|ARCH ASYNC}`` (H, MAN) with an optional delay (its existence C, its form L).
+    """Read ``host:port {LGWR SYNC|LGWR ASYNC|ARCH ASYNC}`` (H, MAN) with an optional delay (its existence C, its form
+    L).
 
     IPv6 addresses stand in brackets (L).
 
@@ -568,7 +590,10 @@ def parse_destination(text: str) -> Destination:
 
 
 def render_destination(destination: Destination) -> str:
-    """Return the value of LOG_REPLICATION_DEST_n, without quotes. :raises GrammarError: if a field cannot be written."""
+    """Return the value of LOG_REPLICATION_DEST_n, without quotes.
+
+    :raises GrammarError: if a field cannot be written.
+    """
     host = "[%s]" % destination.host if ":" in destination.host else destination.host
     text = "%s:%d %s" % (host, destination.port, destination.transport)
     if destination.delay is not None:
@@ -583,7 +608,8 @@ def render_destination(destination: Destination) -> str:
 def parse_convert(value: Value) -> Tuple[Tuple[str, str], ...]:
     """Return the (primary directory, standby directory) pairs of STANDBY_FILE_NAME_CONVERT.
 
-    Documented form: both directories in one pair of quotes, separated by a comma (H, MAN); separately quoted items are read as well.
+    Documented form: both directories in one pair of quotes, separated by a comma (H, MAN); separately quoted items
+    are read as well.
 
     :raises GrammarError: odd number of directories (260032, C) or an empty one (260033, C).
     """
@@ -598,7 +624,10 @@ def parse_convert(value: Value) -> Tuple[Tuple[str, str], ...]:
 
 
 def render_convert(pairs: Sequence[Tuple[str, str]]) -> str:
-    """Return the value for the pairs as one item (it is written in one pair of quotes). :raises GrammarError: if a path holds a comma."""
+    """Return the value for the pairs as one item (it is written in one pair of quotes).
+
+    :raises GrammarError: if a path holds a comma.
+    """
     for pair in pairs:
         for path in pair:
             if not path or "," in path or path != path.strip():
