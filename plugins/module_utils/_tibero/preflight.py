@@ -4,9 +4,12 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Preflight: may this host carry a Tibero instance, and may it become a standby of that primary?
 
-:func:`judge` is pure: facts in, checks out. The facts are read by ``host_facts``. What must be equal between the members of a standby
-cluster: CPU word size, endianness, operating system, DB_NAME, DB_BLOCK_SIZE (H, MAN), the version of the binaries (M, BOOK), and the
-LOG_ARCHIVE_FORMAT (H, OWL). A licence is checked by Tibero only at boot (M), so an expired one shows when it is too late: both are checked.
+:func:`judge` is pure: facts in, checks out. The facts are read by ``host_facts``. What must be equal between the
+members of a standby
+cluster: CPU word size, endianness, operating system, DB_NAME, DB_BLOCK_SIZE (H, MAN), the version of the binaries (M,
+BOOK), and the
+LOG_ARCHIVE_FORMAT (H, OWL). A licence is checked by Tibero only at boot (M), so an expired one shows when it is too
+late: both are checked.
 
 Shapes of the facts: see FACTS.
 """
@@ -17,7 +20,14 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks as core
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import FAIL, OK, UNKNOWN, WARN, Check
-from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, READ_WRITE, STANDBY, Fact, known, unknown
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
+    PRIMARY,
+    READ_WRITE,
+    STANDBY,
+    Fact,
+    known,
+    unknown,
+)
 
 #: The facts of one member, by name, and the shape of each value. A fact that is missing counts as unknown.
 FACTS: Mapping[str, str] = {
@@ -38,13 +48,16 @@ FACTS: Mapping[str, str] = {
     "db_block_size": "int, bytes",
     "log_archive_format": "str",
     "character_set": "str",
-    "licence": "{path, product_version, start_date, end_date, edition, type, host}: texts, None where the file has none",
+    "licence": "{path, product_version, start_date, end_date, edition, type, host}: texts, None where the file has "
+    "none",
     "ports": "[{name, port, state: free|ours|foreign, holder}]",
-    "reach": "[{name, host, port, outcome: connected|established|refused|timeout|unresolved|unreachable, answered, detail}]",
+    "reach": "[{name, host, port, outcome: connected|established|refused|timeout|unresolved|unreachable, answered, "
+    "detail}]",
     "space": "{data|archive: {path, device, free_bytes, free_inodes}}",
     "database_size": "{bytes, files, redo_bytes}",
     "password_file": "{path, digest, salt}; digest None if there is no file",
-    "kernel_parameters": "{sem: [int], shmmax, shmall, shmmni, file_max, aio_max_nr, reserved_ports, local_ports}: texts as in /proc/sys",
+    "kernel_parameters": "{sem: [int], shmmax, shmall, shmmni, file_max, aio_max_nr, reserved_ports, local_ports}: "
+    "texts as in /proc/sys",
     "memory": "{ram_bytes, page_size}",
     "remove_ipc": "'yes', 'no' or 'default'; 'exempt' for a system user or a host without logind",
     "limits": "{nofile, nproc}: soft limits, -1 for unlimited",
@@ -52,6 +65,7 @@ FACTS: Mapping[str, str] = {
     "target": "{state: absent|empty|ours|unfinished|foreign, path, detail, bytes}",
     "process": "bool, the server's processes live",
     "role": "role word of _core.facts",
+    "recorded_role": "str: the role our own record names for these very control files, '' without one",
     "open_mode": "open-mode word of _core.facts",
     "archive_mode": "bool",
     "backup_open": "bool",
@@ -84,11 +98,16 @@ class Limits(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """What the host is to become. ``transport``: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; ``seed_method``: hot, cold or rmgr."""
+    """What the host is to become. ``transport``: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; ``seed_method``: hot, cold
+    or rmgr."""
 
     transport: str = ""
     seed_method: str = "hot"
     character_set: str = ""
+
+
+LIMITS = Limits()
+WISH = Wish()
 
 
 class Facts:
@@ -144,52 +163,92 @@ def _say(fact: "Fact[Any]") -> str:
 
 
 def _gib(amount: float) -> str:
-    return "{0:.2f} GiB".format(amount / float(1 << 30)) if amount >= 1 << 28 else "{0:.1f} MiB".format(amount / float(1 << 20))
+    return (
+        "{0:.2f} GiB".format(amount / float(1 << 30))
+        if amount >= 1 << 28
+        else "{0:.1f} MiB".format(amount / float(1 << 20))
+    )
 
 
-def _cannot_tell(name: str, question: str, expected: str, fact: "Fact[Any]", remedy: str = "", advisory: bool = False) -> Check:
+def _cannot_tell(
+    name: str, question: str, expected: str, fact: "Fact[Any]", remedy: str = "", advisory: bool = False
+) -> Check:
     return Check(
-        name, question, expected, _say(fact), fact.source, UNKNOWN,
-        remedy or "Look at {0} on the host; if it is right, name {1} in preflight_tolerate".format(fact.source, name), advisory,
-    )  # fmt: skip
+        name,
+        question,
+        expected,
+        _say(fact),
+        fact.source,
+        UNKNOWN,
+        remedy or "Look at {0} on the host; if it is right, name {1} in preflight_tolerate".format(fact.source, name),
+        advisory,
+    )
 
 
-def _equal(name: str, question: str, field: str, own: Facts, primary: Facts, remedy: str, differ: str = FAIL, advisory: bool = False) -> Check:
+def _equal(
+    name: str,
+    question: str,
+    field: str,
+    own: Facts,
+    primary: Facts,
+    remedy: str,
+    differ: str = FAIL,
+    advisory: bool = False,
+) -> Check:
     mine, theirs = own[field], primary[field]
     expected = "{0} (primary)".format(_say(theirs))
     source = mine.source if mine.source == theirs.source else "{0}; primary: {1}".format(mine.source, theirs.source)
     for fact, who in ((theirs, "of the primary"), (mine, "of this host")):
         if not fact.is_known:
-            hint = "Find out why the value {0} cannot be read ({1}: {2}), or name {3} in preflight_tolerate".format(who, fact.source, fact.why, name)
+            hint = "Find out why the value {0} cannot be read ({1}: {2}), or name {3} in preflight_tolerate".format(
+                who, fact.source, fact.why, name
+            )
             return Check(name, question, expected, _say(mine), source, UNKNOWN, hint, advisory)
-    return Check(name, question, expected, _say(mine), source, OK if mine.value == theirs.value else differ, remedy, advisory)
+    return Check(
+        name, question, expected, _say(mine), source, OK if mine.value == theirs.value else differ, remedy, advisory
+    )
 
 
 def _built(own: Facts) -> bool:
-    """True if the host carries a standby already, as proven by the role its own instance or its own record tells."""
-    return own["role"].equals(STANDBY)
+    """True if the host carries a standby already: by the word of its instance, or, while it is stopped, by our record
+    of its control files."""
+    return own["role"].equals(STANDBY) or (own["process"].equals(False) and own["recorded_role"].equals(STANDBY))
 
 
-# ------------------------------------------------------------------------------------------------------------ what must be equal
+# ------------------------------------------------------------------------------ what must be equal
 
 
 def _platform(own: Facts, primary: Facts) -> List[Check]:
     other = "Take a host of the same kind: the files of a database are copied as they are and can only be read there"
     return [
-        _equal("platform.cpu_architecture", "Is the CPU of the same architecture?", "cpu_architecture", own, primary, other),
+        _equal(
+            "platform.cpu_architecture", "Is the CPU of the same architecture?", "cpu_architecture", own, primary, other
+        ),
         _equal("platform.word_size", "Has the CPU the same word size, in bits?", "word_size", own, primary, other),
         _equal("platform.endianness", "Is the byte order the same?", "endianness", own, primary, other),
         _equal("platform.os", "Is the operating system the same?", "os_name", own, primary, other),
         _equal(
-            "platform.os_release", "Is the release of the operating system the same?", "os_release", own, primary,
-            "Tibero supports it, but a role change then moves the database to another system library; plan to make them equal",
-            differ=WARN, advisory=True,
+            "platform.os_release",
+            "Is the release of the operating system the same?",
+            "os_release",
+            own,
+            primary,
+            "Tibero supports it, but a role change then moves the database to another system library; plan to make "
+            "them equal",
+            differ=WARN,
+            advisory=True,
         ),
         _equal(
-            "platform.kernel", "Is the kernel the same?", "kernel", own, primary,
-            "Different kernels are no obstacle; after a role change they may explain a difference in speed", differ=WARN, advisory=True,
+            "platform.kernel",
+            "Is the kernel the same?",
+            "kernel",
+            own,
+            primary,
+            "Different kernels are no obstacle; after a role change they may explain a difference in speed",
+            differ=WARN,
+            advisory=True,
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _database(own: Facts, primary: Facts) -> List[Check]:
@@ -198,18 +257,32 @@ def _database(own: Facts, primary: Facts) -> List[Check]:
         _equal("tibero.version", "Is it the same major version of Tibero?", "tibero_version", own, primary, install),
         _equal("tibero.build", "Is it the same build of Tibero?", "tibero_build", own, primary, install),
         _equal(
-            "database.name", "Is DB_NAME the same?", "db_name", own, primary,
-            "Set tibero_db_name to the name of the primary's database. DB_NAME is common to all members; tibero_sid may differ",
+            "database.name",
+            "Is DB_NAME the same?",
+            "db_name",
+            own,
+            primary,
+            "Set tibero_db_name to the name of the primary's database. DB_NAME is common to all members; "
+            "tibero_sid may differ",
         ),
         _equal(
-            "database.block_size", "Is DB_BLOCK_SIZE the same?", "db_block_size", own, primary,
+            "database.block_size",
+            "Is DB_BLOCK_SIZE the same?",
+            "db_block_size",
+            own,
+            primary,
             "Set tibero_block_size to the value of the primary; it cannot be changed after CREATE DATABASE",
         ),
         _equal(
-            "database.log_archive_format", "Is LOG_ARCHIVE_FORMAT the same?", "log_archive_format", own, primary,
-            "Set LOG_ARCHIVE_FORMAT in tibero_parameters to the value of the primary: gaps are filled from archives found by their names",
+            "database.log_archive_format",
+            "Is LOG_ARCHIVE_FORMAT the same?",
+            "log_archive_format",
+            own,
+            primary,
+            "Set LOG_ARCHIVE_FORMAT in tibero_parameters to the value of the primary: gaps are filled from "
+            "archives found by their names",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def _character_set(own: Facts, primary: Facts, wish: Wish) -> Check:
@@ -223,9 +296,14 @@ def _character_set(own: Facts, primary: Facts, wish: Wish) -> Check:
     # A physical copy brings the primary's character set along; only the description can contradict it.
     agrees = not wish.character_set or wish.character_set.upper() == str(theirs.value).upper()
     return Check(
-        name, question, "{0} (primary)".format(theirs.value), "comes with the copy; tibero_character_set: {0}".format(wish.character_set or "not set"),
-        theirs.source, OK if agrees else WARN, "Correct tibero_character_set in the inventory; it has no effect on a standby",
-    )  # fmt: skip
+        name,
+        question,
+        "{0} (primary)".format(theirs.value),
+        "comes with the copy; tibero_character_set: {0}".format(wish.character_set or "not set"),
+        theirs.source,
+        OK if agrees else WARN,
+        "Correct tibero_character_set in the inventory; it has no effect on a standby",
+    )
 
 
 def _drift(own: Facts, primary: Facts) -> Check:
@@ -243,14 +321,21 @@ def _drift(own: Facts, primary: Facts) -> Check:
 
     ours, other = shared(mine.value or {}), shared(theirs.value or {})
     differing = [key for key in sorted(set(ours) | set(other)) if not same(ours.get(key), other.get(key))]
-    observed = "; ".join("{0}: {1}, primary {2}".format(key, ours.get(key, "not set"), other.get(key, "not set")) for key in differing)
+    observed = "; ".join(
+        "{0}: {1}, primary {2}".format(key, ours.get(key, "not set"), other.get(key, "not set")) for key in differing
+    )
     return Check(
-        name, question, "equal", observed or "equal", mine.source, WARN if differing else OK,
+        name,
+        question,
+        "equal",
+        observed or "equal",
+        mine.source,
+        WARN if differing else OK,
         "Put what is meant for every member into tibero_parameters; the difference shows after a role change",
-    )  # fmt: skip
+    )
 
 
-# ---------------------------------------------------------------------------------------------------------------------- licence
+# ---------------------------------------------------------------------------------------- licence
 
 
 def _date(text: Optional[str]) -> Optional[datetime.date]:
@@ -262,12 +347,14 @@ def _date(text: Optional[str]) -> Optional[datetime.date]:
 
 
 def _licence_dates(licence: Mapping[str, Any], today: datetime.date, warn_days: int) -> Tuple[str, str]:
-    """Verdict and reason. The form YYYY/MM/DD is recorded (H); how a licence without an end looks is not known, so that is UNKNOWN."""
+    """Verdict and reason. The form YYYY/MM/DD is recorded (H); how a licence without end looks is not (L)."""
     begin, end = _date(licence.get("start_date")), _date(licence.get("end_date"))
     if begin is not None and today < begin:
         return FAIL, "valid only from {0}, today is {1}".format(begin, today)
+    if end is None and licence.get("end_date"):
+        return UNKNOWN, "end_date {0!r} is not a date".format(licence["end_date"])
     if end is None:
-        return UNKNOWN, "end_date {0!r} is not a date of the form YYYY/MM/DD".format(licence.get("end_date"))
+        return WARN, "no end_date: taken for a licence without end, which was never seen"
     if end < today:
         return FAIL, "expired on {0}, today is {1}".format(end, today)
     left = (end - today).days
@@ -300,7 +387,10 @@ def _licence_product(licence: Mapping[str, Any], version: "Fact[Any]") -> Tuple[
 def _licence(member: Facts, who: str, today: datetime.date, limits: Limits) -> Check:
     name, question = "licence.{0}".format(who), "Would Tibero accept the licence at its next boot?"
     fact = member["licence"]
-    remedy = "Put a licence for this host and version into place (variable tibero_license_file) before anything is stopped; Tibero reads it at boot only"
+    remedy = (
+        "Put a licence for this host and version into place (variable tibero_license_file) before anything "
+        "is stopped; Tibero reads it at boot only"
+    )
     if not fact.is_known or fact.value is None:
         return _cannot_tell(name, question, "a readable licence", fact, remedy)
     licence = fact.value
@@ -314,26 +404,42 @@ def _licence(member: Facts, who: str, today: datetime.date, limits: Limits) -> C
     kind = " ".join(str(licence[key]) for key in ("edition", "type") if licence.get(key))
     verdict = max((part[0] for part in parts), key=core.SEVERITY.index)
     observed = "; ".join([part[1] for part in parts] + (["edition and type: {0}".format(kind)] if kind else []))
-    return Check(name, question, "valid more than {0} days, for this host and version".format(limits.licence_warn_days), observed, fact.source, verdict, remedy)
+    return Check(
+        name,
+        question,
+        "valid more than {0} days, for this host and version".format(limits.licence_warn_days),
+        observed,
+        fact.source,
+        verdict,
+        remedy,
+    )
 
 
-# ------------------------------------------------------------------------------------------------------------------------- ports
+# ------------------------------------------------------------------------------------------- ports
 
 
 def _ports(own: Facts) -> List[Check]:
     fact = own["ports"]
     if not fact.is_known:
-        return [_cannot_tell("ports.own", "Are the ports of Tibero free, or held by this instance?", "free or ours", fact)]
+        return [
+            _cannot_tell("ports.own", "Are the ports of Tibero free, or held by this instance?", "free or ours", fact)
+        ]
     found = []
     for port in fact.value or []:
         verdict = {"free": OK, "ours": OK, "foreign": FAIL}.get(str(port["state"]), UNKNOWN)
-        held = "{0}: {1}{2}".format(port["port"], port["state"], ", held by {0}".format(port["holder"]) if port.get("holder") else "")
+        held = "{0}: {1}{2}".format(
+            port["port"], port["state"], ", held by {0}".format(port["holder"]) if port.get("holder") else ""
+        )
         found.append(
             Check(
-                "ports.{0}".format(port["name"]), "Is the {0} port free, or held by this instance?".format(port["name"]),
-                "{0} free or ours".format(port["port"]), held, fact.source, verdict,
+                "ports.{0}".format(port["name"]),
+                "Is the {0} port free, or held by this instance?".format(port["name"]),
+                "{0} free or ours".format(port["port"]),
+                held,
+                fact.source,
+                verdict,
                 "Stop what holds the port, or choose another with tibero_listener_port or tibero_standby_port",
-            )  # fmt: skip
+            )
         )
     return found
 
@@ -345,7 +451,8 @@ def _reach_verdict(probe: Mapping[str, Any]) -> Tuple[str, str]:
     if outcome == "connected":
         return OK, "connected" + (", our listener answered" if probe.get("answered") else "")
     if outcome == "refused":
-        # The host answered, so the route is there; whether a firewall will let the port through cannot be told while nobody listens.
+        # The host answered, so the route is there; whether a firewall will let the port through cannot be told while
+        # nobody listens.
         return UNKNOWN, "refused: nothing listens there at the moment, or a firewall rejects"
     return FAIL, "{0}{1}".format(outcome, ": {0}".format(probe["detail"]) if probe.get("detail") else "")
 
@@ -353,17 +460,28 @@ def _reach_verdict(probe: Mapping[str, Any]) -> Tuple[str, str]:
 def _reach(member: Facts, who: str) -> List[Check]:
     fact = member["reach"]
     if not fact.is_known:
-        return [_cannot_tell("reach.from_{0}".format(who), "Does the network let the members reach each other?", "connected", fact)]
+        return [
+            _cannot_tell(
+                "reach.from_{0}".format(who), "Does the network let the members reach each other?", "connected", fact
+            )
+        ]
     found = []
     for probe in fact.value or []:
         verdict, observed = _reach_verdict(probe)
         found.append(
             Check(
                 "reach.from_{0}.{1}.{2}".format(who, probe["name"].replace(".", "_"), probe["port"]),
-                "Can {0} open {1} port {2} of {3}?".format("the primary" if who == "primary" else "this host", "TCP", probe["port"], probe["name"]),
-                "{0}:{1} connected".format(probe["host"], probe["port"]), observed, fact.source, verdict,
-                "Open the port on the way to {0} (firewall, security group, route), or correct tibero_address".format(probe["host"]),
-            )  # fmt: skip
+                "Can {0} open {1} port {2} of {3}?".format(
+                    "the primary" if who == "primary" else "this host", "TCP", probe["port"], probe["name"]
+                ),
+                "{0}:{1} connected".format(probe["host"], probe["port"]),
+                observed,
+                fact.source,
+                verdict,
+                "Open the port on the way to {0} (firewall, security group, route), or correct tibero_address".format(
+                    probe["host"]
+                ),
+            )
         )
     return found
 
@@ -373,20 +491,30 @@ def _names(own: Facts) -> List[Check]:
     if not fact.is_known:
         return [_cannot_tell("names.peers", "Do the names of the members resolve?", "an address each", fact)]
     bad = ["{0}: {1}".format(each["name"], each["error"]) for each in fact.value or [] if each.get("error")]
-    good = ["{0} = {1}".format(each["name"], ", ".join(each["addresses"])) for each in fact.value or [] if not each.get("error")]
+    good = [
+        "{0} = {1}".format(each["name"], ", ".join(each["addresses"]))
+        for each in fact.value or []
+        if not each.get("error")
+    ]
     return [
         Check(
-            "names.peers", "Do the names of the members resolve?", "an address each", "; ".join(bad + good) or "no names asked",
-            fact.source, FAIL if bad else OK, "Add the names to DNS or to /etc/hosts, or give addresses in tibero_address",
-        )  # fmt: skip
+            "names.peers",
+            "Do the names of the members resolve?",
+            "an address each",
+            "; ".join(bad + good) or "no names asked",
+            fact.source,
+            FAIL if bad else OK,
+            "Add the names to DNS or to /etc/hosts, or give addresses in tibero_address",
+        )
     ]
 
 
-# ---------------------------------------------------------------------------------------------------------------- space and clock
+# ---------------------------------------------------------------------------------- space and clock
 
 
 def _needed(own: Facts, primary: Facts) -> Dict[str, Tuple[int, int]]:
-    """Bytes and files needed on the target, by directory. Archives: twice the online redo, an estimate (L), as the copy time is not known."""
+    """Bytes and files needed on the target, by directory. Archives: twice the online redo, an estimate (L), as the copy
+    time is not known."""
     amount = primary["database_size"].value or {}
     have = int((own["target"].value or {}).get("bytes") or 0) if own["target"].is_known else 0
     unfinished = own["target"].is_known and (own["target"].value or {}).get("state") == "unfinished"
@@ -419,13 +547,20 @@ def _space(own: Facts, primary: Facts, limits: Limits) -> List[Check]:
             verdict = FAIL
         found.append(
             Check(
-                "space.{0}".format("_and_".join(sorted(places, reverse=True)) if len(places) > 1 else places[0]), question,
+                "space.{0}".format("_and_".join(sorted(places, reverse=True)) if len(places) > 1 else places[0]),
+                question,
                 "{0} times {1} ({2} files)".format(limits.space_ok, _gib(wanted), files),
                 "{0} free, {1} inodes, for {2}".format(
-                    _gib(here["free_bytes"]), "unlimited" if inodes is None else inodes, " and ".join(room[place]["path"] for place in places)
+                    _gib(here["free_bytes"]),
+                    "unlimited" if inodes is None else inodes,
+                    " and ".join(room[place]["path"] for place in places),
                 ),
-                space.source, verdict, "Give the file system of {0} more room, or choose another tibero_data_dir or tibero_archive_dir".format(here["path"]),
-            )  # fmt: skip
+                space.source,
+                verdict,
+                "Give the file system of {0} more room, or choose another tibero_data_dir or tibero_archive_dir".format(
+                    here["path"]
+                ),
+            )
         )
     return found
 
@@ -434,7 +569,9 @@ def _clock(own: Facts, limits: Limits) -> Check:
     name, question = "clock.offset", "Do the clocks of this host and of the primary agree?"
     fact = own["clock_offset"]
     expected = "within {0:g} s".format(limits.clock_warn)
-    remedy = "Run a time service (chronyd or ntpd) on both hosts: redo with times that do not fit is refused (TBR-24112, C)"
+    remedy = (
+        "Run a time service (chronyd or ntpd) on both hosts: redo with times that do not fit is refused (TBR-24112, C)"
+    )
     if not fact.is_known or fact.value is None:
         return _cannot_tell(name, question, expected, fact, remedy, advisory=True)
     low, high = float(fact.value["low"]), float(fact.value["high"])
@@ -450,26 +587,49 @@ def _clock(own: Facts, limits: Limits) -> Check:
     return Check(name, question, expected, observed, fact.source, verdict, remedy, advisory=True)
 
 
-# --------------------------------------------------------------------------------------------------------- the host's own fitness
+# --------------------------------------------------------------------------- the host's own fitness
 
 
 def _kernel(own: Facts, limits: Limits) -> List[Check]:
     fact, memory = own["kernel_parameters"], own["memory"]
     if not fact.is_known or fact.value is None:
-        return [_cannot_tell("host.kernel", "Do the kernel parameters suffice?", "as the role host sets them", fact, advisory=True)]
+        return [
+            _cannot_tell(
+                "host.kernel", "Do the kernel parameters suffice?", "as the role host sets them", fact, advisory=True
+            )
+        ]
     role = "Run the role host with root rights, or set {0} by hand"
     values = fact.value
     sem = [int(each) for each in values.get("sem") or []]
     found = [
         Check(
-            "host.semaphores", "Are there enough semaphores?", "kernel.sem at least {0}".format(" ".join(map(str, limits.sem))), " ".join(map(str, sem)) or "not readable",
-            "/proc/sys/kernel/sem", OK if len(sem) == 4 and all(a >= b for a, b in zip(sem, limits.sem)) else WARN, role.format("kernel.sem"),
-        )  # fmt: skip
+            "host.semaphores",
+            "Are there enough semaphores?",
+            "kernel.sem at least {0}".format(" ".join(map(str, limits.sem))),
+            " ".join(map(str, sem)) or "not readable",
+            "/proc/sys/kernel/sem",
+            OK if len(sem) == 4 and all(a >= b for a, b in zip(sem, limits.sem)) else WARN,
+            role.format("kernel.sem"),
+        )
     ]
-    for key, name, least in (("file_max", "fs.file-max", limits.file_max), ("aio_max_nr", "fs.aio-max-nr", limits.aio_max_nr)):
+    for key, name, least in (
+        ("file_max", "fs.file-max", limits.file_max),
+        ("aio_max_nr", "fs.aio-max-nr", limits.aio_max_nr),
+    ):
         have = size(values.get(key))
         verdict = UNKNOWN if have is None else OK if have >= least else WARN
-        found.append(Check("host.{0}".format(key), "Is {0} high enough?".format(name), "at least {0}".format(least), str(values.get(key)), "/proc/sys", verdict, role.format(name), True))
+        found.append(
+            Check(
+                "host.{0}".format(key),
+                "Is {0} high enough?".format(name),
+                "at least {0}".format(least),
+                str(values.get(key)),
+                "/proc/sys",
+                verdict,
+                role.format(name),
+                True,
+            )
+        )
     wanted = size((own["parameters"].value or {}).get("TOTAL_SHM_SIZE")) if own["parameters"].is_known else None
     if wanted is not None:
         found.append(_shared_memory(values, memory, wanted, role))
@@ -482,31 +642,63 @@ def _shared_memory(values: Mapping[str, Any], memory: "Fact[Any]", wanted: int, 
     ram = int(memory.value["ram_bytes"]) if memory.is_known and memory.value else None
     shmmax, shmall = size(values.get("shmmax")), size(values.get("shmall"))
     expected = "TOTAL_SHM_SIZE {0}".format(_gib(wanted))
-    observed = "shmmax {0}, shmall {1} pages, RAM {2}".format(values.get("shmmax"), values.get("shmall"), "UNKNOWN" if ram is None else _gib(ram))
+    observed = "shmmax {0}, shmall {1} pages, RAM {2}".format(
+        values.get("shmmax"), values.get("shmall"), "UNKNOWN" if ram is None else _gib(ram)
+    )
     if ram is not None and wanted > ram:
-        return Check(name, question, expected, observed, "/proc", FAIL, "Lower tibero_total_shm_size: it is more than the memory of this host")
+        return Check(
+            name,
+            question,
+            expected,
+            observed,
+            "/proc",
+            FAIL,
+            "Lower tibero_total_shm_size: it is more than the memory of this host",
+        )
     if shmmax is None or shmall is None:
-        return Check(name, question, expected, observed, "/proc", UNKNOWN, role.format("kernel.shmmax and kernel.shmall"), True)
+        return Check(
+            name, question, expected, observed, "/proc", UNKNOWN, role.format("kernel.shmmax and kernel.shmall"), True
+        )
     fits = shmmax >= wanted and shmall * page >= wanted
-    return Check(name, question, expected, observed, "/proc", OK if fits else FAIL, role.format("kernel.shmmax and kernel.shmall"))
+    return Check(
+        name,
+        question,
+        expected,
+        observed,
+        "/proc",
+        OK if fits else FAIL,
+        role.format("kernel.shmmax and kernel.shmall"),
+    )
 
 
 def _reserved(own: Facts) -> List[Check]:
     fact, ports = own["kernel_parameters"], own["ports"]
     if not fact.is_known or not ports.is_known or fact.value is None:
         return []
-    reserved, local = port_ranges(str(fact.value.get("reserved_ports") or "")), port_ranges(str(fact.value.get("local_ports") or ""))
+    reserved, local = (
+        port_ranges(str(fact.value.get("reserved_ports") or "")),
+        port_ranges(str(fact.value.get("local_ports") or "")),
+    )
 
     def inside(port: int, ranges: Sequence[Tuple[int, int]]) -> bool:
         return any(low <= port <= high for low, high in ranges)
 
-    loose = [str(each["port"]) for each in ports.value or [] if inside(int(each["port"]), local) and not inside(int(each["port"]), reserved)]
+    loose = [
+        str(each["port"])
+        for each in ports.value or []
+        if inside(int(each["port"]), local) and not inside(int(each["port"]), reserved)
+    ]
     return [
         Check(
-            "host.reserved_ports", "Are the ports of Tibero kept from outgoing connections?", "reserved or outside {0}".format(fact.value.get("local_ports")),
-            "not reserved: {0}".format(", ".join(loose)) if loose else "kept", "/proc/sys/net/ipv4/ip_local_reserved_ports", WARN if loose else OK,
-            "Run the role host with root rights, or add the ports to net.ipv4.ip_local_reserved_ports; otherwise a client connection may take one before Tibero boots",
-        )  # fmt: skip
+            "host.reserved_ports",
+            "Are the ports of Tibero kept from outgoing connections?",
+            "reserved or outside {0}".format(" ".join(str(fact.value.get("local_ports")).split())),
+            "not reserved: {0}".format(", ".join(loose)) if loose else "kept",
+            "/proc/sys/net/ipv4/ip_local_reserved_ports",
+            WARN if loose else OK,
+            "Run the role host with root rights, or add the ports to net.ipv4.ip_local_reserved_ports; otherwise a "
+            "client connection may take one before Tibero boots",
+        )
     ]
 
 
@@ -518,24 +710,35 @@ def _session(own: Facts, limits: Limits) -> List[Check]:
         found.append(_cannot_tell("host.remove_ipc", question, "RemoveIPC=no", remove, advisory=True))
     else:
         verdict = {"no": OK, "exempt": OK, "default": WARN, "yes": FAIL}.get(str(remove.value), UNKNOWN)
-        advice = "Set RemoveIPC=no in logind.conf (role host): else logind removes the semaphores and shared memory of a running instance"
-        found.append(Check("host.remove_ipc", question, "RemoveIPC=no", str(remove.value), remove.source, verdict, advice, True))
+        advice = (
+            "Set RemoveIPC=no in logind.conf (role host): else logind removes the semaphores and shared "
+            "memory of a running instance"
+        )
+        found.append(
+            Check("host.remove_ipc", question, "RemoveIPC=no", str(remove.value), remove.source, verdict, advice, True)
+        )
     fact = own["limits"]
     if not fact.is_known or fact.value is None:
-        return found + [_cannot_tell("host.limits", "Are the limits of the user high enough?", "nofile, nproc", fact, advisory=True)]
+        return found + [
+            _cannot_tell("host.limits", "Are the limits of the user high enough?", "nofile, nproc", fact, advisory=True)
+        ]
     for key, least in (("nofile", limits.nofile), ("nproc", limits.nproc)):
         have = int(fact.value[key])
         found.append(
             Check(
-                "host.{0}".format(key), "Is the limit {0} of the user high enough?".format(key), "at least {0}".format(least),
-                "unlimited" if have < 0 else str(have), fact.source, OK if have < 0 or have >= least else WARN,
+                "host.{0}".format(key),
+                "Is the limit {0} of the user high enough?".format(key),
+                "at least {0}".format(least),
+                "unlimited" if have < 0 else str(have),
+                fact.source,
+                OK if have < 0 or have >= least else WARN,
                 "Run the role host with root rights, or raise it in /etc/security/limits.d and log in again",
-            )  # fmt: skip
+            )
         )
     return found
 
 
-# ------------------------------------------------------------------------------------------------------- the copy and the primary
+# ------------------------------------------------------------------------- the copy and the primary
 
 
 def _target(own: Facts) -> Check:
@@ -548,13 +751,26 @@ def _target(own: Facts) -> Check:
         return _cannot_tell(name, question, expected, fact)
     if own["process"].equals(True):
         return Check(
-            name, question, expected, "an instance runs here, role {0}".format(_say(own["role"])), own["process"].source, FAIL,
+            name,
+            question,
+            expected,
+            "an instance runs here, role {0}".format(_say(own["role"])),
+            own["process"].source,
+            FAIL,
             "Find out what this instance is. If it may go: stop it with tbdown and move its data directory away",
-        )  # fmt: skip
+        )
     state = str(fact.value["state"])
     verdict = OK if state in ("absent", "empty", "unfinished", "ours") else FAIL
     observed = "{0}: {1}".format(state, fact.value.get("detail") or fact.value.get("path"))
-    return Check(name, question, expected, observed, fact.source, verdict, "Move {0} away if it may go; nothing is overwritten".format(fact.value.get("path")))
+    return Check(
+        name,
+        question,
+        expected,
+        observed,
+        fact.source,
+        verdict,
+        "Move {0} away if it may go; nothing is overwritten".format(fact.value.get("path")),
+    )
 
 
 def _password_file(own: Facts, primary: Facts) -> Check:
@@ -563,8 +779,19 @@ def _password_file(own: Facts, primary: Facts) -> Check:
     if not theirs.is_known or theirs.value is None:
         return _cannot_tell(name, question, "the file of the primary", theirs)
     if not theirs.value["digest"]:
-        remedy = "Find the password file of the primary (.passwd in DB_CREATE_FILE_DEST): without it SYS cannot log in from outside (TBR-17007, C)"
-        return Check(name, question, "a file on the primary", "no file {0}".format(theirs.value["path"]), theirs.source, FAIL, remedy)
+        remedy = (
+            "Find the password file of the primary (.passwd in DB_CREATE_FILE_DEST): without it SYS cannot "
+            "log in from outside (TBR-17007, C)"
+        )
+        return Check(
+            name,
+            question,
+            "a file on the primary",
+            "no file {0}".format(theirs.value["path"]),
+            theirs.source,
+            FAIL,
+            remedy,
+        )
     if not mine.is_known or mine.value is None:
         return _cannot_tell(name, question, "the file of the primary", mine)
     if not mine.value["digest"]:
@@ -576,11 +803,15 @@ def _password_file(own: Facts, primary: Facts) -> Check:
     if verdict == FAIL and not _built(own):
         verdict, observed = OK, observed + "; it will be replaced by the copy"
     return Check(
-        name, question, "as on the primary", observed, mine.source, verdict,
-        "Copy {0} of the primary to {1} with mode 0600: nobody spreads a change of the SYS password, and redo stops when they differ".format(
-            theirs.value["path"], mine.value["path"]
-        ),
-    )  # fmt: skip
+        name,
+        question,
+        "as on the primary",
+        observed,
+        mine.source,
+        verdict,
+        "Copy {0} of the primary to {1} with mode 0600: nobody spreads a change of the SYS password, and redo "
+        "stops when they differ".format(theirs.value["path"], mine.value["path"]),
+    )
 
 
 def _primary_state(primary: Facts) -> List[Check]:
@@ -590,21 +821,45 @@ def _primary_state(primary: Facts) -> List[Check]:
     question = "Is the primary open, and a primary by its own word?"
     observed = "role {0}, open mode {1}".format(_say(role), _say(mode))
     if primary["process"].equals(False):
-        found.append(Check("primary.open", question, "primary, read_write", "its instance does not run", primary["process"].source, FAIL, remedy))
+        found.append(
+            Check(
+                "primary.open",
+                question,
+                "primary, read_write",
+                "its instance does not run",
+                primary["process"].source,
+                FAIL,
+                remedy,
+            )
+        )
     elif not role.is_known or not mode.is_known:
-        found.append(_cannot_tell("primary.open", question, "primary, read_write", mode if role.is_known else role, remedy))
+        found.append(
+            _cannot_tell("primary.open", question, "primary, read_write", mode if role.is_known else role, remedy)
+        )
     else:
         fine = role.value == PRIMARY and mode.value == READ_WRITE
-        found.append(Check("primary.open", question, "primary, read_write", observed, role.source, OK if fine else FAIL, remedy))
+        found.append(
+            Check("primary.open", question, "primary, read_write", observed, role.source, OK if fine else FAIL, remedy)
+        )
     return found
 
 
 def _archiving(own: Facts, primary: Facts, wish: Wish) -> Check:
     name, question = "primary.archive_mode", "Does the primary archive its logs, as the transport and the copy need it?"
     fact = primary["archive_mode"]
-    because = [text for text, needs in (("ARCH ASYNC", wish.transport == "ARCH ASYNC"), ("a hot copy", wish.seed_method == "hot" and not _built(own))) if needs]
+    because = [
+        text
+        for text, needs in (
+            ("ARCH ASYNC", wish.transport == "ARCH ASYNC"),
+            ("a hot copy", wish.seed_method == "hot" and not _built(own)),
+        )
+        if needs
+    ]
     expected = "ARCHIVELOG" + (" (needed by {0})".format(" and ".join(because)) if because else "")
-    remedy = "Switch it on: tip LOG_ARCHIVE_DEST, tbboot mount, ALTER DATABASE ARCHIVELOG, tbdown, tbboot; or run setup_primary.yml"
+    remedy = (
+        "Switch it on: tip LOG_ARCHIVE_DEST, tbboot mount, ALTER DATABASE ARCHIVELOG, tbdown, tbboot; or run "
+        "setup_primary.yml"
+    )
     if not fact.is_known:
         return _cannot_tell(name, question, expected, fact, remedy)
     if fact.value:
@@ -616,24 +871,57 @@ def _archiving(own: Facts, primary: Facts, wish: Wish) -> Check:
 def _jobs(own: Facts, primary: Facts) -> List[Check]:
     found = []
     backup, ours = primary["backup_open"], primary["backup_ours"]
-    question, remedy = "Is no backup open on the primary?", "Let the backup end, or end a forgotten one with ALTER DATABASE END BACKUP on the primary"
+    question, remedy = (
+        "Is no backup open on the primary?",
+        "Let the backup end, or end a forgotten one with ALTER DATABASE END BACKUP on the primary",
+    )
     if not backup.is_known:
         found.append(_cannot_tell("primary.backup", question, "none", backup, remedy))
     elif backup.value and ours.equals(True):
-        found.append(Check("primary.backup", question, "none, or ours", "open, begun by this collection", backup.source, WARN, "It ends with the copy, or by its dead-man timer"))
+        found.append(
+            Check(
+                "primary.backup",
+                question,
+                "none, or ours",
+                "open, begun by this collection",
+                backup.source,
+                WARN,
+                "It ends with the copy, or by its dead-man timer",
+            )
+        )
     else:
-        found.append(Check("primary.backup", question, "none", "open" if backup.value else "none", backup.source, FAIL if backup.value else OK, remedy))
+        found.append(
+            Check(
+                "primary.backup",
+                question,
+                "none",
+                "open" if backup.value else "none",
+                backup.source,
+                FAIL if backup.value else OK,
+                remedy,
+            )
+        )
     jobs = primary["rmgr_jobs"]
     question = "Does no tbrmgr run on the primary?"
     if not jobs.is_known:
         found.append(_cannot_tell("primary.rmgr", question, "none", jobs, advisory=True))
     else:
         running = "; ".join(jobs.value or [])
-        found.append(Check("primary.rmgr", question, "none", running or "none", jobs.source, FAIL if running and not _built(own) else OK, "Wait until the RMGR job has ended"))
+        found.append(
+            Check(
+                "primary.rmgr",
+                question,
+                "none",
+                running or "none",
+                jobs.source,
+                FAIL if running and not _built(own) else OK,
+                "Wait until the RMGR job has ended",
+            )
+        )
     return found
 
 
-# ------------------------------------------------------------------------------------------------------------------------- judging
+# ------------------------------------------------------------------------------------------- judging
 
 
 def _own_checks(own: Facts, today: datetime.date, limits: Limits) -> List[Check]:
@@ -643,19 +931,30 @@ def _own_checks(own: Facts, today: datetime.date, limits: Limits) -> List[Check]
 
 
 def judge(
-    own: Facts, primary: Optional[Facts], today: datetime.date, limits: Limits = Limits(), wish: Wish = Wish(), tolerate: Iterable[str] = ()
+    own: Facts,
+    primary: Optional[Facts],
+    today: datetime.date,
+    limits: Limits = LIMITS,
+    wish: Wish = WISH,
+    tolerate: Iterable[str] = (),
 ) -> List[Check]:
     """All checks of one host.
 
     :arg own: facts of the host that is judged.
-    :arg primary: facts of the primary of the cluster, for a host that is to follow it; None if the host is judged by itself.
+    :arg primary: facts of the primary of the cluster, for a host that is to follow it; None if the host is judged by
+    itself.
     :arg today: the day to measure licences by.
     :arg tolerate: ids of checks, or groups of ids, whose UNKNOWN the operator accepts.
     :returns: the checks; ask :func:`_core.checks.blockers` which of them forbid to go on.
     """
     found = _own_checks(own, today, limits)
     if primary is not None:
-        found = _platform(own, primary) + _database(own, primary) + [_character_set(own, primary, wish), _drift(own, primary)] + found
+        found = (
+            _platform(own, primary)
+            + _database(own, primary)
+            + [_character_set(own, primary, wish), _drift(own, primary)]
+            + found
+        )
         found += [_licence(primary, "primary", today, limits)]
         found += _reach(own, "here") + _reach(primary, "primary")
         found += _space(own, primary, limits) + [_clock(own, limits), _password_file(own, primary), _target(own)]

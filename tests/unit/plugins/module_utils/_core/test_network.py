@@ -14,16 +14,11 @@ import pytest
 from ansible_collections.firedrill.standby.plugins.module_utils._core import network
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
-   0: 0100007F:21B5 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 4711 1 0000000000000000 100 0
-   0 10 0
-   1: 0102A8C0:8A2E 0202A8C0:21B9 01 00000000:00000000 00:00000000 00000000  1001        0 4712 1 0000000000000000 20 4
-   30 10 -1
+   0: 0100007F:21B5 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 4711 1 0000000000000000 100
+   1: 0102A8C0:8A2E 0202A8C0:21B9 01 00000000:00000000 00:00000000 00000000  1001        0 4712 1 0000000000000000 20
 """
-TCP6 = """  sl  local_address                         remote_address                        st tx_queue rx_queue tr
-tm->when retrnsmt   uid  timeout inode
-   0: 0000000000000000FFFF00000102A8C0:21B5 0000000000000000FFFF00000902A8C0:D431 01 00000000:00000000 00:00000000
-   00000000     0        0 99 1
-"""
+V6 = "0000000000000000FFFF0000"
+TCP6 = f"   0: {V6}0102A8C0:21B5 {V6}0902A8C0:D431 01 00000000:00000000 00:00000000 00000000     0        0 99 1\n"
 
 
 @pytest.fixture

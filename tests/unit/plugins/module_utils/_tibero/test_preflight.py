@@ -19,8 +19,18 @@ TODAY = datetime.date(2026, 8, 1)
 GIB = 1 << 30
 DARK: t.Any = unknown("the test", "was hidden")
 
-PORTS = [{"name": "listener", "port": 8629, "state": "free", "holder": ""}, {"name": "standby", "port": 8633, "state": "free", "holder": ""}]
-LICENCE = {"path": "/tb/license/license.xml", "product_version": "7.2.3", "start_date": "2026/01/01", "end_date": "2027/01/01", "edition": "enterprise", "type": "real"}
+PORTS = [
+    {"name": "listener", "port": 8629, "state": "free", "holder": ""},
+    {"name": "standby", "port": 8633, "state": "free", "holder": ""},
+]
+LICENCE = {
+    "path": "/tb/license/license.xml",
+    "product_version": "7.2.3",
+    "start_date": "2026/01/01",
+    "end_date": "2027/01/01",
+    "edition": "enterprise",
+    "type": "real",
+}
 KERNEL = {
     "sem": [10000, 32000, 10000, 10000],
     "shmmax": "12884901888",
@@ -55,7 +65,9 @@ OWN: dict[str, t.Any] = dict(
     BOTH,
     host_name="seoul2",
     licence=dict(LICENCE, host="seoul2"),
-    reach=[{"name": "seoul1", "host": "192.0.2.1", "port": 8629, "outcome": "connected", "answered": False, "detail": ""}],
+    reach=[
+        {"name": "seoul1", "host": "192.0.2.1", "port": 8629, "outcome": "connected", "answered": False, "detail": ""}
+    ],
     space={
         "data": {"path": "/data", "device": "1", "free_bytes": 30 * GIB, "free_inodes": 10000},
         "archive": {"path": "/arch", "device": "2", "free_bytes": 10 * GIB, "free_inodes": None},
@@ -70,7 +82,9 @@ PRIMARY: dict[str, t.Any] = dict(
     BOTH,
     host_name="seoul1",
     licence=dict(LICENCE, host="seoul1"),
-    reach=[{"name": "seoul2", "host": "192.0.2.2", "port": 8633, "outcome": "connected", "answered": True, "detail": ""}],
+    reach=[
+        {"name": "seoul2", "host": "192.0.2.2", "port": 8633, "outcome": "connected", "answered": True, "detail": ""}
+    ],
     character_set="UTF8",
     database_size={"bytes": 10 * GIB, "files": 20, "redo_bytes": GIB},
     password_file={"path": "/pdata/.passwd", "digest": "aa", "salt": "s"},
@@ -83,11 +97,21 @@ PRIMARY: dict[str, t.Any] = dict(
 )
 
 
+FOREIGN = {"state": "foreign", "path": "/data", "detail": "holds x.dtf"}
+
+
+WISH = Wish("LGWR ASYNC", "hot", "UTF8")
+
+
 def as_facts(values: t.Mapping[str, t.Any]) -> Facts:
-    return Facts({name: value if isinstance(value, facts.Fact) else known(value, "the test") for name, value in values.items()})
+    return Facts(
+        {name: value if isinstance(value, facts.Fact) else known(value, "the test") for name, value in values.items()}
+    )
 
 
-def judged(own: t.Mapping[str, t.Any] = {}, primary: t.Mapping[str, t.Any] = {}, wish: Wish = Wish("LGWR ASYNC", "hot", "UTF8")) -> list[checks.Check]:
+def judged(
+    own: t.Mapping[str, t.Any] = {}, primary: t.Mapping[str, t.Any] = {}, wish: Wish = WISH
+) -> list[checks.Check]:
     return judge(as_facts(dict(OWN, **own)), as_facts(dict(PRIMARY, **primary)), TODAY, wish=wish)
 
 
@@ -160,7 +184,11 @@ def test_character_set(own: dict[str, t.Any], primary: dict[str, t.Any], wanted:
     [
         ({}, OK, "equal"),
         ({"TOTAL_SHM_SIZE": "4096M"}, OK, "equal"),
-        ({"LISTENER_PORT": "9000", "DB_CREATE_FILE_DEST": "/elsewhere", "LOG_REPLICATION_DEST_1": "x:1 LGWR ASYNC"}, OK, "equal"),
+        (
+            {"LISTENER_PORT": "9000", "DB_CREATE_FILE_DEST": "/elsewhere", "LOG_REPLICATION_DEST_1": "x:1 LGWR ASYNC"},
+            OK,
+            "equal",
+        ),
         ({"MAX_SESSION_COUNT": "20"}, WARN, "MAX_SESSION_COUNT: 20, primary 50"),
         ({"USE_RECYCLEBIN": "Y"}, WARN, "USE_RECYCLEBIN: Y, primary not set"),
     ],
@@ -185,7 +213,7 @@ def test_tip_drift_unknown_is_advisory() -> None:
         ({"end_date": "2026/08/01"}, WARN, "0 days left"),
         ({"end_date": "2026/07/31"}, FAIL, "expired on 2026-07-31, today is 2026-08-01"),
         ({"end_date": "2026/02/30"}, UNKNOWN, "'2026/02/30' is not a date"),
-        ({"end_date": None}, UNKNOWN, "end_date None"),
+        ({"end_date": None}, WARN, "no end_date"),
         ({"start_date": "2026/08/02"}, FAIL, "valid only from 2026-08-02"),
         ({"host": "elsewhere"}, FAIL, "bound to host elsewhere"),
         ({"host": "SEOUL.example"}, FAIL, "bound to host SEOUL.example"),
@@ -216,7 +244,14 @@ def test_ports(state: str, verdict: str) -> None:
 @pytest.mark.parametrize("who", ["own", "primary"])
 @pytest.mark.parametrize(
     ("outcome", "verdict"),
-    [("connected", OK), ("established", OK), ("refused", UNKNOWN), ("timeout", FAIL), ("unresolved", FAIL), ("unreachable", FAIL)],
+    [
+        ("connected", OK),
+        ("established", OK),
+        ("refused", UNKNOWN),
+        ("timeout", FAIL),
+        ("unresolved", FAIL),
+        ("unreachable", FAIL),
+    ],
 )
 def test_reach_in_both_directions(who: str, outcome: str, verdict: str) -> None:
     base = OWN if who == "own" else PRIMARY
@@ -226,7 +261,10 @@ def test_reach_in_both_directions(who: str, outcome: str, verdict: str) -> None:
 
 
 def test_names() -> None:
-    assert one(judged({"names": [{"name": "busan1", "addresses": [], "error": "not known"}]}), "names.peers").verdict == FAIL
+    assert (
+        one(judged({"names": [{"name": "busan1", "addresses": [], "error": "not known"}]}), "names.peers").verdict
+        == FAIL
+    )
     assert one(judged({"names": DARK}), "names.peers").verdict == UNKNOWN
 
 
@@ -234,7 +272,12 @@ def space(data: float, archive: float = 10, same: bool = False, inodes: int | No
     return {
         "space": {
             "data": {"path": "/data", "device": "1", "free_bytes": int(data * GIB), "free_inodes": inodes},
-            "archive": {"path": "/arch", "device": "1" if same else "2", "free_bytes": int((data if same else archive) * GIB), "free_inodes": None},
+            "archive": {
+                "path": "/arch",
+                "device": "1" if same else "2",
+                "free_bytes": int((data if same else archive) * GIB),
+                "free_inodes": None,
+            },
         }
     }
 
@@ -262,7 +305,15 @@ def test_space(own: dict[str, t.Any], name: str, verdict: str) -> None:
 
 @pytest.mark.parametrize(
     ("low", "high", "verdict"),
-    [(-0.2, 0.3, OK), (-4, 5, OK), (-2, 20, UNKNOWN), (6, 7, WARN), (-59, -58, WARN), (61, 62, FAIL), (-300, -299, FAIL)],
+    [
+        (-0.2, 0.3, OK),
+        (-4, 5, OK),
+        (-2, 20, UNKNOWN),
+        (6, 7, WARN),
+        (-59, -58, WARN),
+        (61, 62, FAIL),
+        (-300, -299, FAIL),
+    ],
 )
 def test_clock_offset_is_an_interval(low: float, high: float, verdict: str) -> None:
     assert one(judged({"clock_offset": {"low": low, "high": high, "how": "x"}}), "clock.offset").verdict == verdict
@@ -294,12 +345,17 @@ def test_more_shared_memory_than_memory_fails_and_a_dark_kernel_is_unknown() -> 
     assert one(judged({"kernel_parameters": DARK}), "host.kernel").verdict == UNKNOWN
 
 
-@pytest.mark.parametrize(("value", "verdict"), [("no", OK), ("exempt", OK), ("default", WARN), ("yes", FAIL), (DARK, UNKNOWN), ("maybe", UNKNOWN)])
+@pytest.mark.parametrize(
+    ("value", "verdict"),
+    [("no", OK), ("exempt", OK), ("default", WARN), ("yes", FAIL), (DARK, UNKNOWN), ("maybe", UNKNOWN)],
+)
 def test_remove_ipc(value: t.Any, verdict: str) -> None:
     assert one(judged({"remove_ipc": value}), "host.remove_ipc").verdict == verdict
 
 
-@pytest.mark.parametrize(("key", "value", "verdict"), [("nofile", 1024, WARN), ("nproc", 2047, WARN), ("nofile", -1, OK), ("nproc", -1, OK)])
+@pytest.mark.parametrize(
+    ("key", "value", "verdict"), [("nofile", 1024, WARN), ("nproc", 2047, WARN), ("nofile", -1, OK), ("nproc", -1, OK)]
+)
 def test_limits(key: str, value: int, verdict: str) -> None:
     assert one(judged({"limits": dict(BOTH["limits"], **{key: value})}), f"host.{key}").verdict == verdict
 
@@ -309,10 +365,17 @@ def test_limits(key: str, value: int, verdict: str) -> None:
     [
         ({}, OK, "empty"),
         ({"target": {"state": "absent", "path": "/data"}}, OK, "absent"),
-        ({"target": {"state": "unfinished", "path": "/data", "detail": "copy of 2026-07-30"}}, OK, "copy of 2026-07-30"),
-        ({"target": {"state": "foreign", "path": "/data", "detail": "holds x.dtf"}}, FAIL, "holds x.dtf"),
+        (
+            {"target": {"state": "unfinished", "path": "/data", "detail": "copy of 2026-07-30"}},
+            OK,
+            "copy of 2026-07-30",
+        ),
+        ({"target": FOREIGN}, FAIL, "holds x.dtf"),
         ({"process": True, "role": facts.PRIMARY}, FAIL, "an instance runs here, role primary"),
         ({"role": facts.STANDBY, "process": True}, OK, "a standby already"),
+        ({"role": DARK, "recorded_role": facts.STANDBY, "process": False, "target": FOREIGN}, OK, "a standby already"),
+        ({"role": DARK, "recorded_role": "", "process": False, "target": FOREIGN}, FAIL, "holds x.dtf"),
+        ({"role": DARK, "recorded_role": facts.STANDBY, "process": True}, FAIL, "an instance runs here"),
         ({"target": DARK}, UNKNOWN, "was hidden"),
     ],
 )
@@ -371,7 +434,9 @@ def test_primary_open(primary: dict[str, t.Any], verdict: str) -> None:
         (DARK, "LGWR ASYNC", "cold", False, UNKNOWN),
     ],
 )
-def test_archive_mode_against_transport_and_method(archiving: t.Any, transport: str, method: str, built: bool, verdict: str) -> None:
+def test_archive_mode_against_transport_and_method(
+    archiving: t.Any, transport: str, method: str, built: bool, verdict: str
+) -> None:
     own = {"role": facts.STANDBY} if built else {}
     check = one(judged(own, {"archive_mode": archiving}, Wish(transport, method, "UTF8")), "primary.archive_mode")
     assert check.verdict == verdict
