@@ -8,37 +8,15 @@ A module is its argument specification and one function; :func:`run_module` buil
 :class:`StandbyError` into ``fail_json`` with what was seen, what it means and what to do.
 """
 
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped, unused-ignore]
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Runner, run
+from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 
 #: What stands in a result where a secret would have stood.
 HIDDEN = "********"
-
-
-class Context(NamedTuple):
-    """What a module's function gets: its parameters, whether it may act, and the runner for programs."""
-
-    params: Mapping[str, Any]
-    check_mode: bool
-    runner: Runner
-
-
-class Outcome(NamedTuple):
-    """What a module's function returns.
-
-    ``changed``: seen, not believed. ``values``: the module's documented return values. ``before``/``after``: plain data for the diff; both
-    None means that there is no diff to show. ``header``: what the diff is about.
-    """
-
-    changed: bool
-    values: Mapping[str, Any] = {}
-    before: Any = None
-    after: Any = None
-    header: str = ""
-    warnings: Sequence[str] = ()
 
 
 Action = Callable[[Context], Outcome]

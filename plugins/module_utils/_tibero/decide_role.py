@@ -150,6 +150,9 @@ def judge(evidence: Evidence, words: Optional[Words] = None) -> Judgement:
         return Judgement(known(STOPPED, "ps"), _role_below(evidence))
     if NOMOUNT_ERROR in (evidence.status.code, evidence.open_mode.code):
         return Judgement(known(STARTING, "TBR-12028 at a SELECT"), _role_below(evidence), _half_booted(evidence, "NOMOUNT"))
+    if evidence.boot_word == "NOMOUNT" and evidence.control_file is False and not evidence.status.word:
+        # Before CREATE DATABASE there is no password file to log in with, but without a control file nothing can be mounted either.
+        return Judgement(known(STARTING, "ps -t NOMOUNT, and no control file where the tip says"), _role_below(evidence))
     status = class_of(evidence.status.word, accepted.status)
     if status == AT_NOMOUNT:
         return Judgement(known(STARTING, "V$INSTANCE.STATUS"), _role_below(evidence), _half_booted(evidence, "NOMOUNT"))

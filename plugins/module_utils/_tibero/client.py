@@ -1,0 +1,484 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""Running Tibero's programs: argument lists, environment, standard input, and what their output means.
+
+Everything goes through the injected runner, which writes output to files, because children of ``tbboot`` keep it open (H). Passwords travel on
+standard input only: ``tbsql`` is started unconnected and told ``CONN user/password`` (H).
+"""
+
+import os
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, DeadlineExceeded, Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, Runner
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, marks, ps, tbsql, tip
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble import advice
+
+#: What stands in errors where a secret would have stood.
+HIDDEN = "********"
+#: Boot modes whose question 270107 we may answer: they were asked for by name (C: which mode asks is unknown).
+CONFIRMED_BOOTS = ("FAILOVER", "RESETLOGS")
+#: Characters of a password that can be quoted; nothing is known of an escape for a quote, and ``/`` and ``@`` separate (H).
+_PASSWORD = re.compile(r"[A-Za-z0-9_#$%^*+=.,:?!~-]+\Z")
+#: Such a password means the same with and without quotes on every server, because unquoted ones are case-insensitive (H, utility guide).
+_PLAIN_PASSWORD = re.compile(r"[a-z_][a-z0-9_]*\Z")
+_USER = re.compile(r"[A-Za-z][A-Za-z0-9_$#]*\Z")
+_ALIAS = re.compile(r"[A-Za-z0-9_]+\Z")
+_SID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
+
+
+#: Errors that say where the server stands, not that the question was wrong: asking again with SELECT * would not help (C).
+MODE_ERRORS = (12028, 22003, 12039, 17003, 17008, 17020)
+#: Seconds that a question may take.
+QUESTION_LIMIT = 60.0
+#: Printed before each statement, so that an error can be told from that of its neighbour. PROMPT works without a login (H).
+_FENCE = "firedrill-statement-"
+_FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:SQL>[ \t]*)*" + _FENCE + r"([0-9]+)[ \t\r]*$\n?")
+
+
+class Login(NamedTuple):
+    """Who logs in, and through which alias ("" = the entry of the instance itself)."""
+
+    user: str = "sys"
+    password: str = ""
+    alias: str = ""
+
+    def __repr__(self) -> str:
+        return "Login(user={0!r}, alias={1!r})".format(self.user, self.alias)
+
+
+class Query(NamedTuple):
+    """A question to a view.
+
+    ``columns``: names, or (name, SQL expression) pairs; empty means ``SELECT *``, for views whose columns are not known. ``source``: the view.
+    ``where`` and ``order_by``: SQL of our own, with values through :func:`marks.literal`.
+    """
+
+    source: str
+    columns: Tuple[Any, ...] = ()
+    where: str = ""
+    order_by: str = ""
+
+
+class Answer(NamedTuple):
+    """The answer to a :class:`Query`: its rows as column -> text or None, or the error ``code`` (0 = none) and ``why`` there are none."""
+
+    rows: Tuple[Dict[str, Optional[str]], ...] = ()
+    code: int = 0
+    why: str = ""
+
+    @property
+    def is_known(self) -> bool:
+        return not self.why
+
+
+class Reply(NamedTuple):
+    """What tbsql printed for one statement."""
+
+    statement: str
+    text: str
+    run: tbsql.Run
+
+
+class LoginFailed(CommandFailed):
+    """The server could not be asked; ``code`` is its error number, 0 when none was printed."""
+
+    def __init__(self, code: int, seen: str, details: Mapping[str, Any]) -> None:
+        says = advice(code)
+        super().__init__(seen, says.meaning, says.remedy, details)
+        self.code = code
+
+
+def password_literal(password: str, what: str = "sys_password") -> str:
+    """A password as it is written in ``CONN`` and in ``IDENTIFIED BY``: always in the same form, so that both mean the same.
+
+    Source: user names and passwords are case-insensitive unless quoted, passwords with single quotes (H, utility guide).
+
+    :raises Refusal: for characters that cannot be written safely; the message never holds the password.
+    """
+    if not password:
+        raise Refusal(
+            seen="{0} is empty or not set".format(what),
+            meaning="Every question to the server needs a login",
+            remedy="Set {0}, best from a vault".format(what),
+        )
+    if not _PASSWORD.match(password) or len(password) > 128:
+        raise Refusal(
+            seen="{0} holds a character that tbsql cannot be given safely, or more than 128 of them".format(what),
+            meaning="Quotes, blanks, '/', '@', '&', ';' and backslashes have a meaning of their own in tbsql",
+            remedy="Choose a password of letters, digits and _ # $ % ^ * + - = . , : ? ! ~",
+        )
+    return password if _PLAIN_PASSWORD.match(password) else "'{0}'".format(password)
+
+
+class Tibero:
+    """One instance, as its programs see it.
+
+    :arg tb_home: absolute path of the installation. :arg tb_sid: name of the instance. :arg runner: runs the programs.
+    :arg login: who logs in for SQL. :arg timeout: seconds that a boot or a stop may take; questions get at most 60 of them.
+    :raises Refusal: for a path or name that no Tibero could have.
+    """
+
+    def __init__(self, tb_home: str, tb_sid: str, runner: Runner, login: Optional[Login] = None, timeout: float = 300.0) -> None:
+        if not os.path.isabs(tb_home) or re.search(r"[\s'\"#,]", tb_home):
+            raise Refusal(
+                seen="tb_home is {0!r}".format(tb_home),
+                meaning="Tibero needs an absolute path without blanks, quotes, commas and #",
+                remedy="Set tb_home to the installation directory, such as /tibero/tibero7",
+            )
+        if not _SID.match(tb_sid):
+            raise Refusal(
+                seen="tb_sid is {0!r}".format(tb_sid),
+                meaning="The name of an instance starts with a letter and holds at most 40 letters, digits and underscores",
+                remedy="Correct tb_sid",
+            )
+        self.tb_home = tb_home.rstrip("/") or "/"
+        self.tb_sid = tb_sid
+        self.login = login or Login()
+        self.timeout = float(timeout)
+        self._runner = runner
+
+    # ------------------------------------------------------------------------------------------------ environment and running
+
+    @property
+    def environment(self) -> Dict[str, str]:
+        """What the programs need exported (H); nothing is taken from the caller, whose TB_SID could be another one's."""
+        home = self.tb_home
+        return {
+            "TB_HOME": home,
+            "TB_SID": self.tb_sid,
+            "LD_LIBRARY_PATH": "{0}/lib:{0}/client/lib".format(home),
+            "PATH": "{0}/bin:{0}/client/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin".format(home),
+        }
+
+    @property
+    def instance_directory(self) -> str:
+        return os.path.join(self.tb_home, "instance", self.tb_sid)
+
+    @property
+    def record_directory(self) -> str:
+        """Where we keep our own records of this member; never part of a copy."""
+        return os.path.join(self.instance_directory, "firedrill")
+
+    @property
+    def tip_path(self) -> str:
+        return config_file.tip_path(self.tb_home, self.tb_sid)
+
+    def program(self, name: str) -> str:
+        """Absolute path of a program of this installation. :raises Refusal: when it is not there."""
+        for directory in ("bin", "client/bin", "config", "scripts"):
+            path = os.path.join(self.tb_home, directory, name)
+            if os.path.exists(path):
+                return path
+        raise Refusal(
+            seen="{0} is neither in bin nor in client/bin of {1}".format(name, self.tb_home),
+            meaning="There is no Tibero installed below tb_home, or the user of this task may not read it",
+            remedy="Check tb_home and become_user; the role firedrill.standby.software installs it",
+        )
+
+    def run(self, argv: Sequence[str], stdin: str = "", deadline: Optional[float] = None, kill: bool = True) -> Completed:
+        """Run one program of this installation in its environment."""
+        limit = self.timeout if deadline is None else deadline
+        return self._runner(Command(tuple(argv), stdin, self.environment, limit, self.tb_home, kill))
+
+    # ------------------------------------------------------------------------------------------------ boot, stop, clean
+
+    def boot(self, mode: str) -> "Booted":
+        """``tbboot -t MODE``. A boot is never killed at its deadline: it goes on, and the error says so.
+
+        :returns: what the console text came to; only "started" is success, and the caller still looks at the instance (rule: marker and probe).
+        """
+        stdin = "yes\n" if mode in CONFIRMED_BOOTS else ""
+        done = self.run((self.program("tbboot"), "-t", mode), stdin, kill=False)
+        return Booted(console.parse_boot(_both(done)), done)
+
+    def down(self, mode: str) -> "Downed":
+        """``tbdown -t MODE``, never killed: a stop that waits for sessions stays under way and is reported."""
+        done = self.run((self.program("tbdown"), "-t", mode), kill=False)
+        return Downed(console.parse_down(_both(done)), done)
+
+    def clean(self) -> "Downed":
+        """``tbdown clean``, answering its question with ``y`` (M: every public script feeds it). Call it only after proof that no server lives."""
+        done = self.run((self.program("tbdown"), "clean"), "y\n", deadline=min(self.timeout, 60.0))
+        return Downed(console.parse_down(_both(done)), done)
+
+    def gen_tip(self) -> console.GenTip:
+        """Let the vendor's script make a first tip; only where none exists.
+
+        :raises Refusal: when there is a tip. :raises CommandFailed: when none is there afterwards.
+        """
+        if os.path.exists(self.tip_path):
+            raise Refusal(
+                seen="{0} exists".format(self.tip_path),
+                meaning="What gen_tip.sh does to an existing tip is not documented",
+                remedy="Change the tip with firedrill.standby.tibero_tip, or move it away first",
+            )
+        done = self.run((self.program("gen_tip.sh"),), deadline=60.0)
+        result = console.parse_gen_tip(_both(done))
+        if not result.done or not os.path.exists(self.tip_path):
+            raise CommandFailed(
+                seen="gen_tip.sh did not say Done, or left no {0}".format(self.tip_path),
+                meaning="The installation is incomplete or its config directory is not writable",
+                remedy="Read its output in the details; run it by hand as the OS user of Tibero",
+                details=self.describe(done),
+            )
+        return result
+
+    def system_script(self) -> Optional[str]:
+        """The script that creates the dictionary: system_install.sh where it exists (7), else system.sh (conflict 19), None without either."""
+        for name in ("system_install.sh", "system.sh"):
+            path = os.path.join(self.tb_home, "scripts", name)
+            if os.path.exists(path):
+                return path
+        return None
+
+    # ------------------------------------------------------------------------------------------------ SQL
+
+    def session(self, statements: Sequence[str], settings: Sequence[str] = (), deadline: Optional[float] = None) -> List[Reply]:
+        """Run statements in one tbsql session, each after its own fence line.
+
+        :arg statements: one statement each, ending with ``;`` where SQL needs it, without comments (a trailing comment breaks the next one, H).
+        :arg settings: SET lines before them. An error of a statement does not end the run (H): the caller looks at each reply.
+        :raises LoginFailed: when the server did not let us in. :raises DeadlineExceeded: when the session did not end in time; it is ended then.
+        """
+        limit = min(self.timeout, QUESTION_LIMIT) if deadline is None else deadline
+        lines = list(settings) + [self._connect_line()]
+        for number, statement in enumerate(statements):
+            lines.append("PROMPT {0}{1}".format(_FENCE, number))
+            lines.append(statement)
+        lines.append("PROMPT {0}{1}".format(_FENCE, len(statements)))
+        lines.append("EXIT")
+        # -i: a tbsql.login of the current directory must not change our settings (H).
+        done = self.run((self.program("tbsql"), "-i"), "\n".join(lines) + "\n", limit)
+        parts = _FENCE_LINE.split(_both(done))
+        self._check_login(done, parts[0])
+        texts = {int(number): text for number, text in zip(parts[1::2], parts[2::2])}
+        if done.timed_out or len(statements) not in texts:
+            raise DeadlineExceeded(
+                seen="tbsql {0} before its last statement ({1} of {2} answered)".format(
+                    "was stopped after {0:.0f} s".format(limit) if done.timed_out else "ended", max(len(texts) - 1, 0), len(statements)
+                ),
+                meaning="The server does not answer, or it ended the session; whether the last statement took effect is not known",
+                remedy="Look at the instance and at its sys.log; ask again when it answers",
+                details=self.describe(done),
+            )
+        return [Reply(statement, texts[number], tbsql.parse(texts[number])) for number, statement in enumerate(statements)]
+
+    def _connect_line(self) -> str:
+        user, password, alias = self.login
+        if not _USER.match(user):
+            raise Refusal(
+                seen="sys_user is {0!r}".format(user),
+                meaning="An account name starts with a letter and holds letters, digits, _ $ and #",
+                remedy="Correct sys_user",
+            )
+        if alias and not _ALIAS.match(alias):
+            raise Refusal(
+                seen="alias is {0!r}".format(alias),
+                meaning="tbsql takes an alias of tbdsn.tbr only, of letters, digits and underscores; host:port is rejected (TBS-70003)",
+                remedy="Name an alias, made with firedrill.standby.tibero_dsn",
+            )
+        return "CONN {0}/{1}{2}".format(user, password_literal(password), "@" + alias if alias else "")
+
+    def _check_login(self, done: Completed, text: str) -> None:
+        """Nothing before the first fence but a connection is a login."""
+        run = tbsql.parse(text)
+        if run.connected and not run.errors:
+            return
+        if run.errors:
+            error = run.errors[-1]
+            seen = "Login of {0} to {1} failed: {2}-{3}: {4}".format(self.login.user, self.tb_sid, error.prefix, error.code, error.text)
+            raise LoginFailed(error.code, self.scrub(seen), self.describe(done))
+        seen = "tbsql did not connect {0} to {1}{2}".format(self.login.user, self.tb_sid, " in time" if done.timed_out else "")
+        raise LoginFailed(0, seen, self.describe(done))
+
+    def ask(self, queries: Sequence[Query]) -> List[Answer]:
+        """Ask several questions in one login; a second one follows only when a view turned out to lack a column asked for.
+
+        :returns: one :class:`Answer` for each query, in order. :raises LoginFailed: when the server could not be asked at all.
+        """
+        # Tables first: SETTINGS turns headings off, and how to turn a page size back is not documented.
+        order = sorted(range(len(queries)), key=lambda index: bool(queries[index].columns))
+        tables = [index for index in order if not queries[index].columns]
+        marked = [index for index in order if queries[index].columns]
+        statements = [_select_all(queries[index]) for index in tables]
+        if marked:
+            statements.extend(marks.SETTINGS)
+            statements.extend(_select_marked(index, queries[index]) for index in marked)
+        replies = self.session(statements, ("SET LINESIZE 200",))
+        answers: Dict[int, Answer] = {}
+        for index, reply in zip(tables, replies):
+            answers[index] = self._table_answer(reply)
+        for index, reply in zip(marked, replies[len(replies) - len(marked) :]):
+            answers[index] = self._marked_answer(index, queries[index], reply)
+        again = [index for index in marked if answers[index].code and answers[index].code not in MODE_ERRORS]
+        if again:
+            for index, answer in zip(again, self.ask([queries[index]._replace(columns=()) for index in again])):
+                answers[index] = _narrowed(answer, queries[index]) if answer.is_known else answers[index]
+        return [answers[index] for index in range(len(queries))]
+
+    def _table_answer(self, reply: Reply) -> Answer:
+        errors = reply.run.errors
+        if errors:
+            return Answer(code=errors[0].code, why=self.scrub("{0}-{1}: {2}".format(errors[0].prefix, errors[0].code, errors[0].text)))
+        if not reply.run.tables:
+            return Answer(why="tbsql printed no result for: {0}".format(reply.statement))
+        table = reply.run.tables[-1]
+        if table.damaged:
+            return Answer(why="the printed result cannot be taken apart with certainty")
+        return Answer(tuple(tbsql.dicts(table)))
+
+    def _marked_answer(self, index: int, query: Query, reply: Reply) -> Answer:
+        errors = reply.run.errors
+        if errors:
+            return Answer(code=errors[0].code, why=self.scrub("{0}-{1}: {2}".format(errors[0].prefix, errors[0].code, errors[0].text)))
+        try:
+            return Answer(tuple(marks.read_marked(reply.text, _tag(index), query.columns)))
+        except GrammarError as error:
+            return Answer(why=str(error))
+
+    def execute(self, statement: str, expected: Sequence[str], deadline: Optional[float] = None, shown: str = "") -> Reply:
+        """Run one statement that changes something, in a session of its own.
+
+        :arg expected: last words of the replies that mean success ("altered", "switched"); no reply at all is not success.
+        :arg shown: what errors call the statement when its text holds a secret.
+        :raises CommandFailed: with the error number, its meaning and remedy, or when the reply is not one of the expected.
+        """
+        reply = self.session([statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout)[0]
+        name = shown or statement
+        if reply.run.errors:
+            raise self.failed(name, reply.run.errors[0])
+        if not [feedback for feedback in reply.run.feedback if feedback.verb in expected]:
+            raise CommandFailed(
+                seen="The reply to {0!r} was {1!r}".format(name, self.scrub(reply.text.strip())[:200]),
+                meaning="It holds neither an error nor the confirmation that is known, so the statement may or may not have taken effect",
+                remedy="Look at the instance with firedrill.standby.tibero_instance_info before going on",
+                details={"statement": name, "stdout": self.scrub(reply.text)},
+            )
+        return reply
+
+    def failed(self, statement: str, error: tbsql.Error) -> CommandFailed:
+        """The failure for an error of a statement."""
+        says = advice(error.code)
+        return CommandFailed(
+            seen=self.scrub("{0!r} failed: {1}-{2}: {3}".format(statement, error.prefix, error.code, error.text)),
+            meaning=says.meaning,
+            remedy=says.remedy,
+            details={"statement": statement, "code": error.code},
+        )
+
+    def live_parameters(self) -> Dict[str, str]:
+        """Parameters of the running instance: name in upper case -> value as the view prints it.
+
+        SYS reads _VT_PARAMETER, which also has hidden names; V$PARAMETERS is the fallback (conflict 15).
+
+        :raises CommandFailed: when neither can be read.
+        """
+        answers = self.ask([Query("_VT_PARAMETER", ("NAME", "VALUE")), Query("V$PARAMETERS", ("NAME", "VALUE"))])
+        for answer in answers:
+            if answer.is_known and answer.rows:
+                return {(row.get("NAME") or "").upper(): row.get("VALUE") or "" for row in answer.rows}
+        raise CommandFailed(
+            seen="The running parameters of {0} cannot be read: {1}".format(self.tb_sid, answers[-1].why or "both views are empty"),
+            meaning="What the instance runs with is not known",
+            remedy="Ask again when the instance is at MOUNT or further",
+        )
+
+    # ------------------------------------------------------------------------------------------------ processes and files
+
+    def processes(self) -> Optional[Tuple[ps.Instance, ...]]:
+        """The running servers of this instance, from ``ps``; None when the list could not be read.
+
+        Two installations on one host may use the same TB_SID, so a server counts only if its environment does not name another TB_HOME.
+        """
+        done = self._runner(Command(("ps", "-efww"), deadline=30.0))
+        if done.timed_out or done.returncode not in (0, None) or not done.output.strip():
+            return None
+        found = [item for item in ps.parse(done.output).instances if item.sid == self.tb_sid]
+        return tuple(item for item in found if self._is_ours(item.pid))
+
+    def _is_ours(self, pid: int) -> bool:
+        """False only if the process is known to belong to another installation."""
+        try:
+            with open("/proc/{0}/environ".format(pid), "rb") as source:
+                entries = source.read().split(b"\0")
+        except OSError:
+            return True
+        homes = [entry[8:].decode("utf-8", "surrogateescape") for entry in entries if entry.startswith(b"TB_HOME=")]
+        return not homes or os.path.realpath(homes[0]) == os.path.realpath(self.tb_home)
+
+    def tip(self) -> Optional[tip.Document]:
+        """The tip file, None without one."""
+        return config_file.read_tip(self.tb_home, self.tb_sid)
+
+    def parameter(self, name: str) -> str:
+        """A parameter as the tip has it, "" when it has none."""
+        document = self.tip()
+        value = tip.get(document, name) if document is not None else None
+        return value.text if value is not None else ""
+
+    def control_files(self) -> Optional[Tuple[str, ...]]:
+        """Paths of CONTROL_FILES in the tip; None when there is no tip or no such key."""
+        document = self.tip()
+        value = tip.get(document, "CONTROL_FILES") if document is not None else None
+        return value.items if value is not None else None
+
+    # ------------------------------------------------------------------------------------------------ secrets
+
+    def scrub(self, text: str) -> str:
+        """A text without the login's password, for errors. Results of queries are not touched: a password may be a word of the data."""
+        return text.replace(self.login.password, HIDDEN) if self.login.password else text
+
+    def describe(self, done: Completed) -> Dict[str, Any]:
+        """A record of a run for results: no input, no environment, no password in what was printed."""
+        record = done.describe()
+        for field in ("stdout", "stderr"):
+            record[field] = self.scrub(record[field])
+        return record
+
+
+class Booted(NamedTuple):
+    """A boot: what its text came to, and the run."""
+
+    report: console.Boot
+    done: Completed
+
+
+class Downed(NamedTuple):
+    """A stop or a clean: what its text came to, and the run."""
+
+    report: console.Down
+    done: Completed
+
+
+def _tag(index: int) -> str:
+    return "q{0}".format(index)
+
+
+def _select_marked(index: int, query: Query) -> str:
+    return marks.select_marked(_tag(index), query.columns, query.source, query.where, query.order_by)
+
+
+def _select_all(query: Query) -> str:
+    statement = "SELECT * FROM {0}".format(query.source)
+    if query.where:
+        statement += " WHERE {0}".format(query.where)
+    if query.order_by:
+        statement += " ORDER BY {0}".format(query.order_by)
+    return statement + ";"
+
+
+def _narrowed(answer: Answer, query: Query) -> Answer:
+    """Rows of SELECT * cut to the columns asked for; a column the view lacks is simply not in the rows."""
+    names = [column if isinstance(column, str) else column[0] for column in query.columns]
+    return answer._replace(rows=tuple({name: row[name] for name in names if name in row} for row in answer.rows))
+
+
+def _both(done: Completed) -> str:
+    """Output and error output as one text for the parsers."""
+    return done.output + ("\n" + done.errors if done.errors else "")

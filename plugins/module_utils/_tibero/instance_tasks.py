@@ -1,0 +1,90 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""What the modules tibero_instance and tibero_instance_info do."""
+
+from typing import Any, Dict
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
+from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import ALWAYS, BELOW, BOOT_MODES, DOWN_MODES, NEVER, Wish
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import OPEN_WORDS, STATUS_WORDS, Words
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import ensure
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look, running
+
+INSTANCE_SPEC: Dict[str, Any] = dict(
+    options.COMMON_SPEC,
+    state={"type": "str", "choices": ["started", "stopped"], "default": "started"},
+    mode={"type": "str", "choices": list(BOOT_MODES)},
+    down_mode={"type": "str", "choices": list(DOWN_MODES), "default": "immediate"},
+    restart={"type": "str", "choices": [NEVER, BELOW, ALWAYS], "default": BELOW},
+    clean_garbage={"type": "bool", "default": False},
+    stop_suspended={"type": "bool", "default": False},
+)
+
+INFO_SPEC: Dict[str, Any] = dict(
+    options.COMMON_SPEC,
+    status_words={"type": "dict", "default": {}},
+    open_mode_words={"type": "dict", "default": {}},
+)
+
+
+def values_of(seen: Seen) -> Dict[str, Any]:
+    """The return values that describe an observed instance, the same in every module."""
+    state = seen.state
+    alive = running(state)
+    return {
+        "state": state.as_dict(),
+        "role": state.role.value if state.role.is_known else UNKNOWN,
+        "open_mode": state.open_mode.value if state.open_mode.is_known else UNKNOWN,
+        "running": UNKNOWN if alive is None else alive,
+        "recorded_role": seen.record.role,
+        "boot_request": seen.boot_word,
+    }
+
+
+def short(seen: Seen) -> Dict[str, Any]:
+    """The part of the state that a diff shows."""
+    return {name: value for name, value in values_of(seen).items() if name in ("role", "open_mode", "running")}
+
+
+def ensure_instance(context: Context) -> Outcome:
+    """Boot or stop; see the module's documentation."""
+    params = context.params
+    wish = Wish(
+        STOPPED if params["state"] == "stopped" else params["mode"],
+        params["down_mode"],
+        params["restart"],
+        params["clean_garbage"],
+        params["stop_suspended"],
+    )
+    driven = ensure(options.client_of(context), wish, context.check_mode)
+    values = values_of(driven.after)
+    values["steps"] = [step.as_text() for step in driven.steps]
+    values["notes"] = list(driven.notes)
+    before, after = short(driven.before), short(driven.after)
+    if context.check_mode and driven.steps:
+        after = dict(before, running=wish.mode != STOPPED, open_mode=STOPPED if wish.mode == STOPPED else "as after tbboot -t " + wish.mode.upper())
+    return Outcome(driven.changed, values, before, after, "instance {0}".format(params["tb_sid"]), driven.notes)
+
+
+def instance_info(context: Context) -> Outcome:
+    """Observe; see the module's documentation. Never fails because the instance is down or silent."""
+    params = context.params
+    words = Words(_merged(STATUS_WORDS, params.get("status_words") or {}), _merged(OPEN_WORDS, params.get("open_mode_words") or {}))
+    return Outcome(False, values_of(look(options.client_of(context), words)))
+
+
+def _merged(defaults: Dict[str, Any], more: Dict[str, Any]) -> Dict[str, Any]:
+    """Accept lists with further words; a class that is not known is refused by name."""
+    unknown = sorted(set(more) - set(defaults))
+    if unknown:
+        raise Refusal(
+            seen="Unknown class of words: {0}".format(", ".join(unknown)),
+            meaning="Known classes are {0}".format(", ".join(sorted(defaults))),
+            remedy="Name one of these",
+        )
+    return {name: tuple(words) + tuple(str(word) for word in more.get(name, ())) for name, words in defaults.items()}

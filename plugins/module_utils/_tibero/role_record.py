@@ -1,0 +1,80 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""Our own record of a member's role: ``$TB_HOME/instance/$TB_SID/firedrill/role.json``.
+
+Below the operating modes no view tells whether a control file is a standby's. So what was done or seen is written down, together with the
+identity of the control files, and used for two things only: to refuse a NORMAL boot, and to not convert the same control file twice. It is
+never taken as the observed role.
+"""
+
+import json
+import os
+import time
+from typing import Any, Dict, List, NamedTuple, Optional
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.detached import private_directory, read_json, write_atomically
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
+
+
+
+class RoleRecord(NamedTuple):
+    """``role`` as recorded ("" without a record), where, why it was written, and whether the control files are still the same ones."""
+
+    role: str
+    path: str
+    reason: str
+    same_control_files: bool
+
+
+def path_of(client: Tibero) -> str:
+    """Where the record of an instance lies."""
+    return os.path.join(client.record_directory, "role.json")
+
+
+def _identities(client: Tibero) -> List[Any]:
+    """Path, device and inode of each control file: a file that was copied anew is another file."""
+    found: List[Any] = []
+    for path in client.control_files() or ():
+        try:
+            seen = os.stat(path)
+            found.append([path, seen.st_dev, seen.st_ino])
+        except OSError:
+            found.append([path, None, None])
+    return found
+
+
+def read(client: Tibero) -> RoleRecord:
+    """The record; role "" when there is none or when it cannot be read."""
+    path = path_of(client)
+    record: Optional[Dict[str, Any]] = read_json(path)
+    if record is None:
+        return RoleRecord("", path, "", False)
+    same = bool(record.get("control_files")) and record.get("control_files") == _identities(client)
+    return RoleRecord(str(record.get("role", "")), path, str(record.get("reason", "")), same)
+
+
+def write(client: Tibero, role: str, reason: str) -> bool:
+    """Record a role that was made or seen just now. :returns: False when the same was recorded already, so that nothing was written."""
+    seen = read(client)
+    if seen.role == role and seen.same_control_files:
+        return False
+    private_directory(client.record_directory)
+    record = {
+        "role": role,
+        "reason": reason,
+        "control_files": _identities(client),
+        "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+    write_atomically(seen.path, json.dumps(record, indent=1, sort_keys=True) + "\n")
+    return True
+
+
+def forget(client: Tibero) -> bool:
+    """Remove the record, such as before a new copy of the database. :returns: whether there was one."""
+    try:
+        os.unlink(path_of(client))
+    except FileNotFoundError:
+        return False
+    return True
