@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Pack the Tibero emulator like the vendor's tarball, and make licences for it.
 
-    pack.py --version 7 --output DIR                      -> DIR/tibero7-bin-<build>-linux64-emulator.tar.gz, path and sha256
-    pack.py --licence HOST --days 30 [--kind tsc] [--output DIR]   -> DIR/license.xml (or standard output)
+    pack.py --version 7 --output DIR       -> DIR/tibero7-bin-<build>-linux64-emulator.tar.gz; its path, sha256
+    pack.py --licence HOST --days 30 [--kind tsc] [--output DIR]
+                                           -> DIR/license.xml (or standard output)
 
-The same input gives the same bytes: entries sorted, times, owners and modes fixed. sqlglot is taken from the environment that
-runs this program and goes into lib/python, so that the unpacked tree needs a Python and nothing else.
+The same input gives the same bytes: entries sorted, times, owners and modes fixed. sqlglot is taken from the
+environment that runs this program and goes into lib/python, so that the unpacked tree needs a Python and nothing else.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ def sqlglot_entries() -> Iterator[Entry]:
     spec = importlib.util.find_spec("sqlglot")
     if spec is None or spec.origin is None:
         raise PackError(
-            "sqlglot is not installed in this environment: install requirements/lab.txt, or run with the project's Python"
+            "sqlglot is not installed in this environment: use the Python the project's tools are installed for"
         )
     for entry in _files(Path(spec.origin).parent, "lib/python/sqlglot"):
         if entry.path.endswith((".py", ".typed")):

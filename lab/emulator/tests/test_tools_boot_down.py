@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tools_support import context, recording, run_tool
+
 from tibero_emulator import licence, tip
 from tibero_emulator.tools import common, tbboot, tbdown
-from tools_support import context, recording, run_tool
 
 
 def stream(*events: dict[str, Any]) -> io.StringIO:

@@ -9,9 +9,10 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from tools_support import recording
+
 from tibero_emulator import licence
 from tibero_emulator import settings as switches
-from tools_support import recording
 
 SETTINGS = {**switches.defaults(), "licence_host": "db1"}
 TODAY = date(2026, 3, 10)

@@ -8,9 +8,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tools_support import recording
+
 from tibero_emulator import messages
 from tibero_emulator import settings as switches
-from tools_support import recording
 
 
 def test_every_number_once_and_every_template_fillable() -> None:

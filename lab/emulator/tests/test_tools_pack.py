@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pack
 import pytest
+from tools_support import environment, recording, unpacked
+
 from tibero_emulator import licence
 from tibero_emulator import settings as switches
-from tools_support import environment, recording, unpacked
 
 
 @pytest.mark.parametrize("version", ["6", "7"])

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tools_support import recording
+
 from tibero_emulator import settings as switches
 from tibero_emulator import tip
-from tools_support import recording
 
 SETTINGS = switches.defaults()
 BASE = 'DB_NAME=tibero\nCONTROL_FILES="/d/c1.ctl"\n'

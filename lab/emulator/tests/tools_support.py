@@ -76,12 +76,11 @@ class FakeHandler(socketserver.StreamRequestHandler):
                 error = self.server.login_error
                 reply: dict[str, Any] = {"code": error[0], "text": error[1]} if error else {"ok": True}
             else:
-                self.server.statements.append(request["sql"])
-                reply = (
-                    {"message": "Commit completed."}
-                    if request["sql"] == "COMMIT"
-                    else self.server.answer(request["sql"])
-                )
+                sql = request["sql"]
+                self.server.statements.append(sql)
+                reply = {"message": "Commit completed."} if sql == "COMMIT" else self.server.answer(sql)
+                if "code" not in reply:
+                    reply = {"columns": [], "rows": [], "message": None, "row_count": 0, **reply}
             self.wfile.write(json.dumps(reply).encode() + b"\n")
 
 

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An emulator of Tibero 6 and 7 with TSC, for tests and for trying the collection without a licence.
 
-It is NOT Tibero. It answers as the recordings and the published documents say a Tibero server answers, and refuses what they
-say is refused. docs/fidelity.md tells for each behaviour whether it is recorded, documented, inferred or invented; everything
-that is not recorded is a named switch in settings.py.
+It is NOT Tibero. It answers as the recordings and the published documents say a Tibero server answers, and refuses what
+they say is refused. docs/fidelity.md tells for each behaviour whether it is recorded, documented, inferred or invented;
+everything that is not recorded is a named switch in settings.py.
 
 How the two halves meet
-    tools/tbboot.py starts `python -m tibero_emulator.server.main --request-fd N --event-fd M`: it writes one JSON object (the
-    boot request) to fd N and closes it, then reads JSON lines (events) from fd M until "up", "suspended" or "refused".
+    tools/tbboot.py starts `python -m tibero_emulator.server.main --request-fd N --event-fd M`: it writes one JSON
+    object (the boot request) to fd N and closes it, then reads JSON lines (events) from fd M until "up", "suspended" or
+    "refused".
     tools/tbdown.py speaks JSON lines over the unix socket `$TB_HOME/instance/$TB_SID/path/control`.
     tools/tbsql.py speaks wire.py to the listener.
 """

@@ -1,10 +1,11 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""license.xml: structure as recorded (t7-license-xml-structure), checks as documented (tibero.md 1.4, 10), own signature.
+"""license.xml: structure as recorded (t7-license-xml-structure), checks as documented (tibero.md 1.4, 10).
 
 The emulator's licences are worth nothing outside the emulator. `<signature>` is the SHA-256, in capitals of hex, of the
 salt below followed by the other elements in the order of FIELDS, each as `name=value` and ended by a newline. It proves
-nothing; it only lets a changed date or host be noticed, as the real program notices it. A real licence is refused (360007).
+nothing; it only lets a changed date or host be noticed, as the real program notices it. A real licence is refused
+(360007).
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ SALT = "firedrill.standby Tibero emulator, not a licence of any product\n"
 PRODUCT_VERSIONS = {"6": "6", "7": "7.2.3"}
 EDITIONS = ("enterprise", "standard", "trial")
 
-# `kind` -> (edition, <tsc>). The real file has no known element for the option: <tsc> is ours. Y = replication with a read-only
-# standby; SINGLE = replication, but no read-only standby (tibero.md 10: what a Single licence allows); N = none.
+# `kind` -> (edition, <tsc>). The real file has no known element for the option: <tsc> is ours. Y = replication with a
+# read-only standby; SINGLE = replication, but no read-only standby (tibero.md 10: what a Single licence allows); N =
+# none.
 KINDS = {
     "tsc": ("enterprise", "Y"),
     "trial": ("trial", "Y"),
@@ -72,7 +74,7 @@ class Licence(NamedTuple):
 
     product: str
     product_version: str
-    serial_ID: str
+    serial_ID: str  # noqa: N815  (the element's name in the file)
     issue_date: str
     start_date: str
     end_date: str

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The message catalogue: number -> text template, mark, occasion.
 
-The texts of `CATALOGUE` are those of the vendor's own message catalogue (or of a recording, mark "H"); *when* each one is
-printed is inferred for mark "C". `ADDED` holds texts that are in no reference of this project: mark "I", invented.
-Placeholders are positional: text(7067, "a", "b"). The setting "message_overrides" replaces a text without a code change.
+The texts of `CATALOGUE` are those of the vendor's own message catalogue (or of a recording, mark "H"); *when* each one
+is printed is inferred for mark "C". `ADDED` holds texts that are in no reference of this project: mark "I", invented.
+Placeholders are positional: text(7067, "a", "b"). The setting "message_overrides" replaces a text without a code
+change.
 """
 
 from __future__ import annotations
@@ -152,7 +153,8 @@ CATALOGUE: tuple[Message, ...] = (
     Message(210003, "Change core dump dir to {0}.", "H", "tbboot line 1"),
     Message(
         210012,
-        "Warning: The initialization parameter 'MEMORY_TARGET' value is greater than the physical system memory size. ...",
+        "Warning: The initialization parameter 'MEMORY_TARGET' value is greater than the physical system memory size."
+        " ...",
         "C",
         "tbboot warning",
     ),
@@ -161,7 +163,8 @@ CATALOGUE: tuple[Message, ...] = (
     Message(250081, "* Cannot get shared memory segment:\n* SHM_KEY = 0x{0}, size = {1}, errno={2} ({3})", "H", "box"),
     Message(
         250086,
-        '*                     BOOT FAILED.\n* {0} is still running, or garbage files have not been deleted.\n* Please run "{0} clean" and try again.',
+        "*                     BOOT FAILED.\n* {0} is still running, or garbage files have not been deleted.\n"
+        '* Please run "{0} clean" and try again.',
         "C",
         "older form",
     ),
@@ -233,7 +236,8 @@ CATALOGUE: tuple[Message, ...] = (
     ),
 )
 
-# Texts that no source of this project gives; a number is reused only where the vendor's public samples use it for the same occasion.
+# Texts that no source of this project gives; a number is reused only where the vendor's public samples use it for the
+# same occasion.
 ADDED: tuple[Message, ...] = (
     Message(7071, "Schema object '{0}' was not found or is invalid.", "I", "DDL on an object that is not there"),
     Message(7074, "Schema object '{0}' already exists.", "I", "CREATE of an existing object"),
@@ -251,8 +255,8 @@ ADDED: tuple[Message, ...] = (
 
 _BY_NUMBER: dict[int, Message] = {message.number: message for message in CATALOGUE + ADDED}
 
-# Asterisks of each box. Recorded: svmode 56, BOOT FAILED 59, shared memory 75. The licence box (73) is from the catalogue only,
-# whose widths are not reliable (it gives 59 for the shared memory box).
+# Asterisks of each box. Recorded: svmode 56, BOOT FAILED 59, shared memory 75. The licence box (73) is from the
+# catalogue only, whose widths are not reliable (it gives 59 for the shared memory box).
 BOX_SVMODE = 56
 BOX_BOOT_FAILED = 59
 BOX_SHARED_MEMORY = 75

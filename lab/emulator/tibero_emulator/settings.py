@@ -1,11 +1,13 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The emulator's switches: one for each behaviour that is not recorded, so that a real server's answer can be adopted by setting.
+"""The emulator's switches: one for each behaviour that is not recorded, so that a real server's answer can be adopted
+by setting.
 
-Read once per program from, in rising order of precedence: the defaults below, `$TB_HOME/config/emulator.json`, the environment
-variable TB_EMULATOR_SETTINGS (a JSON object, or the path of a file that holds one). An unknown name or a value outside
-`choices` is refused: a misspelt switch must not look like one that works. A dict-valued switch is merged key by key.
-tbboot hands the resolved settings to the server in the boot request, so that a running server never changes its mind.
+Read once per program from, in rising order of precedence: the defaults below, `$TB_HOME/config/emulator.json`, the
+environment variable TB_EMULATOR_SETTINGS (a JSON object, or the path of a file that holds one). An unknown name or a
+value outside `choices` is refused: a misspelt switch must not look like one that works. A dict-valued switch is merged
+key by key. tbboot hands the resolved settings to the server in the boot request, so that a running server never changes
+its mind.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class SettingsError(ValueError):
 class Switch(NamedTuple):
     """One switch.
 
-    fidelity: of the DEFAULT value: recorded, documented, inferred or invented. choices: empty = any value of the default's type.
+    fidelity: of the DEFAULT value: recorded, documented, inferred or invented. choices: empty = any value of the
+    default's type.
     """
 
     name: str
@@ -36,7 +39,8 @@ class Switch(NamedTuple):
     choices: tuple[Any, ...] = ()
 
 
-# Boot and shutdown seconds by step. "fast" is for tests. "realistic": order of magnitude of lab notes, not measured by us.
+# Boot and shutdown seconds by step. "fast" is for tests. "realistic": order of magnitude of lab notes, not measured by
+# us.
 TIMING: dict[str, dict[str, float]] = {
     "fast": {
         "boot_nomount": 0.0,
@@ -265,8 +269,8 @@ TBSQL_SWITCHES: tuple[Switch, ...] = (
         "tbsql_blank_before_error",
         False,
         "inferred",
-        "t7-tbsql-tempfile-readd (`0 row selected.` follows the statement at once); the surrounding of errors was never recorded",
-        "blank line before TBR-/TBS- lines and `0 row selected.`; without it a piped session shows them on the prompt's line",
+        "t7-tbsql-tempfile-readd (`0 row selected.` follows at once); the surrounding of errors was never recorded",
+        "blank line before error lines and `0 row selected.`; without it a piped session has them on the prompt's line",
         (False, True),
     ),
     Switch(

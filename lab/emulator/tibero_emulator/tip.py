@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A strict reader of tip files, written apart from the collection's own.
 
-Grammar (tibero.md 5): `KEY=VALUE` a line, upper-case keys, `#` starts a comment outside quotes, strings optionally in double
-quotes, lists comma-separated with each item quoted or none, sizes with K/M/G, Y/N. A key twice, an unknown key, a line
-without `=`, a relative control file and a value out of its range are refused. Error texts: the vendor's catalogue
-(260021-260054, 350004-350009) and the recorded -7200 form (t6to7-tbboot-tip-error-7200).
+Grammar (tibero.md 5): `KEY=VALUE` a line, upper-case keys, `#` starts a comment outside quotes, strings optionally in
+double quotes, lists comma-separated with each item quoted or none, sizes with K/M/G, Y/N. A key twice, an unknown key,
+a line without `=`, a relative control file and a value out of its range are refused. Error texts: the vendor's
+catalogue (260021-260054, 350004-350009) and the recorded -7200 form (t6to7-tbboot-tip-error-7200).
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ REPLICATION_MODES = ("PROTECTION", "AVAILABILITY", "PERFORMANCE", "UNPROTECTED")
 TRANSPORTS = ("LGWR SYNC", "LGWR ASYNC", "ARCH ASYNC")
 MAX_DESTINATIONS = 9
 
-# boot words under which the LOG_REPLICATION_* parameters count (tibero.md 5: only in NORMAL mode; FAILOVER and RESETLOGS end in it)
+# boot words under which the LOG_REPLICATION_* parameters count (tibero.md 5: only in NORMAL mode; FAILOVER and
+# RESETLOGS end in it)
 PRIMARY_BOOTS = ("NORMAL", "FAILOVER", "RESETLOGS")
 
 
@@ -44,7 +45,8 @@ _FLAG = Parameter("bool")
 _SIZE = Parameter("size")
 _COUNT = Parameter("int")
 
-# Names seen in recordings or in tibero.md. A real server knows hundreds more: "tip_unknown_parameter": "accept" lets them pass.
+# Names seen in recordings or in tibero.md. A real server knows hundreds more: "tip_unknown_parameter": "accept" lets
+# them pass.
 KNOWN: dict[str, Parameter] = {
     "DB_NAME": _TEXT,
     "DB_BLOCK_SIZE": Parameter("size"),
@@ -388,7 +390,7 @@ def with_defaults(given: Mapping[str, Value], tb_home: str, sid: str) -> dict[st
 
 
 def check_replication(values: Mapping[str, Value], boot_word: str) -> None:
-    """Static checks of a primary boot: a mode needs a destination (350009), PROTECTION and AVAILABILITY an LGWR SYNC one (350008)."""
+    """Static checks of a primary boot: a mode needs a destination (350009), all but PERFORMANCE LGWR SYNC (350008)."""
     mode = str(values.get("LOG_REPLICATION_MODE", "UNPROTECTED")).upper()
     if boot_word not in PRIMARY_BOOTS or mode == "UNPROTECTED":
         return

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the programs share: the environment they run in, the instance's places, its process record, its control socket."""
+"""What the programs share: their environment, the instance's places, its process record, its control socket."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ def run(main: Callable[[list[str]], int]) -> None:
     raise SystemExit(code)
 
 
-# --- processes ---------------------------------------------------------------------------------------------------------------
+# --- processes ------------------------------------------------------------------------------------------------------
 
 
 def command_line(pid: int) -> str:
@@ -216,7 +216,7 @@ def kill_recorded(ctx: Context) -> list[int]:
     return pids
 
 
-# --- control socket ----------------------------------------------------------------------------------------------------------
+# --- control socket -------------------------------------------------------------------------------------------------
 
 
 class NoControl(Exception):

@@ -50,7 +50,8 @@ def _closing(text: str, start: int) -> int:
 
 def _instances(body: str) -> tuple[list[Target], str]:
     """The INSTANCE blocks of an alias body, and the rest of it."""
-    targets, rest = [], body
+    targets: list[Target] = []
+    rest = body
     while True:
         match = re.search(r"\(\s*INSTANCE\s*=", rest, re.IGNORECASE)
         if match is None:

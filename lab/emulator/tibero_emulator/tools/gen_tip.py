@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""gen_tip.sh: tip, psm_commands and tbdsn.tbr of TB_SID from tip.template (recordings t6-gen_tip-output-and-tip, t7-tbdsn-gen_tip-generated)."""
+"""gen_tip.sh: tip, psm_commands and tbdsn.tbr of TB_SID from tip.template.
+
+Recordings: t6-gen_tip-output-and-tip, t7-tbdsn-gen_tip-generated.
+"""
 
 from __future__ import annotations
 

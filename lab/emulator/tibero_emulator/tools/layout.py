@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How tbsql lays out a result: pure functions from columns and rows to text.
 
-Recorded (t6-tbsql-v_database, t7-tbsql-v_instance, t6-tbsql-table-alignment, t7-tbsql-begin-end-backup-v_backup): numbers right and
-text left, heading included; dashes as wide as the column; a number is at least NUMWIDTH wide; a column never wider than LINESIZE;
-columns that do not fit into LINESIZE go on further heading and value lines, and then an empty line follows each row; trailing
-blanks of value lines are dropped.
+Recorded (t6-tbsql-v_database, t7-tbsql-v_instance, t6-tbsql-table-alignment, t7-tbsql-begin-end-backup-v_backup):
+numbers right and text left, heading included; dashes as wide as the column; a number is at least NUMWIDTH wide; a
+column never wider than LINESIZE; columns that do not fit into LINESIZE go on further heading and value lines, and then
+an empty line follows each row; trailing blanks of value lines are dropped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Options(NamedTuple):
     colsep: str = " "
     underline: str = "-"
     pad_headings: bool = False
-    formats: Mapping[str, "ColumnFormat"] = {}
+    formats: Mapping[str, ColumnFormat] = {}
     version: str = "7"
 
 

@@ -7,10 +7,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-SQL_WORDS = frozenset(
-    "SELECT INSERT UPDATE DELETE MERGE CREATE ALTER DROP TRUNCATE GRANT REVOKE COMMIT ROLLBACK SAVEPOINT BEGIN DECLARE CALL WITH "
-    "EXPLAIN LOCK COMMENT RENAME ANALYZE AUDIT NOAUDIT PURGE FLASHBACK".split()
-)
+# fmt: off
+SQL_WORDS = frozenset((
+    "SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "CREATE", "ALTER", "DROP", "TRUNCATE", "GRANT", "REVOKE",
+    "COMMIT", "ROLLBACK", "SAVEPOINT", "BEGIN", "DECLARE", "CALL", "WITH", "EXPLAIN", "LOCK", "COMMENT", "RENAME",
+    "ANALYZE", "AUDIT", "NOAUDIT", "PURGE", "FLASHBACK",
+))
+# fmt: on
 
 _BLOCK = re.compile(
     r"\s*(BEGIN|DECLARE|CREATE\s+(OR\s+REPLACE\s+)?(FUNCTION|PROCEDURE|PACKAGE|TRIGGER|TYPE))\b", re.IGNORECASE
@@ -51,7 +54,8 @@ def semicolons(text: str) -> tuple[list[int], bool]:
 
 
 class Statement(NamedTuple):
-    """A finished statement: its text, whether it must fail (two on one line, or after a trailing comment), what stays behind."""
+    """A finished statement: its text, whether it must fail (two on a line, after a trailing comment), what stays
+    behind."""
 
     text: str
     broken: bool
@@ -61,9 +65,9 @@ class Statement(NamedTuple):
 class Buffer:
     """Lines of one statement.
 
-    `;` at the end of a line or a line `/` ends it; PSM blocks end with `/` only. Two statements on one line are one broken
-    statement. What follows `;` as a comment stays in the buffer, so that the lines after it, commands included, become a
-    statement that fails.
+    `;` at the end of a line or a line `/` ends it; PSM blocks end with `/` only. Two statements on one line are one
+    broken statement. What follows `;` as a comment stays in the buffer, so that the lines after it, commands included,
+    become a statement that fails.
     """
 
     def __init__(self, comment_breaks: bool = True) -> None:

@@ -44,7 +44,8 @@ def _user_statements(users: tuple[tuple[str, str], ...], role: str) -> tuple[str
 
 
 def steps(version: str) -> list[Step]:
-    """The steps in the recorded order. 6: the beginning is recorded (t6-tbboot-nomount-createdb-normal), the end taken from 7."""
+    """The steps in the recorded order. 6: only the beginning is recorded (t6-tbboot-nomount-...), the end is taken from
+    7."""
     begin = [
         Step("Creating additional system index..."),
         Step("Dropping agent table..."),
@@ -125,7 +126,7 @@ def run_statements(session: Session, statements: tuple[str, ...], log: IO[str]) 
     """Run statements, writing each outcome to the log; yields the error lines."""
     for statement in statements:
         try:
-            outcome = str(session.execute(statement).get("message") or "")
+            outcome = session.execute(statement).message or ""
         except ServerError as error:
             outcome = error.line
             yield outcome

@@ -37,7 +37,10 @@ PROC_SYS_READS = (
     ("/proc/sys/net/core/rmem_max", 1),
 )
 
-USAGE = "Usage: tbboot [-h] [-version] [-l] [-w] [-t BOOTMODE]\nBOOTMODE : NOMOUNT, MOUNT, NORMAL, RECOVERY, RESETLOGS, FAILOVER\n"
+USAGE = (
+    "Usage: tbboot [-h] [-version] [-l] [-w] [-t BOOTMODE]\n"
+    "BOOTMODE : NOMOUNT, MOUNT, NORMAL, RECOVERY, RESETLOGS, FAILOVER\n"
+)
 
 
 class BadMode(Exception):
@@ -145,7 +148,7 @@ def running_box(ctx: Context, tip_file: tip.Tip) -> str:
 
 
 def proc_sys_noise(ctx: Context) -> str:
-    """What the script of 6 prints where these files are missing, as in a container (t6-tbboot-nomount-createdb-normal)."""
+    """What the script of 6 prints where these files are missing, as in a container (t6-tbboot-nomount-...)."""
     choice = ctx.settings["proc_sys_noise"]
     if choice == "never" or (choice == "auto" and ctx.version != "6"):
         return ""
@@ -170,7 +173,7 @@ def listener_lines(ctx: Context, ports: list[int]) -> str:
 def start_server(request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], IO[str]]:
     """Start the server in a session of its own, hand it the request, return it and its stream of events.
 
-    It keeps our stdout and stderr: whoever reads them through a pipe waits until the instance stops, as with the real one.
+    It keeps our stdout and stderr: who reads them through a pipe waits until the instance stops, as with the real one.
     """
     request_read, request_write = os.pipe()
     event_read, event_write = os.pipe()

@@ -48,7 +48,7 @@ def terminated(ctx: Context, mode: str) -> str:
 
 
 def clean(ctx: Context) -> int:
-    """`tbdown clean`: asks on the terminal, refuses while the instance lives (250093). Question and closing words are invented."""
+    """`tbdown clean`: asks, refuses while the instance lives (250093). Question and closing words are invented."""
     if common.live_pids(ctx):
         say(ctx.text(250093) + "\n")
         return ctx.exit_code("tbdown_failed")

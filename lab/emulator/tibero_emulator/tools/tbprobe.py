@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""tbprobe: exit code 0 NORMAL, 1 STANDBY, 2 UNKNOWN, 3 DEAD (5, documented; whether 6 and 7 have it is not verified)."""
+"""tbprobe: exit code 0 NORMAL, 1 STANDBY, 2 UNKNOWN, 3 DEAD (documented for 5; not verified for 6 and 7)."""
 
 from __future__ import annotations
 

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """tbsql: the command shell. Its looks are those of the recordings; its traps are those of tibero.md 3.1.
 
-Where a blank line goes, as recorded: the reply of a statement is `\\n<text>\\n\\n` (6, in a script: without the first `\\n`); a table
-is `\\n<heading><rows>\\n<feedback>\\n\\n`; an error line and `0 row selected.` follow the prompt at once and are `<text>\\n\\n`.
+Where a blank line goes, as recorded: the reply of a statement is `\\n<text>\\n\\n` (6, in a script: without the first
+`\\n`); a table is `\\n<heading><rows>\\n<feedback>\\n\\n`; an error line and `0 row selected.` follow the prompt at
+once and are `<text>\\n\\n`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,11 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
-from .. import messages
+from .. import messages, wire
 from . import common, layout, sqltext, tbdown
 from .common import Context
 from .session import Login, ServerError, Session, open_session
@@ -174,7 +175,7 @@ class Shell:
         self.shows = {part: not silent or part in residue for part in ("banner", "connected", "prompt", "disconnected")}
         self.buffer = sqltext.Buffer(ctx.settings["tbsql_trailing_comment"] == "breaks")
 
-    # --- output ---------------------------------------------------------------------------------------------------------------
+    # --- output -----------------------------------------------------------------------------------------------------
 
     def out(self, text: str, spooled: str | None = None) -> None:
         """Write to the screen (unless TERMOUT OFF in a script) and to the spool file."""
@@ -207,7 +208,7 @@ class Shell:
         """TBS-70003."""
         self.fail(self.ctx.line(70003))
 
-    # --- session --------------------------------------------------------------------------------------------------------------
+    # --- session ----------------------------------------------------------------------------------------------------
 
     def ask(self, question: str, secret: bool) -> str:
         """One answer from the terminal (secrets unseen) or from standard input."""
@@ -256,7 +257,7 @@ class Shell:
         if connected and self.shows["disconnected"]:
             self.out("Disconnected.\n")
 
-    # --- statements -----------------------------------------------------------------------------------------------------------
+    # --- statements -------------------------------------------------------------------------------------------------
 
     def options(self, pad_headings: bool) -> layout.Options:
         """The SET variables of the layout."""
@@ -264,7 +265,7 @@ class Shell:
         chosen = {name: self.variables[name.upper()] for name in names}
         return layout.Options(**chosen, pad_headings=pad_headings, formats=self.formats, version=self.ctx.version)
 
-    def show_table(self, columns: list[dict[str, Any]], rows: list[list[Any]]) -> None:
+    def show_table(self, columns: list[dict[str, Any]], rows: Sequence[Sequence[str | None]]) -> None:
         """A result with rows: an empty line, the pages."""
         choice = self.ctx.settings["tbsql_pad_headings"]
         texts = []
@@ -272,23 +273,23 @@ class Shell:
             texts.append("".join(f"{line}\n" for line in layout.table(columns, rows, self.options(padded))))
         self.out(texts[0], texts[1])
 
-    def show_result(self, answer: dict[str, Any]) -> None:
+    def show_result(self, answer: wire.Result) -> None:
         """What a statement gave: rows with feedback, or a message."""
-        if answer.get("columns"):
-            rows = answer.get("rows") or []
+        if answer.columns:
+            rows = answer.rows
             wanted = self.variables["FEEDBACK"]
             if not rows:
                 if wanted >= 0:
                     self.trouble(layout.feedback(0))
                 return
-            self.show_table(answer["columns"], rows)
+            self.show_table(answer.columns, rows)
             quiet = self.variables["PAGESIZE"] == 0 and wanted < 0
             if not quiet:
                 self.out("\n")
             if 0 <= wanted <= len(rows):
                 self.out(f"{layout.feedback(len(rows))}\n\n")
-        elif answer.get("message") and self.variables["FEEDBACK"] >= 0:
-            self.reply(str(answer["message"]))
+        elif answer.message and self.variables["FEEDBACK"] >= 0:
+            self.reply(answer.message)
 
     def execute(self, statement: sqltext.Statement) -> None:
         """Run one finished statement and print what came of it; an error does not end the run."""
@@ -316,14 +317,13 @@ class Shell:
         if self.variables["TIMING"]:
             self.out(f"Total elapsed time 00:00:{time.monotonic() - started:09.6f}\n\n")
 
-    def query(self, sql: str) -> list[list[Any]]:
+    def query(self, sql: str) -> list[list[str | None]]:
         """Rows of a query of our own; raises ServerError."""
         if self.session is None:
             raise ServerError(70004, self.ctx.text(70004))
-        rows: list[list[Any]] = self.session.execute(sql).get("rows") or []
-        return rows
+        return self.session.execute(sql).rows
 
-    # --- input ----------------------------------------------------------------------------------------------------------------
+    # --- input ------------------------------------------------------------------------------------------------------
 
     def substitute(self, line: str) -> str:
         """Replace &1 and &name where a script argument or DEFINE gives them; other & stay as they are."""
@@ -397,7 +397,7 @@ class Shell:
         reason = "No such file or directory"
         for candidate in candidates:
             try:
-                opened = open(candidate, encoding="utf-8", errors="surrogateescape")
+                opened = open(candidate, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  (closed below)
                 break
             except OSError as error:
                 reason = error.strerror or reason
@@ -418,7 +418,7 @@ class Shell:
             self.defines = kept
 
 
-# --- commands: each takes the shell and the text after the command word --------------------------------------------------------
+# --- commands: each takes the shell and the text after the command word ---------------------------------------------
 
 
 def command_exit(shell: Shell, text: str) -> None:
@@ -532,7 +532,7 @@ def command_spool(shell: Shell, text: str) -> None:
     mode = "a" if len(words) > 1 and words[1].upper().startswith("APP") else "w"
     path = words[0] if "." in Path(words[0]).name else f"{words[0]}.lst"
     try:
-        opened = open(path, mode, encoding="utf-8", errors="surrogateescape")
+        opened = open(path, mode, encoding="utf-8", errors="surrogateescape")  # noqa: SIM115  (until SPOOL OFF)
     except OSError as error:
         shell.fail(shell.ctx.line(70002, path, error.strerror))
         return
@@ -544,8 +544,9 @@ def command_host(shell: Shell, text: str) -> None:
     """HOST command and !command: run by the shell."""
     if not text:
         return
+    command = ["/bin/sh", "-c", text]
     done = subprocess.run(
-        text, shell=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
     shell.out(done.stdout.decode("utf-8", "surrogateescape"))
 
@@ -600,7 +601,7 @@ def command_archive(shell: Shell, text: str) -> None:
 
 
 def command_tbdown(shell: Shell, text: str) -> None:
-    """TBDOWN [mode]: stops the instance of TB_SID; our own login would keep a NORMAL stop waiting, so it leaves first."""
+    """TBDOWN [mode]: stops the instance of TB_SID; our own login would keep NORMAL waiting, so it leaves first."""
     mode = text.upper() or "NORMAL"
     if mode not in tbdown.MODES:
         shell.fail(shell.ctx.line(70028))
@@ -628,7 +629,7 @@ def command_describe(shell: Shell, text: str) -> None:
         {"name": "COLUMN_NAME", "type": "VARCHAR", "width": 40},
         {"name": "TYPE", "type": "VARCHAR", "width": 18},
     ]
-    shell.show_table(columns, [[column["name"], column.get("type", "")] for column in answer.get("columns") or []])
+    shell.show_table(columns, [[column["name"], column.get("type", "")] for column in answer.columns])
     shell.out("\n")
 
 
