@@ -14,6 +14,7 @@ be told of a file of any size after a resumed copy without reading the file agai
 import hashlib
 import json
 import os
+import re
 from typing import Any, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
@@ -100,6 +101,16 @@ class Manifest(NamedTuple):
     @property
     def files(self) -> List[Item]:
         return [item for item in self.items if item.type == "f"]
+
+
+def check_seed_id(seed: str) -> None:
+    """Refuse a seed id that cannot be a file name and part of a comment without quoting."""
+    if not re.match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", seed):
+        raise Refusal(
+            seen="seed_id is {0!r}".format(seed),
+            meaning="Allowed are 1 to 64 letters, digits, dots, underscores and dashes, beginning with a letter or digit",
+            remedy="Choose another seed_id, such as the name of the standby",
+        )
 
 
 def chunks(size: int, chunk: int, start: int = 0) -> Iterator[Tuple[int, int]]:

@@ -5,7 +5,6 @@
 """The target's side of the disk: what is there before anything is written, and files opened so that no link leads them astray."""
 
 import ctypes
-import ctypes.util
 import errno
 import os
 import stat

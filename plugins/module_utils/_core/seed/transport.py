@@ -347,3 +347,15 @@ def explain(endpoint: Endpoint, returncode: Optional[int], said: str, noise: str
 def local_argv(python: str, agent_file: str, offer_file: str) -> List[str]:
     """The agent's command on the host where its offer is."""
     return [python or sys.executable, "-I", agent_file, offer_file]
+
+
+def forget_key(seed_dir: str) -> bool:
+    """Remove the seed's key pair and list of host keys. True when there was something to remove."""
+    removed = False
+    for name in (KEY, KEY + ".pub", KNOWN_HOSTS):
+        try:
+            os.unlink(os.path.join(seed_dir, name))
+            removed = True
+        except FileNotFoundError:
+            continue
+    return removed
