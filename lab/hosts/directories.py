@@ -46,9 +46,13 @@ class Directories:
         """See Backend."""
         base = self._choose(spec)
         for index, name in enumerate(spec.hosts):
-            directory = str(self._directory / "hosts" / name)
-            state.hosts[name] = Host(name, index + 1, ADDRESS, directory, port_base=base + STEP * index)
+            directory = self._home(name)
+            state.hosts[name] = Host(name, index + 1, ADDRESS, str(directory), port_base=base + STEP * index)
         save(state)
+
+    def _home(self, name: str) -> Path:
+        # Derived and never read from the state: what belongs to it is killed.
+        return self._directory / "hosts" / name
 
     def _choose(self, spec: LabSpec) -> int:
         if spec.port_base:
@@ -115,7 +119,8 @@ class Directories:
     def processes(self, state: LabState, host: Host) -> list[ProcessStat]:
         """See Backend. A process belongs to a host by TB_HOME, LAB_DIR, working directory or program file."""
         spared = ancestors(os.getpid())
-        return [stat for stat in all_processes() if stat.pid not in spared and _belongs(stat.pid, host.directory)]
+        home = self._home(host.name)
+        return [stat for stat in all_processes() if stat.pid not in spared and _belongs(stat.pid, home)]
 
     def is_up(self, state: LabState, host: Host) -> bool:
         """See Backend."""
@@ -155,7 +160,7 @@ class Directories:
         """See Backend."""
         kill_all(process for process in marked(self._directory))
         spared = ancestors(os.getpid())
-        inside = str(self._directory / "hosts")
+        inside = self._directory / "hosts"
         kill_members(lambda: [s for s in all_processes() if s.pid not in spared and _belongs(s.pid, inside)])
 
 
@@ -164,10 +169,8 @@ def _rotated(values: list[int], number: int) -> list[int]:
     return values[start:] + values[:start]
 
 
-def _belongs(pid: int, directory: str) -> bool:
-    if len(Path(directory).parts) < 4 or not os.path.isabs(directory):
-        # What belongs is killed: a damaged state must never make that half of the machine.
-        raise LabError(f"{directory!r} cannot be the directory of a host")
+def _belongs(pid: int, home: Path) -> bool:
+    directory = str(home)
 
     def under(path: str) -> bool:
         return path == directory or path.startswith(directory + "/")

@@ -64,8 +64,7 @@ class Namespaces:
         state.control_directory = str(self._control_directory)
         for index, name in enumerate(spec.hosts, start=1):
             address = str(network[FIRST_ADDRESS + index - 1])
-            disk = self._directory / "disks" / name
-            state.hosts[name] = Host(name, index, address, str(disk))
+            state.hosts[name] = Host(name, index, address, str(self._disk(name)))
         save(state)
         self._control_directory.mkdir(mode=0o700)
         config = self._directory / "switch.json"
@@ -85,6 +84,9 @@ class Namespaces:
         """
         near = self._directory / "cp"
         return near if len(str(near)) <= 60 else Path("/tmp") / interface_name(self._directory)
+
+    def _disk(self, name: str) -> Path:
+        return self._directory / "disks" / name
 
     def _child(self, what: str, kind: str, config: Path) -> Child:
         program = str(Path(__file__).with_name("hostinit.py"))
@@ -142,7 +144,7 @@ class Namespaces:
         self._end_shared_connections(host)
 
     def _config(self, state: LabState, host: Host) -> Path:
-        disk = Path(host.directory)
+        disk = self._disk(host.name)
         upper, temporary = disk / "upper", disk / "tmp"
         if host.status == "new":
             for path, mode in ((disk, 0o755), (upper, 0o755), (disk / "work", 0o755), (disk / "merged", 0o755)):

@@ -28,7 +28,7 @@ def user_of(port: int) -> str:
             if _holds(stat.pid, inode):
                 return f"process {stat.pid} ({command_line(stat.pid)[:80]})"
         return f"a process of user {_user(uid)} (its number is not shown to us)"
-    return "a process that cannot be seen from here"
+    return "a connection closed a moment ago; the kernel keeps its port for a minute"
 
 
 def _sockets(port: int) -> list[tuple[str, int]]:

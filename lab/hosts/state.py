@@ -200,7 +200,13 @@ class Store:
 
     def is_ours(self) -> bool:
         """Whether the directory was made by `create` and may be removed; an empty one may too."""
-        return self._proof.exists() or not any(self.directory.iterdir())
+        try:
+            return self._proof.exists() or not any(self.directory.iterdir())
+        except PermissionError as error:
+            raise LabError(self._foreign("remove")) from error
+
+    def _foreign(self, verb: str) -> str:
+        return f"lab {self.name!r} in {self.directory} belongs to another user; {verb} it as that user"
 
     def read(self) -> LabState:
         """The state without a lock, as last saved."""
@@ -210,8 +216,7 @@ class Store:
             text = f"there is no lab {self.name!r} under {self.root}"
             raise LabError(f"{text}; make it with: python3 -m lab up --name {self.name} HOST...") from error
         except PermissionError as error:
-            text = f"lab {self.name!r} in {self.directory} belongs to another user"
-            raise LabError(f"{text}; use it as that user") from error
+            raise LabError(self._foreign("use")) from error
 
     def save(self, state: LabState) -> None:
         """Write the state so that a reader sees the old or the new one, never half of it."""
@@ -232,4 +237,4 @@ def lab_names(root: Path) -> list[str]:
     """Names of the labs, half-built included, that keep state under `root`."""
     if not root.is_dir():
         return []
-    return sorted(entry.name for entry in root.iterdir() if entry.is_dir() and (entry / "state.json").exists())
+    return sorted(entry.name for entry in root.iterdir() if (entry / PROOF).exists())

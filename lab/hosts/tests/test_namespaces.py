@@ -17,8 +17,18 @@ from lab.hosts import Lab, LabError, LabSpec, Result
 from lab.hosts.network import interface_name
 from lab.hosts.pytest_plugin import LabFactory, connect, needs_root, write_inventory
 from lab.hosts.spec import checkout
-from lab.hosts.state import LabState
-from lab.hosts.system import Runner, all_processes, command_line, environment, identify, link_of, send, until
+from lab.hosts.state import LabState, Store
+from lab.hosts.system import (
+    ProcessStat,
+    Runner,
+    all_processes,
+    command_line,
+    environment,
+    identify,
+    link_of,
+    send,
+    until,
+)
 
 pytestmark = needs_root
 HOSTS = ("seoul1", "seoul2", "busan1")
@@ -50,7 +60,9 @@ def _conditions(lab: Lab) -> dict[str, str]:
 
 def _ansible(program: str, *arguments: str, cwd: Path) -> Result:
     path = Path(sys.executable).parent / program
-    env = {**os.environ, "ANSIBLE_CONFIG": "/dev/null", "ANSIBLE_HOME": str(cwd / "ansible"), "LC_ALL": "C.UTF-8"}
+    (cwd / "ansible.cfg").write_text("[defaults]\n")
+    env = {**os.environ, "ANSIBLE_HOME": str(cwd / "home"), "ANSIBLE_CONFIG": str(cwd / "ansible.cfg")}
+    env["LC_ALL"] = "C.UTF-8"
     return Runner().run([str(path), *arguments], timeout=90, env=env, cwd=str(cwd))
 
 
@@ -62,8 +74,9 @@ def test_ssh_by_the_inventory(lab: Lab, tmp_path: Path) -> None:
     listed = json.loads(_ansible("ansible-inventory", "-i", str(inventory), "--list", cwd=tmp_path).stdout)
     for name in HOSTS:
         found = listed["_meta"]["hostvars"][name]
-        words = [*found["ansible_ssh_common_args"].split(), "-i", found["ansible_ssh_private_key_file"], "-o", "BatchMode=yes"]
-        result = Runner().run(["ssh", *words, f"root@{found['ansible_host']}", "hostname; id -u; echo $SSH_CONNECTION"])
+        words = [*found["ansible_ssh_common_args"].split(), "-o", "BatchMode=yes"]
+        words += ["-i", found["ansible_ssh_private_key_file"], f"root@{found['ansible_host']}"]
+        result = Runner().run(["ssh", *words, "hostname; id -u; echo $SSH_CONNECTION"])
         host, user, connection = result.stdout.splitlines()
         assert (host, user) == (name, "0")
         assert connection.split()[0] == lab.state().controller_address
@@ -79,8 +92,10 @@ def test_ansible_ping_and_facts(lab: Lab, tmp_path: Path) -> None:
     assert f'"address": "{lab.address("seoul2")}"' in facts.stdout
 
 
-def test_testinfra_by_the_inventory(lab: Lab, tmp_path: Path) -> None:
+def test_testinfra_by_the_inventory(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     testinfra = pytest.importorskip("testinfra")
+    # Its ansible connection runs ansible-inventory from PATH.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     inventory = write_inventory(lab, tmp_path / "hosts.yml", "orders")
     hosts = testinfra.get_hosts(["ansible://orders"], ansible_inventory=str(inventory))
     assert sorted(host.check_output("hostname") for host in hosts) == sorted(HOSTS)
@@ -111,8 +126,8 @@ def test_hosts_see_neither_the_checkout_nor_the_administrators_home(lab: Lab) ->
 
 def test_kernel_settings_of_the_machine_are_safe(lab: Lab) -> None:
     before = Path("/proc/sys/fs/file-max").read_text(), Path("/proc/sys/kernel/sem").read_text()
-    said = lab.run("seoul1", ["sh", "-c", "sysctl -qw fs.file-max=4321 kernel.sem='9 99 9 9'; sysctl -n fs.file-max kernel.sem"])
-    assert said.stdout.split() == ["4321", "9", "99", "9", "9"]
+    script = "sysctl -qw fs.file-max=4321 kernel.sem='9 99 9 9'; sysctl -n fs.file-max kernel.sem"
+    assert lab.run("seoul1", ["sh", "-c", script]).stdout.split() == ["4321", "9", "99", "9", "9"]
     assert lab.run("seoul1", ["sysctl", "-w", "vm.laptop_mode=0"], check=False).rc != 0
     assert (Path("/proc/sys/fs/file-max").read_text(), Path("/proc/sys/kernel/sem").read_text()) == before
 
@@ -233,16 +248,16 @@ def _seconds_to_send(lab: Lab, source: str, target: str, count: int) -> float:
 
 def test_rate(whole: Lab) -> None:
     count = 2_500_000
-    assert _seconds_to_send(whole, "seoul1", "seoul2", count) < 0.5
+    assert _seconds_to_send(whole, "seoul1", "seoul2", count) < 0.7
     whole.rate("seoul1", "20mbit", direction="out")
     assert 0.8 < _seconds_to_send(whole, "seoul1", "seoul2", count) < 1.6
-    assert _seconds_to_send(whole, "seoul2", "seoul1", count) < 0.5
+    assert _seconds_to_send(whole, "seoul2", "seoul1", count) < 0.7
     whole.rate("seoul1", "10mbit")
-    assert 1.6 < _seconds_to_send(whole, "seoul1", "seoul2", count) < 3.2
-    assert 1.6 < _seconds_to_send(whole, "seoul2", "seoul1", count) < 3.2
+    assert 1.7 < _seconds_to_send(whole, "seoul1", "seoul2", count) < 4
+    assert 1.7 < _seconds_to_send(whole, "seoul2", "seoul1", count) < 4
     assert len(whole.status()["faults"]) == 1
     whole.rate("seoul1", "off")
-    assert _seconds_to_send(whole, "seoul1", "seoul2", count) < 0.5
+    assert _seconds_to_send(whole, "seoul1", "seoul2", count) < 0.7
     assert whole.status()["faults"] == []
 
 
@@ -254,7 +269,7 @@ def test_freeze_and_thaw(whole: Lab) -> None:
             until("work", lambda: (clock.exists() and clock.stat().st_size > 0, "nothing"), 10)
             whole.freeze("seoul1")
             at_freeze = clock.read_text()
-            states = {stat.state for stat in _members(whole, "seoul1")}
+            states = {stat.state for stat in _members(whole, "seoul1")} - {"Z"}
             assert states == {"T"}
             # The kernel still takes connections; no program answers.
             assert connect(whole, "seoul2", "seoul1")
@@ -268,7 +283,7 @@ def test_freeze_and_thaw(whole: Lab) -> None:
             os.killpg(worker.pid, signal.SIGKILL)
 
 
-def _members(lab: Lab, host: str) -> list[object]:
+def _members(lab: Lab, host: str) -> list[ProcessStat]:
     init = lab.state().hosts[host].init
     assert init is not None
     space = link_of(init.pid, "ns/pid")
@@ -345,7 +360,7 @@ def test_dead_timer_is_shown(whole: Lab) -> None:
     until("death", lambda: (whole.status()["faults"][0]["timer_alive"] is False, "alive"), 5)
 
 
-# -- building and removing ------------------------------------------------------------------------------------------
+# -- building and removing --------------------------------------------------------------------------------------
 
 
 def _listing() -> dict[str, list[str]]:
@@ -361,13 +376,14 @@ def _listing() -> dict[str, list[str]]:
 
 
 def _leftovers(lab: Lab, before: dict[str, list[str]], spaces: set[str], state: LabState | None) -> list[str]:
-    """What is there and was not, as far as it can be the lab's: other programs of the machine go on meanwhile."""
+    """What is there and was not; of the processes only the lab's, since others of the machine go on."""
     left = [f"{kind}: {line}" for kind, lines in _listing().items() for line in lines if line not in before[kind]]
     recorded = {host.init for host in state.hosts.values()} | {state.switch} if state else set()
     for stat in all_processes():
         text = command_line(stat.pid) + str(environment(stat.pid))
         inside = any(link_of(stat.pid, space) in spaces for space in SPACES)
-        if (str(lab.directory) in text or inside or identify(stat.pid) in recorded) and identify(stat.pid) is not None:
+        ours = str(lab.directory) in text or inside or identify(stat.pid) in recorded
+        if ours and identify(stat.pid) is not None:
             left.append(f"process {stat.pid}: {command_line(stat.pid)}")
     return left + [str(path) for path in (lab.directory, Path(f"/tmp/{interface_name(lab.directory)}")) if path.exists()]
 
@@ -390,7 +406,8 @@ def test_down_leaves_nothing(lab_factory: LabFactory, tmp_path: Path) -> None:
     before = _listing()
     lab = lab_factory("gone", "a", "b", "c", backend="namespaces")
     inventory = str(write_inventory(lab, tmp_path / "hosts.yml"))
-    assert _ansible("ansible", "-i", inventory, "all", "-m", "ansible.builtin.ping", cwd=tmp_path).stdout.count("pong") == 3
+    said = _ansible("ansible", "-i", inventory, "all", "-m", "ansible.builtin.ping", cwd=tmp_path).stdout
+    assert said.count("pong") == 3
     lab.run("a", ["sh", "-c", "setsid sleep 1000 & mount -t tmpfs none /mnt; unshare -p -f sleep 1000 &"])
     lab.cut("a", "b", seconds=600)
     lab.rate("a", "1mbit")
@@ -412,9 +429,10 @@ def test_down_works_without_state(lab_factory: LabFactory) -> None:
     before = _listing()
     lab = lab_factory("lost", "a", backend="namespaces")
     state = lab.state()
+    spaces = _spaces(state)
     (lab.directory / "state.json").write_text("{")
     assert lab.down()
-    _assert_nothing_left(lab, before, _spaces(state), state)
+    _assert_nothing_left(lab, before, spaces, state)
 
 
 class FailingRunner(Runner):
@@ -433,7 +451,29 @@ class FailingRunner(Runner):
         return super().run(argv, **options)
 
 
-STEPS = range(1, 21, 3)
+# 1 is the first program run, before anything is made; the last ones boot the second host.
+STEPS = range(1, 18, 3)
+
+
+def test_down_of_a_directory_that_is_no_lab_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "letter").touch()
+    with pytest.raises(LabError, match="is not a lab's directory"):
+        Lab(tmp_path, "documents").down()
+    assert (tmp_path / "documents" / "letter").exists()
+
+
+def test_down_of_an_early_state_touches_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A state saved before anything was claimed names no directory: an empty path must not become the current one."""
+    bystander = tmp_path / "bystander"
+    bystander.touch()
+    monkeypatch.chdir(tmp_path)
+    store = Store(tmp_path / "state", "early")
+    store.root.mkdir()
+    store.create()
+    store.save(LabState("early", "namespaces"))
+    assert Lab(store.root, "early").down()
+    assert bystander.exists()
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -465,7 +505,8 @@ def test_down_after_up_was_killed(lab_root: Path, step: int) -> None:
 def test_interrupted_up_cleans_up(lab_root: Path) -> None:
     before = _listing()
     lab = Lab(lab_root, "stopped")
-    argv = [sys.executable, "-m", "lab", "up", "--name", "stopped", "--state", str(lab_root), *(f"h{n}" for n in range(20))]
+    hosts = [f"h{number}" for number in range(20)]
+    argv = [sys.executable, "-m", "lab", "up", "--name", "stopped", "--state", str(lab_root), *hosts]
     with subprocess.Popen(argv, cwd=checkout(), stderr=subprocess.PIPE, text=True) as process:
         until("begin", lambda: ((lab.directory / "host_h3.pub").exists(), "nothing"), 30, interval=0.005)
         process.terminate()
@@ -514,7 +555,7 @@ def test_state_on_an_overlay_gets_a_disk_of_its_own(tmp_path: Path) -> None:
     "$2" -m lab run --name over --state "$here" a -- hostname
     grep -c lab-disks /proc/self/mounts
     "$2" -m lab down --name over --state "$here"
-    grep -c lab-disks /proc/self/mounts || ls -A "$here/.."
+    grep -c lab-disks /proc/self/mounts || test ! -e "$here"
     """
     argv = ["unshare", "-m", "sh", "-c", script, "sh", str(checkout()), sys.executable]
     said = Runner().run(argv, cwd=str(tmp_path)).stdout
