@@ -104,7 +104,9 @@ def check_wish(wish: Wish) -> None:
 
 def agent_text() -> str:
     """The agent's file as it is laid on the source; works from the archive that a module runs from."""
-    return inspect.getsource(agent)
+    loader = getattr(agent, "__loader__", None)
+    text = loader.get_source(agent.__name__) if hasattr(loader, "get_source") else None
+    return str(text) if text else inspect.getsource(agent)
 
 
 def home_of_user() -> str:

@@ -47,7 +47,7 @@ class Endpoint(NamedTuple):
     """Where the files come from.
 
     ``transport``: ssh or local. ``argv``: the agent's command for local. ``host``, ``port``, ``user`` and ``host_keys`` (lines ``type base64``)
-    for ssh. ``seed_dir``: holds the key and the list of host keys.
+    for ssh. ``seed_dir``: holds the key and, unless ``known_hosts`` is another path, the list of host keys.
     """
 
     transport: str
@@ -57,6 +57,11 @@ class Endpoint(NamedTuple):
     user: str
     host_keys: Tuple[str, ...]
     seed_dir: str
+    known_hosts: str = ""
+
+    @property
+    def known_hosts_path(self) -> str:
+        return self.known_hosts or os.path.join(self.seed_dir, KNOWN_HOSTS)
 
     @property
     def name(self) -> str:
@@ -169,7 +174,7 @@ def ssh_argv(endpoint: Endpoint, ciphers: Sequence[str]) -> List[str]:
         ("IdentityAgent", "none"),
         ("PreferredAuthentications", "publickey"),
         ("StrictHostKeyChecking", "yes"),
-        ("UserKnownHostsFile", os.path.join(endpoint.seed_dir, KNOWN_HOSTS)),
+        ("UserKnownHostsFile", endpoint.known_hosts_path),
         ("GlobalKnownHostsFile", "/dev/null"),
         ("ConnectTimeout", str(CONNECT_LIMIT)),
         ("ServerAliveInterval", str(ALIVE_INTERVAL)),
@@ -189,7 +194,7 @@ def ssh_argv(endpoint: Endpoint, ciphers: Sequence[str]) -> List[str]:
     return argv + ["--", endpoint.host, "firedrill-seed"]
 
 
-def known_hosts(endpoint: Endpoint) -> str:
+def known_hosts_text(endpoint: Endpoint) -> str:
     """The text of the seed's own list of host keys."""
     name = endpoint.host if endpoint.port == 22 else "[{0}]:{1}".format(endpoint.host, endpoint.port)
     return "".join("{0} {1}\n".format(name, " ".join(key.split()[:2])) for key in endpoint.host_keys)
