@@ -9,12 +9,10 @@ short_description: Give a host the kernel parameters that a database needs at le
 version_added: 0.1.0
 description:
   - Writes a file for C(sysctl.d), loads what the kernel does not have yet, and reads it back.
-  - A value is never lowered, and reserved ports are added to those that are reserved already, because other software on
-    the host has needs of
-    its own.
-  - What the kernel does not take, for example in a container or a network namespace, is returned in RV(not_loaded) and
-    is no failure of the
-    module; a play decides.
+  - A value is never lowered, and reserved ports are added to those that are reserved already, because other software
+    on the host has needs of its own.
+  - What the kernel does not take, for example in a container or a network namespace, is returned in RV(not_loaded)
+    and is no failure of the module; a play decides.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes
@@ -51,8 +49,8 @@ options:
     default: []
   shared_memory:
     description:
-      - Size of the shared memory segment of the instance, such as V(4G). C(kernel.shmmax) and C(kernel.shmall) are set
-        to a fifth more.
+      - Size of the shared memory segment of the instance, such as V(4G). C(kernel.shmmax) and C(kernel.shmall) are
+        set to a fifth more.
       - A size that is larger than the memory of the host is refused.
     type: str
   load:

@@ -110,6 +110,21 @@ def _rows(cells: Sequence[str], widths: Sequence[int]) -> List[str]:
     ]
 
 
+def listing(checks: Sequence[Check]) -> List[str]:
+    """The checks for an error message, worst first, two lines each; no value is broken, so it can be searched and
+    copied."""
+    lines = []
+    for check in sorted(checks, key=lambda each: -SEVERITY.index(each.verdict)):
+        lines.append(
+            "{0:<7} {1}: observed {2}; expected {3} [{4}]".format(
+                check.verdict, check.id, check.observed, check.expected, check.source
+            )
+        )
+        if check.remedy:
+            lines.append("        -> {0}".format(check.remedy))
+    return lines
+
+
 def table(checks: Sequence[Check], width: int = 120) -> List[str]:
     """The checks as lines of text, worst first, with what to do under each one that is not OK.
 

@@ -41,6 +41,7 @@ FACTS: Mapping[str, str] = {
     "today": "str, YYYY-MM-DD, by the clock of the member",
     "clock": "{wall, monotonic}: seconds, read together",
     "clock_offset": "{low, high, how}: seconds that the clock of this member is ahead of the primary's, as an interval",
+    "installed": "bool, TB_HOME holds the programs of Tibero",
     "tibero_version": "str, major version",
     "tibero_build": "str, what the binaries say of themselves",
     "parameters": "{NAME: text}: the tip as it is or as it will be written",
@@ -99,11 +100,14 @@ class Limits(NamedTuple):
 
 class Wish(NamedTuple):
     """What the host is to become. ``transport``: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; ``seed_method``: hot, cold
-    or rmgr."""
+    or rmgr. ``prepared``: the role host will prepare the operating system later in the same run, so what it sets is not
+    asked for yet.
+    """
 
     transport: str = ""
     seed_method: str = "hot"
     character_set: str = ""
+    prepared: bool = False
 
 
 LIMITS = Limits()
@@ -251,11 +255,22 @@ def _platform(own: Facts, primary: Facts) -> List[Check]:
     ]
 
 
+def _build(own: Facts, primary: Facts, install: str) -> Check:
+    name, question = "tibero.build", "Is it the same build of Tibero?"
+    if own["installed"].equals(False):
+        # Nothing can be compared before the installation, which must not begin before the other checks: asked again
+        # after it.
+        expected = "{0} (primary)".format(_say(primary["tibero_build"]))
+        observed = "not installed yet; compared after the installation"
+        return Check(name, question, expected, observed, own["installed"].source, UNKNOWN, install, advisory=True)
+    return _equal(name, question, "tibero_build", own, primary, install)
+
+
 def _database(own: Facts, primary: Facts) -> List[Check]:
     install = "Install the same build on both, or set tibero_software_source: clone to copy the software of the primary"
     return [
         _equal("tibero.version", "Is it the same major version of Tibero?", "tibero_version", own, primary, install),
-        _equal("tibero.build", "Is it the same build of Tibero?", "tibero_build", own, primary, install),
+        _build(own, primary, install),
         _equal(
             "database.name",
             "Is DB_NAME the same?",
@@ -647,7 +662,7 @@ def _shared_memory(values: Mapping[str, Any], memory: "Fact[Any]", wanted: int, 
     )
     if ram is not None and wanted > ram:
         return Check(
-            name,
+            "host.memory",
             question,
             expected,
             observed,
@@ -924,10 +939,17 @@ def _jobs(own: Facts, primary: Facts) -> List[Check]:
 # ------------------------------------------------------------------------------------------- judging
 
 
-def _own_checks(own: Facts, today: datetime.date, limits: Limits) -> List[Check]:
+def _to_be_set(check: Check) -> Check:
+    """A check of what the role host sets anyway before it is needed."""
+    if not check.id.startswith("host.") or check.id == "host.memory" or check.verdict not in (WARN, FAIL):
+        return check
+    return check._replace(verdict=OK, observed="{0}; the role host will set it".format(check.observed))
+
+
+def _own_checks(own: Facts, today: datetime.date, limits: Limits, wish: Wish) -> List[Check]:
     found = [_licence(own, "own", today, limits)]
     found += _ports(own) + _names(own) + _kernel(own, limits) + _reserved(own) + _session(own, limits)
-    return found
+    return [_to_be_set(check) for check in found] if wish.prepared else found
 
 
 def judge(
@@ -947,7 +969,7 @@ def judge(
     :arg tolerate: ids of checks, or groups of ids, whose UNKNOWN the operator accepts.
     :returns: the checks; ask :func:`_core.checks.blockers` which of them forbid to go on.
     """
-    found = _own_checks(own, today, limits)
+    found = _own_checks(own, today, limits, wish)
     if primary is not None:
         found = (
             _platform(own, primary)

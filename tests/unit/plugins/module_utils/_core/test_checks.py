@@ -72,6 +72,12 @@ def test_table_is_worst_first_with_remedies_and_counts() -> None:
     assert text.count("-> make it so") == 3
 
 
+def test_a_listing_breaks_no_value() -> None:
+    long = "/a/very/long/path/" + "x" * 200
+    lines = checks.listing([check(OK), check(FAIL)._replace(observed=long)])
+    assert lines[0].startswith("FAIL") and long in lines[0] and lines[1] == "        -> make it so"
+
+
 @given(
     st.lists(
         st.builds(check, st.sampled_from(checks.SEVERITY), st.text("abc./ ", min_size=1, max_size=200)), max_size=8

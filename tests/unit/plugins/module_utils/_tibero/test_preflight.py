@@ -340,7 +340,7 @@ def test_kernel(change: dict[str, t.Any], name: str, verdict: str) -> None:
 
 
 def test_more_shared_memory_than_memory_fails_and_a_dark_kernel_is_unknown() -> None:
-    check = one(judged({"memory": {"ram_bytes": 2 * GIB, "page_size": 4096}}), "host.shared_memory")
+    check = one(judged({"memory": {"ram_bytes": 2 * GIB, "page_size": 4096}}), "host.memory")
     assert check.verdict == FAIL and "tibero_total_shm_size" in check.remedy
     assert one(judged({"kernel_parameters": DARK}), "host.kernel").verdict == UNKNOWN
 
@@ -456,6 +456,26 @@ def test_archive_mode_against_transport_and_method(
 )
 def test_jobs(primary: dict[str, t.Any], name: str, verdict: str) -> None:
     assert one(judged(primary=primary), name).verdict == verdict
+
+
+def test_before_the_installation_the_build_is_asked_later_and_the_version_of_the_description_counts() -> None:
+    fresh = {"installed": False, "tibero_build": DARK}
+    check = one(judged(fresh), "tibero.build")
+    assert check.verdict == UNKNOWN and not checks.blockers([check]) and "after the installation" in check.observed
+    assert one(judged(dict(fresh, tibero_version="6")), "tibero.version").verdict == FAIL
+    installed = one(judged({"installed": True, "tibero_build": DARK}), "tibero.build")
+    assert checks.blockers([installed]) == [installed]
+
+
+def test_what_the_host_role_will_set_is_not_asked_for_yet_but_memory_is() -> None:
+    weak = {"kernel_parameters": dict(KERNEL, sem=[1, 1, 1, 1], shmmax="1"), "remove_ipc": "yes"}
+    later = WISH._replace(prepared=True)
+    for name in ("host.semaphores", "host.shared_memory", "host.remove_ipc"):
+        assert one(judged(weak), name).verdict in (WARN, FAIL)
+        check = one(judged(weak, wish=later), name)
+        assert check.verdict == OK and "role host will set it" in check.observed
+    small = {"memory": {"ram_bytes": 2 * GIB, "page_size": 4096}}
+    assert one(judged(small, wish=later), "host.memory").verdict == FAIL
 
 
 def test_alone_a_host_is_judged_by_itself() -> None:

@@ -1,0 +1,448 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""The module tibero_preflight: look at a member, hold its free ports open, try the ports of others, judge.
+
+Nothing is changed on the host. The only thing that is left behind is the temporary listener, for a bounded time.
+"""
+
+import datetime
+import os
+import re
+import secrets
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import checks as core
+from ansible_collections.firedrill.standby.plugins.module_utils._core import network
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import NO_DATABASE, Fact, known, unknown
+from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
+from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import host_facts, member, preflight
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, license
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.tip import PARAMETER
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.options import COMMON_SPEC, client_of
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.preflight import Facts, Limits, Wish
+
+PREFLIGHT_SPEC: Dict[str, Any] = dict(
+    COMMON_SPEC,
+    member={"type": "str", "required": True},
+    listener_port={"type": "int", "default": 8629},
+    standby_port={"type": "int"},
+    data_dir={"type": "path", "required": True},
+    archive_dir={"type": "path", "required": True},
+    control_files={"type": "list", "elements": "path", "default": []},
+    seed_dir={"type": "path"},
+    version={"type": "str"},
+    block_size={"type": "int"},
+    character_set={"type": "str", "default": ""},
+    parameters={"type": "dict"},
+    licence={"type": "str"},
+    transport={"type": "str", "default": ""},
+    seed_method={"type": "str", "default": "hot", "choices": ["hot", "cold", "rmgr"]},
+    prepared={"type": "bool", "default": False},
+    reach={"type": "list", "elements": "dict", "default": []},
+    reach_timeout={"type": "float", "default": 5.0},
+    listen={"type": "int", "default": 0},
+    facts={"type": "dict"},
+    primary={"type": "dict"},
+    primary_member={"type": "str"},
+    judge={"type": "bool", "default": True},
+    tolerate={"type": "list", "elements": "str", "default": []},
+    limits={"type": "dict", "default": {}},
+)
+
+#: Questions to an open primary beside those of an observation. NLS names and the columns of _DD_PROPS are not recorded
+#: (L).
+_QUESTIONS: Dict[str, Query] = {
+    "datafile": Query("V$DATAFILE", ("NAME",)),
+    "tempfile": Query("V$TEMPFILE", ("NAME",)),
+    "logfile": Query("V$LOGFILE", ("MEMBER",)),
+    "controlfile": Query("V$CONTROLFILE", ("NAME",)),
+    "log": Query("V$LOG", ("BYTES",)),
+    "vt_parameter": Query("_VT_PARAMETER", ("NAME", "VALUE"), "NAME = 'DB_BLOCK_SIZE'"),
+    "parameters": Query("V$PARAMETERS", ("NAME", "VALUE"), "NAME = 'DB_BLOCK_SIZE'"),
+    "props": Query("_DD_PROPS"),
+}
+_NOT_INSTALLED = "no Tibero is installed here yet"
+
+
+class _Looked(NamedTuple):
+    """What was asked of one member: the observation, the answers to :data:`_QUESTIONS`, or why there are none."""
+
+    seen: Optional[member.Seen]
+    answers: Mapping[str, Answer]
+    why: str
+
+
+def _installed(client: Tibero) -> bool:
+    return os.path.exists(os.path.join(client.tb_home, "bin", "tbboot"))
+
+
+def _look(client: Tibero) -> _Looked:
+    if not _installed(client):
+        return _Looked(None, {}, _NOT_INSTALLED)
+    seen = member.look(client)
+    if not seen.answers:
+        return _Looked(seen, {}, seen.state.version.why or "the instance does not answer")
+    names = list(_QUESTIONS)
+    try:
+        return _Looked(seen, dict(zip(names, client.ask([_QUESTIONS[name] for name in names]))), "")
+    except StandbyError as error:
+        return _Looked(seen, {}, error.seen)
+
+
+# --------------------------------------------------------------------------------------------- facts of the instance
+
+
+def _state(looked: _Looked) -> Dict[str, "Fact[Any]"]:
+    if looked.seen is None:
+        nothing = "TB_HOME/bin/tbboot is not there"
+        return {
+            "process": known(False, nothing),
+            "role": known(NO_DATABASE, nothing),
+            "recorded_role": known("", nothing),
+        }
+    state, record = looked.seen.state, looked.seen.record
+    return {
+        "process": state.process,
+        "role": state.role,
+        "open_mode": state.open_mode,
+        "archive_mode": state.archive_mode,
+        "backup_open": state.backup_open,
+        "recorded_role": known(record.role if record.same_control_files else "", record.path),
+    }
+
+
+def _version(client: Tibero) -> Dict[str, "Fact[Any]"]:
+    """Major version and build by ``tbboot -version``; its form is not recorded (L), so the whole text stands for the
+    build."""
+    source = "tbboot -version"
+    if not _installed(client):
+        return {"tibero_version": unknown(source, _NOT_INSTALLED), "tibero_build": unknown(source, _NOT_INSTALLED)}
+    done = client.run((client.program("tbboot"), "-version"), deadline=30.0)
+    text = done.output + done.errors
+    noise = re.compile(r"cat: |Change core dump dir|Listener port|Listener IP")
+    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip() and not noise.match(line)]
+    found = console.parse_version(text)
+    major = found.product.split(".")[0]
+    silent = "printed nothing within 30 s" if done.timed_out else "printed nothing"
+    return {
+        "tibero_version": known(major, source) if major else unknown(source, "no version in {0!r}".format(text[:200])),
+        "tibero_build": known(" / ".join(lines)[:400], source) if lines else unknown(source, silent),
+    }
+
+
+def _tip(client: Tibero) -> "Fact[Any]":
+    """All parameters of the tip as texts, without quotes; keys bound to one instance count as they are."""
+    try:
+        document = client.tip()
+    except (StandbyError, GrammarError, OSError) as error:
+        return unknown(client.tip_path, str(error))
+    if document is None:
+        return unknown(client.tip_path, "there is no tip")
+    lines = [line for line in document.lines if line.kind == PARAMETER and line.scope in ("", client.tb_sid)]
+    return known({line.name: line.value.text for line in lines if line.value is not None}, client.tip_path)
+
+
+def _of_parameters(parameters: "Fact[Any]") -> Dict[str, "Fact[Any]"]:
+    """Facts that are parameters. LOG_ARCHIVE_FORMAT is compared tip with tip: unset on both means the same default."""
+    if not parameters.is_known or parameters.value is None:
+        return {name: unknown(parameters.source, parameters.why) for name in ("db_name", "log_archive_format")}
+    name = parameters.value.get("DB_NAME")
+    return {
+        "parameters": parameters,
+        "db_name": known(name, parameters.source) if name else unknown(parameters.source, "DB_NAME is not set"),
+        "log_archive_format": known(
+            parameters.value.get("LOG_ARCHIVE_FORMAT") or "not set, the default", parameters.source
+        ),
+    }
+
+
+def _block_size(params: Mapping[str, Any], looked: _Looked, parameters: "Fact[Any]") -> "Fact[Any]":
+    """Of the running instance, else of the tip, else of the description."""
+    for name in ("vt_parameter", "parameters"):
+        for row in looked.answers.get(name, Answer()).rows:
+            value = preflight.size(row.get("VALUE"))
+            if value:
+                return known(value, _QUESTIONS[name].source)
+    text = (parameters.value or {}).get("DB_BLOCK_SIZE") if parameters.is_known else None
+    if preflight.size(text):
+        return known(preflight.size(text), parameters.source)
+    if params["block_size"]:
+        return known(params["block_size"], "tibero_block_size")
+    return unknown("_VT_PARAMETER, tip", looked.why or "DB_BLOCK_SIZE is in neither")
+
+
+def _character_set(looked: _Looked) -> "Fact[Any]":
+    """By _DD_PROPS, whose columns are not recorded (L): the row of a name that ends in NLS_CHARACTERSET or
+    CHARACTER_SET."""
+    answer = looked.answers.get("props", Answer(why=looked.why or "not asked"))
+    if not answer.is_known:
+        return unknown("_DD_PROPS", answer.why)
+    for row in answer.rows:
+        values = [str(value or "").strip() for value in row.values()]
+        for position, value in enumerate(values[:-1]):
+            if re.match(r"(NLS_|DB_)?(CHARACTER_?SET|CHARSET)\Z", value.upper()):
+                return known(values[position + 1].upper(), "_DD_PROPS")
+    return unknown("_DD_PROPS", "no row of a known name among {0}".format(len(answer.rows)))
+
+
+def _database_size(params: Mapping[str, Any], looked: _Looked) -> "Fact[Any]":
+    """Bytes and files to copy: of the files the views name, else of what lies below the data directory."""
+    columns = (("datafile", "NAME"), ("tempfile", "NAME"), ("logfile", "MEMBER"), ("controlfile", "NAME"))
+    named = [(name, looked.answers.get(name, Answer(why="not asked")), column) for name, column in columns]
+    try:
+        if named[0][1].is_known and named[2][1].is_known:
+            paths = {str(row[column]) for _name, answer, column in named for row in answer.rows if row.get(column)}
+            redo = sum(os.path.getsize(str(row["MEMBER"])) for row in named[2][1].rows if row.get("MEMBER"))
+            total = sum(os.path.getsize(path) for path in paths if not path.startswith("+"))
+            return known({"bytes": total, "files": len(paths) + 2, "redo_bytes": redo}, "V$DATAFILE, V$LOGFILE, stat")
+        archives = params["archive_dir"].rstrip("/") + "/"
+        found = [pair for pair in host_facts.files_below(params["data_dir"]) if not pair[0].startswith(archives)]
+    except OSError as error:
+        return unknown(error.filename or params["data_dir"], error.strerror or str(error))
+    if not found:
+        return unknown(params["data_dir"], "holds no file")
+    redo = sum(amount for path, amount in found if path.endswith((".log", ".redo")))
+    return known(
+        {"bytes": sum(pair[1] for pair in found), "files": len(found) + 2, "redo_bytes": redo}, params["data_dir"]
+    )
+
+
+def _licence(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
+    """The licence that the next boot will read: the one to be installed, if given, else the file."""
+    path = os.path.join(client.tb_home, "license", "license.xml")
+    if params["licence"]:
+        path, data = "tibero_license_file", params["licence"].encode("utf-8")
+    else:
+        try:
+            with open(path, "rb") as source:
+                data = source.read(1 << 20)
+        except FileNotFoundError:
+            return known({"missing": True, "path": path}, path)
+        except OSError as error:
+            return unknown(path, error.strerror or str(error))
+    try:
+        found = license.parse(data)
+    except GrammarError as error:
+        return unknown(path, str(error))
+    return known(
+        {
+            "path": path,
+            "product_version": found.product_version,
+            "start_date": found.start_date.isoformat() if found.start_date else None,
+            "end_date": found.end_date.isoformat() if found.end_date else None,
+            "edition": found.edition,
+            "type": found.type,
+            "host": found.host,
+        },
+        path,
+    )
+
+
+def _target(params: Mapping[str, Any]) -> "Fact[Any]":
+    """What lies where the database will be: absent, empty, unfinished or ours (by the manifest of our copy), else
+    foreign."""
+    places = [params["data_dir"], params["archive_dir"]]
+    try:
+        record = manifest.load(params["seed_dir"]) if params["seed_dir"] else None
+        found: Dict[str, int] = {}
+        for place in places:
+            if os.path.lexists(place):
+                found.update(host_facts.files_below(place))
+    except (StandbyError, OSError) as error:
+        return unknown(params["data_dir"], str(error))
+    found.update({path: os.path.getsize(path) for path in params["control_files"] if os.path.isfile(path)})
+    ours = {path for item in record.items for path in (item.target, item.part)} if record is not None else set()
+    foreign = sorted(path for path in found if path not in ours and "/lost+found/" not in path)
+    state = {"path": params["data_dir"], "bytes": sum(found.values()), "detail": ""}
+    if foreign:
+        more = " and {0} more".format(len(foreign) - 5) if len(foreign) > 5 else ""
+        return known(dict(state, state="foreign", detail=", ".join(foreign[:5]) + more), "directory")
+    if record is not None and found:
+        word = "unfinished" if record.state == manifest.UNFINISHED else "ours"
+        return known(dict(state, state=word, detail="copy {0}".format(record.seed)), str(params["seed_dir"]))
+    return known(dict(state, state="empty" if os.path.isdir(params["data_dir"]) else "absent"), "directory")
+
+
+# ---------------------------------------------------------------------------------------------------------- one look
+
+
+def _ports(params: Mapping[str, Any]) -> Dict[str, int]:
+    listener = int(params["listener_port"])
+    return {"listener": listener, "special": listener + 1, "standby": int(params["standby_port"] or listener + 4)}
+
+
+def _listener_directory(params: Mapping[str, Any]) -> str:
+    """Private to this user and this instance; below /tmp because TB_HOME need not exist yet."""
+    return "/tmp/.firedrill-preflight-{0}-{1}".format(os.geteuid(), params["tb_sid"])
+
+
+def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
+    """All facts of this member but the reach."""
+    network.stop_listening(_listener_directory(params))
+    found: Dict[str, "Fact[Any]"] = dict(host_facts.platform_facts())
+    looked = _look(client)
+    found.update(_state(looked))
+    found.update(_version(client))
+    tip = _tip(client)
+    found.update(_of_parameters(tip))
+    own = host_facts.OwnProcesses(client.tb_home, client.tb_sid)
+    directory = tip.value.get("DB_CREATE_FILE_DEST") if tip.is_known and tip.value else None
+    found.update(
+        {
+            "installed": known(_installed(client), os.path.join(client.tb_home, "bin", "tbboot")),
+            "db_block_size": _block_size(params, looked, tip),
+            "character_set": _character_set(looked),
+            "database_size": _database_size(params, looked),
+            "licence": _licence(params, client),
+            "ports": host_facts.ports(_ports(params), own),
+            "space": host_facts.space({"data": params["data_dir"], "archive": params["archive_dir"]}),
+            "password_file": host_facts.password_file(os.path.join(directory or params["data_dir"], ".passwd"), salt),
+            "kernel_parameters": host_facts.kernel_parameters(),
+            "memory": host_facts.memory(),
+            "remove_ipc": host_facts.remove_ipc(),
+            "limits": host_facts.limits(),
+            "names": host_facts.names(params["reach"]),
+            "target": _target(params),
+            "rmgr_jobs": host_facts.rmgr_jobs(),
+            "backup_ours": known(_backup_is_ours(client), client.record_directory),
+        }
+    )
+    return Facts(found)
+
+
+def _backup_is_ours(client: Tibero) -> bool:
+    """Whether a record of ours says that the open backup was begun by this collection."""
+    return os.path.exists(os.path.join(client.record_directory, "hot_backup.json"))
+
+
+def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
+    """Hold the free ports of this member open, so that the others can try them."""
+    if params["listen"] <= 0 or not facts["ports"].is_known:
+        return {"held": [], "failed": {}}
+    names = ("listener", "standby")
+    free = [
+        int(port["port"]) for port in facts["ports"].value or [] if port["state"] == "free" and port["name"] in names
+    ]
+    if not free:
+        return {"held": [], "failed": {}}
+    return network.listen(_listener_directory(params), free, float(params["listen"]))
+
+
+# ----------------------------------------------------------------------------------------------------------- judging
+
+
+def _limits(raw: Mapping[str, Any]) -> Limits:
+    known_names = set(Limits._fields)
+    for name in sorted(raw):
+        if name not in known_names:
+            raise Refusal(
+                seen="preflight limit {0!r} is not known".format(name),
+                meaning="Known limits are {0}".format(", ".join(Limits._fields)),
+                remedy="Correct preflight_limits",
+            )
+    values: Dict[str, Any] = {name: type(getattr(preflight.LIMITS, name))(value) for name, value in raw.items()}
+    return Limits(**values)
+
+
+def _completed(params: Mapping[str, Any], client: Tibero, own: Facts, primary: Optional[Facts]) -> Facts:
+    """Our facts with what can only be told beside the primary's, and with the parameters that will be written."""
+    if params["parameters"] is not None:
+        planned = {str(key): str(value).replace('"', "") for key, value in params["parameters"].items()}
+        for name, fact in _of_parameters(known(planned, "tip as it will be written")).items():
+            own = own.with_fact(name, fact)
+    if not own["tibero_version"].is_known and params["version"]:
+        own = own.with_fact("tibero_version", known(str(params["version"]), "tibero_version, to be installed"))
+    if primary is None:
+        return own
+    there = primary["password_file"]
+    here = own["password_file"]
+    if there.is_known and here.is_known and there.value and here.value:
+        own = own.with_fact("password_file", host_facts.password_file(here.value["path"], there.value["salt"]))
+    offset = host_facts.clock_offset(
+        params["member"], params["primary_member"] or "", own["reach"], primary["reach"], own["clock"], primary["clock"]
+    )
+    return own.with_fact("clock_offset", offset)
+
+
+def _toward(primary: Facts, name: str) -> Facts:
+    """The primary's facts with only those tries that went to this member: the others are judged by their own hosts."""
+    reach = primary["reach"]
+    if not reach.is_known:
+        return primary
+    return primary.with_fact("reach", known([each for each in reach.value or [] if each["name"] == name], reach.source))
+
+
+def _judge(context: Context, client: Tibero, own: Facts) -> Tuple[Facts, List[core.Check]]:
+    params = context.params
+    try:
+        primary = Facts.from_dict(params["primary"]) if params["primary"] else None
+    except ValueError as error:
+        raise Refusal(
+            seen=str(error), meaning="The primary cannot be compared with", remedy="Pass the 'facts' of its result"
+        ) from error
+    own = _completed(params, client, own, primary)
+    wish = Wish(params["transport"], params["seed_method"], params["character_set"], params["prepared"])
+    seen = _toward(primary, params["member"]) if primary is not None else None
+    today = datetime.date(*[int(part) for part in str(own["today"].value).split("-")])
+    return own, preflight.judge(own, seen, today, _limits(params["limits"]), wish, params["tolerate"])
+
+
+def _refuse(name: str, found: List[core.Check], result: Mapping[str, Any]) -> None:
+    blocking = core.blockers(found)
+    if not blocking:
+        return
+    lines = core.listing(blocking)
+    raise Refusal(
+        seen="Preflight of {0} is {1}\n{2}\n".format(name, core.summary(found), "\n".join(lines)),
+        meaning="{0} of {1} checks forbid to go on, and nothing was changed".format(len(blocking), len(found)),
+        remedy="follow the lines marked ->; an UNKNOWN that is known to be harmless can be named in preflight_tolerate",
+        details=result,
+    )
+
+
+def run(context: Context) -> Outcome:
+    """Look, listen, reach, judge, as far as asked for.
+
+    :returns: ``facts``, ``checks``, ``verdict``, ``table``, ``listening``, see the module's documentation.
+    :raises Refusal: when a check forbids to go on; its details hold the same values.
+    """
+    params = context.params
+    client = client_of(context)
+    if params["facts"] is not None:
+        try:
+            facts = Facts.from_dict(params["facts"])
+        except ValueError as error:
+            raise Refusal(
+                seen=str(error), meaning="These facts cannot be judged", remedy="Pass the 'facts' of an earlier result"
+            ) from error
+    else:
+        facts = collect(params, client, secrets.token_hex(16))
+    if params["reach"]:
+        facts = facts.with_fact("reach", host_facts.reach(params["reach"], params["reach_timeout"]))
+    elif params["facts"] is None:
+        facts = facts.with_fact("reach", known([], "nothing to try"))
+    result: Dict[str, Any] = {
+        "listening": {"held": [], "failed": {}},
+        "checks": [],
+        "table": [],
+        "verdict": core.UNKNOWN,
+    }
+    if not params["judge"]:
+        result["listening"] = _hold_ports(params, facts)
+        return Outcome(False, dict(result, facts=facts.as_dict()))
+    network.stop_listening(_listener_directory(params))
+    facts, found = _judge(context, client, facts)
+    result.update(
+        facts=facts.as_dict(),
+        checks=[check.as_dict() for check in found],
+        table=core.table(found),
+        verdict=core.worst(found),
+    )
+    _refuse(params["member"], found, result)
+    return Outcome(False, result)

@@ -1,0 +1,208 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The module tibero_preflight without Ansible: a fresh host, two looks and a judgement, and refusals that change
+nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import typing as t
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, network
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed
+from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import preflight_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.preflight_task import PREFLIGHT_SPEC
+
+LICENCE = """<?xml version="1.0" encoding="ISO-8859-1"?>
+<tmax_license><license version="1.1"><product version="7.2.3">Tibero</product>
+<start_date>2025/01/01</start_date><end_date>{end}</end_date><edition>trial</edition><type>demo</type>
+<identified_by_host>{host}</identified_by_host><signature>X</signature></license></tmax_license>"""
+
+
+def programs(command: Command) -> Completed:
+    """Plays tbboot -version and ps; no instance runs."""
+    text = {"tbboot": "Change core dump dir to /x.\nTibero 7   254994 FS02\n"}.get(
+        Path(command.argv[0]).name, "UID PID\n"
+    )
+    return Completed(command.argv, 0, text, "", 0.0, False)
+
+
+def port_pair() -> int:
+    """A port whose fourth neighbour is free too."""
+    for port in range(21000, 30000, 10):
+        with socket.socket() as first, socket.socket() as second:
+            try:
+                first.bind(("0.0.0.0", port))
+                second.bind(("0.0.0.0", port + 4))
+            except OSError:
+                continue
+            return port
+    raise AssertionError("no free ports")
+
+
+class Host:
+    def __init__(self, root: Path, name: str) -> None:
+        self.root, self.name, self.port = root / name, name, port_pair()
+        self.sid = f"sid_{name}"
+        self.root.mkdir()
+
+    def install(self, **parameters: str) -> None:
+        for path in ("home/bin/tbboot", "home/config/x"):
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_text("")
+        lines = [f"{key}={value}" for key, value in {"DB_NAME": "orders", **parameters}.items()]
+        (self.root / f"home/config/{self.sid}.tip").write_text("\n".join(lines) + "\n")
+
+    def run(self, **params: t.Any) -> Outcome:
+        everything = {name: spec.get("default") for name, spec in PREFLIGHT_SPEC.items()}
+        own = {
+            "tb_home": str(self.root / "home"),
+            "tb_sid": self.sid,
+            "member": self.name,
+            "listener_port": self.port,
+            "data_dir": str(self.root / "data"),
+            "archive_dir": str(self.root / "arch"),
+            "seed_dir": str(self.root / "seed"),
+            "version": "7",
+            "block_size": 8192,
+        }
+        return preflight_task.run(Context({**everything, **own, **params}, False, programs))
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[Host]:
+    host = Host(tmp_path, "seoul2")
+    yield host
+    network.stop_listening(f"/tmp/.firedrill-preflight-{__import__('os').geteuid()}-{host.sid}")
+
+
+def value(outcome: Outcome, name: str) -> t.Any:
+    return outcome.values["facts"][name]["value"]
+
+
+def check(outcome: Outcome | dict[str, t.Any], name: str) -> dict[str, t.Any]:
+    values = outcome if isinstance(outcome, dict) else outcome.values
+    return next(each for each in values["checks"] if each["id"] == name)
+
+
+def test_a_fresh_host_is_read_without_any_tibero(fresh: Host) -> None:
+    found = fresh.run(judge=False)
+    assert not found.changed
+    assert value(found, "installed") is False and value(found, "role") == facts.NO_DATABASE
+    assert value(found, "target")["state"] == "absent"
+    assert value(found, "db_name") == facts.UNKNOWN
+    assert value(found, "db_block_size") == 8192
+    assert value(found, "licence") == {"missing": True, "path": str(fresh.root / "home/license/license.xml")}
+    assert {port["state"] for port in value(found, "ports")} == {"free"}
+    json.dumps(found.values)
+
+
+def test_an_installed_host_tells_version_build_and_tip(fresh: Host) -> None:
+    fresh.install(DB_BLOCK_SIZE="16K", LOG_ARCHIVE_FORMAT='"x%s.arc"')
+    found = fresh.run(judge=False)
+    assert value(found, "tibero_version") == "7" and value(found, "tibero_build") == "Tibero 7 254994 FS02"
+    assert value(found, "db_name") == "orders" and value(found, "db_block_size") == 16384
+    assert value(found, "log_archive_format") == "x%s.arc"
+
+
+def test_ports_are_held_open_until_the_judgement(fresh: Host) -> None:
+    found = fresh.run(judge=False, listen=30)
+    assert found.values["listening"] == {"held": [fresh.port, fresh.port + 4], "failed": {}}
+    assert network.probe("127.0.0.1", fresh.port + 4).answered
+    with pytest.raises(Refusal):
+        fresh.run(facts=found.values["facts"])
+    assert network.probe("127.0.0.1", fresh.port + 4).outcome == network.REFUSED
+
+
+def test_the_licence_that_will_be_installed_counts(fresh: Host) -> None:
+    host = os.uname().nodename
+    good = fresh.run(judge=False, licence=LICENCE.format(end="2999/12/31", host=host))
+    assert value(good, "licence")["end_date"] == "2999-12-31"
+    with pytest.raises(Refusal, match="expired on 2025-08-01"):
+        fresh.run(licence=LICENCE.format(end="2025/08/01", host=host))
+    with pytest.raises(Refusal, match=r"licence\.own"):
+        fresh.run(licence="no xml")
+
+
+def as_primary(found: Outcome) -> dict[str, t.Any]:
+    """The facts of a primary, made from those of this machine and what an open instance would have told."""
+    told = {
+        "process": True,
+        "role": facts.PRIMARY,
+        "open_mode": facts.READ_WRITE,
+        "archive_mode": True,
+        "backup_open": False,
+        "character_set": "UTF8",
+        "database_size": {"bytes": 1000, "files": 3, "redo_bytes": 100},
+        "password_file": {"path": "/p/.passwd", "digest": "aa", "salt": "s"},
+    }
+    plain = {name: {"value": item, "source": "test"} for name, item in told.items()}
+    return {**found.values["facts"], **plain}
+
+
+def test_two_looks_and_a_judgement(tmp_path: Path, fresh: Host) -> None:
+    """The whole dance on one machine: standby looks and listens, primary looks and tries, standby judges."""
+    licence = LICENCE.format(end="2999/12/31", host=os.uname().nodename)
+    first = fresh.run(judge=False, listen=30, licence=licence)
+    other = Host(tmp_path, "seoul1")
+    other.install(DB_BLOCK_SIZE="8192")
+    target = {"member": "seoul2", "host": "127.0.0.1", "port": fresh.port + 4}
+    primary = as_primary(other.run(judge=False, licence=licence, reach=[target, dict(target, member="busan1", port=1)]))
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen(4)
+        back = {"member": "seoul1", "host": "127.0.0.1", "port": server.getsockname()[1]}
+        judged = fresh.run(
+            facts=first.values["facts"],
+            primary=primary,
+            primary_member="seoul1",
+            reach=[back],
+            parameters={"DB_NAME": '"orders"'},
+            prepared=True,
+            tolerate=["host"],
+        )
+    assert (
+        check(judged, f"reach.from_primary.seoul2.{fresh.port + 4}")["observed"] == "connected, our listener answered"
+    )
+    assert not [each for each in judged.values["checks"] if "busan1" in each["id"]]
+    offset = check(judged, "clock.offset")
+    assert offset["verdict"] == "OK" and "a connection between the two" in offset["observed"]
+    assert check(judged, "database.name")["verdict"] == "OK"
+    assert judged.values["table"][0].startswith(judged.values["verdict"])
+    assert check(judged, "tibero.build")["advisory"] is True
+
+
+def test_a_target_that_is_not_empty_is_refused_with_the_names(tmp_path: Path, fresh: Host) -> None:
+    other = Host(tmp_path, "seoul1")
+    other.install()
+    (fresh.root / "data").mkdir()
+    (fresh.root / "data" / ".hidden").write_text("precious")
+    with pytest.raises(Refusal, match=r"foreign: .*/data/\.hidden") as caught:
+        fresh.run(primary=as_primary(other.run(judge=False)), primary_member="seoul1")
+    assert caught.value.nothing_changed
+    assert check(caught.value.details, "target.state")["verdict"] == "FAIL"
+    assert (fresh.root / "data" / ".hidden").read_text() == "precious"
+
+
+def test_nonsense_from_the_caller_is_refused(fresh: Host) -> None:
+    with pytest.raises(Refusal, match="not a fact"):
+        fresh.run(facts={"bogus": 1})
+    with pytest.raises(Refusal, match="not a fact"):
+        fresh.run(primary={"bogus": 1})
+    with pytest.raises(Refusal, match="'licence_warn_day' is not known"):
+        fresh.run(limits={"licence_warn_day": 3})
+
+
+def test_the_password_file_travels_as_a_digest_only(tmp_path: Path, fresh: Host) -> None:
+    (fresh.root / "data").mkdir()
+    (fresh.root / "data/.passwd").write_bytes(b"secret of 44 bytes")
+    found = fresh.run(judge=False)
+    assert value(found, "password_file")["digest"] and "secret of 44" not in json.dumps(found.values)
