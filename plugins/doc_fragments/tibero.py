@@ -23,7 +23,8 @@ options:
     required: true
   timeout:
     description:
-      - Seconds that one program and one wait may take. A boot or a clean stop that takes longer is left running and reported, never killed.
+      - Seconds that one program and one wait may take. A boot or a clean stop that takes longer is left running and
+        reported, never killed.
     type: int
     default: 300
 """
@@ -38,8 +39,9 @@ options:
   sys_password:
     description:
       - Password of O(sys_user). It travels to C(tbsql) on standard input, never as an argument.
-      - Letters, digits and the characters C(_ # $ % ^ * + - = . , : ? ! ~) can be used. A password of lower-case letters, digits and
-        underscores only is sent unquoted, as the vendor's own scripts do; any other is sent in single quotes, which makes it case-sensitive.
+      - "Letters, digits and the characters C(_ # $ % ^ * + - = . , : ? ! ~) can be used. A password of lower-case
+        letters, digits and underscores only is sent unquoted, as the vendor's own scripts do; any other is sent in
+        single quotes, which makes it case-sensitive."
     type: str
   alias:
     description:

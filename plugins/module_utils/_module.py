@@ -4,13 +4,15 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """The one place where the collection meets AnsibleModule.
 
-A module is its argument specification and one function; :func:`run_module` builds what the function needs, runs it, and turns every
+A module is its argument specification and one function; :func:`run_module` builds what the function needs, runs it,
+and turns every
 :class:`StandbyError` into ``fail_json`` with what was seen, what it means and what to do.
 """
 
 from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence
 
 from ansible.module_utils.basic import AnsibleModule  # type: ignore[import-untyped, unused-ignore]
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Runner, run
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
@@ -46,8 +48,8 @@ def _lines(value: Any, prefix: str) -> List[str]:
 def scrub(value: Any, secrets: Sequence[str]) -> Any:
     """The same data without the secrets, at any depth, keys included.
 
-    AnsibleModule hides values of ``no_log`` options in results too; this second lock also covers exceptions, diffs and the journal, and
-    secrets that reach us inside a dictionary.
+    AnsibleModule hides values of ``no_log`` options in results too; this second lock also covers exceptions, diffs
+    and the journal, and secrets that reach us inside a dictionary.
     """
     if isinstance(value, str):
         for secret in secrets:
@@ -82,7 +84,7 @@ def run_module(
     action: Action,
     secrets: Callable[[Mapping[str, Any]], Sequence[str]] = lambda params: (),
     runner: Optional[Runner] = None,
-    **options: Any
+    **options: Any,
 ) -> None:
     """Run a module and end the process with its result.
 

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Aliases of tbdsn.tbr."""
@@ -9,8 +8,10 @@ module: tibero_dsn
 short_description: Manage the aliases of tbdsn.tbr
 version_added: 0.1.0
 description:
-  - Adds, changes and removes aliases of the client file C($TB_HOME/client/config/tbdsn.tbr). Everything else in the file stays byte for byte.
-  - For a standby cluster use one alias with a single instance for each member; C(tbsql) without an alias uses the entry named like the instance.
+  - Adds, changes and removes aliases of the client file C($TB_HOME/client/config/tbdsn.tbr). Everything else in the
+    file stays byte for byte.
+  - For a standby cluster use one alias with a single instance for each member; C(tbsql) without an alias uses the
+    entry named like the instance.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes

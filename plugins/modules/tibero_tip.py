@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Initialization parameters of an instance."""
@@ -9,11 +8,12 @@ module: tibero_tip
 short_description: Manage the initialization parameters (tip) of a Tibero instance
 version_added: 0.1.0
 description:
-  - Brings keys of C($TB_HOME/config/$TB_SID.tip) to wanted values. The file is rendered whole and replaced at once; nothing is ever appended, and
-    comments, order and keys that are not named stay.
+  - Brings keys of C($TB_HOME/config/$TB_SID.tip) to wanted values. The file is rendered whole and replaced at once;
+    nothing is ever appended, and comments, order and keys that are not named stay.
   - Values are compared by meaning, so that V(1G) and V(1024M) are equal.
   - A tip that C(tbboot) would refuse is not written.
-  - Nothing is restarted. RV(restart_required) tells which of the named keys have another value in the running instance.
+  - Nothing is restarted. RV(restart_required) tells which of the named keys have another value in the running
+    instance.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes
@@ -49,8 +49,8 @@ options:
     default: false
   generate:
     description:
-      - Let the vendor's C(gen_tip.sh) make a first tip (with C(psm_commands) and C(tbdsn.tbr)) when there is none. It is never run over an
-        existing tip.
+      - Let the vendor's C(gen_tip.sh) make a first tip (with C(psm_commands) and C(tbdsn.tbr)) when there is none. It
+        is never run over an existing tip.
     type: bool
     default: false
   backup:
@@ -99,13 +99,15 @@ generated:
   type: bool
   returned: success
 restart_required:
-  description: Named keys whose value in the running instance differs from the tip; empty when the instance is stopped.
+  description: Named keys whose value in the running instance differs from the tip; empty when the instance is
+    stopped.
   type: list
   elements: str
   returned: success
   sample: [TOTAL_SHM_SIZE]
 restart_check:
-  description: V(done), V(stopped), or why the running values could not be read; an empty RV(restart_required) proves nothing then.
+  description: V(done), V(stopped), or why the running values could not be read; an empty RV(restart_required) proves
+    nothing then.
   type: str
   returned: success
 backup_file:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""What a module's function gets and gives, without Ansible in it, so that everything below the modules can be tested by calling it."""
+"""What a module's function gets and gives, without Ansible in it, so that everything below the modules can be tested
+by calling it."""
 
 from typing import Any, Mapping, NamedTuple, Sequence
 
@@ -20,8 +21,8 @@ class Context(NamedTuple):
 class Outcome(NamedTuple):
     """What a module's function returns.
 
-    ``changed``: seen, not believed. ``values``: the module's documented return values. ``before``/``after``: plain data for the diff; both
-    None means that there is no diff to show. ``header``: what the diff is about.
+    ``changed``: seen, not believed. ``values``: the module's documented return values. ``before``/``after``: plain
+    data for the diff; both None means that there is no diff to show. ``header``: what the diff is about.
     """
 
     changed: bool

@@ -4,15 +4,19 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Running Tibero's programs: argument lists, environment, standard input, and what their output means.
 
-Everything goes through the injected runner, which writes output to files, because children of ``tbboot`` keep it open (H). Passwords travel on
-standard input only: ``tbsql`` is started unconnected and told ``CONN user/password`` (H).
+Everything goes through the injected runner, which writes output to files, because children of ``tbboot`` keep it open
+(H). Passwords travel on standard input only: ``tbsql`` is started unconnected and told ``CONN user/password`` (H).
 """
 
 import os
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, DeadlineExceeded, Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
+    CommandFailed,
+    DeadlineExceeded,
+    Refusal,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, marks, ps, tbsql, tip
@@ -23,20 +27,24 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble 
 HIDDEN = "********"
 #: Boot modes whose question 270107 we may answer: they were asked for by name (C: which mode asks is unknown).
 CONFIRMED_BOOTS = ("FAILOVER", "RESETLOGS")
-#: Characters of a password that can be quoted; nothing is known of an escape for a quote, and ``/`` and ``@`` separate (H).
+#: Characters of a password that can be quoted; nothing is known of an escape for a quote, and ``/`` and ``@``
+#: separate (H).
 _PASSWORD = re.compile(r"[A-Za-z0-9_#$%^*+=.,:?!~-]+\Z")
-#: Such a password means the same with and without quotes on every server, because unquoted ones are case-insensitive (H, utility guide).
+#: Such a password means the same with and without quotes on every server, because unquoted ones are case-insensitive
+#: (H, utility guide).
 _PLAIN_PASSWORD = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _USER = re.compile(r"[A-Za-z][A-Za-z0-9_$#]*\Z")
 _ALIAS = re.compile(r"[A-Za-z0-9_]+\Z")
 _SID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 
 
-#: Errors that say where the server stands, not that the question was wrong: asking again with SELECT * would not help (C).
+#: Errors that say where the server stands, not that the question was wrong: asking again with SELECT * would not help
+#: (C).
 MODE_ERRORS = (12028, 22003, 12039, 17003, 17008, 17020)
 #: Seconds that a question may take.
 QUESTION_LIMIT = 60.0
-#: Printed before each statement, so that an error can be told from that of its neighbour. PROMPT works without a login (H).
+#: Printed before each statement, so that an error can be told from that of its neighbour. PROMPT works without a
+#: login (H).
 _FENCE = "firedrill-statement-"
 _FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:SQL>[ \t]*)*" + _FENCE + r"([0-9]+)[ \t\r]*$\n?")
 
@@ -55,8 +63,9 @@ class Login(NamedTuple):
 class Query(NamedTuple):
     """A question to a view.
 
-    ``columns``: names, or (name, SQL expression) pairs; empty means ``SELECT *``, for views whose columns are not known. ``source``: the view.
-    ``where`` and ``order_by``: SQL of our own, with values through :func:`marks.literal`.
+    ``columns``: names, or (name, SQL expression) pairs; empty means ``SELECT *``, for views whose columns are not
+    known. ``source``: the view. ``where`` and ``order_by``: SQL of our own, with values through
+    :func:`marks.literal`.
     """
 
     source: str
@@ -66,7 +75,8 @@ class Query(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer to a :class:`Query`: its rows as column -> text or None, or the error ``code`` (0 = none) and ``why`` there are none."""
+    """The answer to a :class:`Query`: its rows as column -> text or None, or the error ``code`` (0 = none) and
+    ``why`` there are none."""
 
     rows: Tuple[Dict[str, Optional[str]], ...] = ()
     code: int = 0
@@ -95,9 +105,11 @@ class LoginFailed(CommandFailed):
 
 
 def password_literal(password: str, what: str = "sys_password") -> str:
-    """A password as it is written in ``CONN`` and in ``IDENTIFIED BY``: always in the same form, so that both mean the same.
+    """A password as it is written in ``CONN`` and in ``IDENTIFIED BY``: always in the same form, so that both mean
+    the same.
 
-    Source: user names and passwords are case-insensitive unless quoted, passwords with single quotes (H, utility guide).
+    Source: user names and passwords are case-insensitive unless quoted, passwords with single quotes (H, utility
+    guide).
 
     :raises Refusal: for characters that cannot be written safely; the message never holds the password.
     """
@@ -119,12 +131,16 @@ def password_literal(password: str, what: str = "sys_password") -> str:
 class Tibero:
     """One instance, as its programs see it.
 
-    :arg tb_home: absolute path of the installation. :arg tb_sid: name of the instance. :arg runner: runs the programs.
-    :arg login: who logs in for SQL. :arg timeout: seconds that a boot or a stop may take; questions get at most 60 of them.
+    :arg tb_home: absolute path of the installation. :arg tb_sid: name of the instance. :arg runner: runs the
+        programs.
+    :arg login: who logs in for SQL. :arg timeout: seconds that a boot or a stop may take; questions get at most 60 of
+        them.
     :raises Refusal: for a path or name that no Tibero could have.
     """
 
-    def __init__(self, tb_home: str, tb_sid: str, runner: Runner, login: Optional[Login] = None, timeout: float = 300.0) -> None:
+    def __init__(
+        self, tb_home: str, tb_sid: str, runner: Runner, login: Optional[Login] = None, timeout: float = 300.0
+    ) -> None:
         if not os.path.isabs(tb_home) or re.search(r"[\s'\"#,]", tb_home):
             raise Refusal(
                 seen="tb_home is {0!r}".format(tb_home),
@@ -134,7 +150,8 @@ class Tibero:
         if not _SID.match(tb_sid):
             raise Refusal(
                 seen="tb_sid is {0!r}".format(tb_sid),
-                meaning="The name of an instance starts with a letter and holds at most 40 letters, digits and underscores",
+                meaning="The name of an instance starts with a letter and holds at most 40 letters, digits and "
+                "underscores",
                 remedy="Correct tb_sid",
             )
         self.tb_home = tb_home.rstrip("/") or "/"
@@ -143,11 +160,12 @@ class Tibero:
         self.timeout = float(timeout)
         self._runner = runner
 
-    # ------------------------------------------------------------------------------------------------ environment and running
+    # -------------------------------------------------------------------- environment and running
 
     @property
     def environment(self) -> Dict[str, str]:
-        """What the programs need exported (H); nothing is taken from the caller, whose TB_SID could be another one's."""
+        """What the programs need exported (H); nothing is taken from the caller, whose TB_SID could be another
+        one's."""
         home = self.tb_home
         return {
             "TB_HOME": home,
@@ -181,17 +199,20 @@ class Tibero:
             remedy="Check tb_home and become_user; the role firedrill.standby.software installs it",
         )
 
-    def run(self, argv: Sequence[str], stdin: str = "", deadline: Optional[float] = None, kill: bool = True) -> Completed:
+    def run(
+        self, argv: Sequence[str], stdin: str = "", deadline: Optional[float] = None, kill: bool = True
+    ) -> Completed:
         """Run one program of this installation in its environment."""
         limit = self.timeout if deadline is None else deadline
         return self._runner(Command(tuple(argv), stdin, self.environment, limit, self.tb_home, kill))
 
-    # ------------------------------------------------------------------------------------------------ boot, stop, clean
+    # -------------------------------------------------------------------------- boot, stop, clean
 
     def boot(self, mode: str) -> "Booted":
         """``tbboot -t MODE``. A boot is never killed at its deadline: it goes on, and the error says so.
 
-        :returns: what the console text came to; only "started" is success, and the caller still looks at the instance (rule: marker and probe).
+        :returns: what the console text came to; only "started" is success, and the caller still looks at the instance
+            (rule: marker and probe).
         """
         stdin = "yes\n" if mode in CONFIRMED_BOOTS else ""
         done = self.run((self.program("tbboot"), "-t", mode), stdin, kill=False)
@@ -203,7 +224,8 @@ class Tibero:
         return Downed(console.parse_down(_both(done)), done)
 
     def clean(self) -> "Downed":
-        """``tbdown clean``, answering its question with ``y`` (M: every public script feeds it). Call it only after proof that no server lives."""
+        """``tbdown clean``, answering its question with ``y`` (M: every public script feeds it). Call it only after
+        proof that no server lives."""
         done = self.run((self.program("tbdown"), "clean"), "y\n", deadline=min(self.timeout, 60.0))
         return Downed(console.parse_down(_both(done)), done)
 
@@ -230,21 +252,27 @@ class Tibero:
         return result
 
     def system_script(self) -> Optional[str]:
-        """The script that creates the dictionary: system_install.sh where it exists (7), else system.sh (conflict 19), None without either."""
+        """The script that creates the dictionary: system_install.sh where it exists (7), else system.sh (conflict
+        19), None without either."""
         for name in ("system_install.sh", "system.sh"):
             path = os.path.join(self.tb_home, "scripts", name)
             if os.path.exists(path):
                 return path
         return None
 
-    # ------------------------------------------------------------------------------------------------ SQL
+    # ---------------------------------------------------------------------------------------- SQL
 
-    def session(self, statements: Sequence[str], settings: Sequence[str] = (), deadline: Optional[float] = None) -> List[Reply]:
+    def session(
+        self, statements: Sequence[str], settings: Sequence[str] = (), deadline: Optional[float] = None
+    ) -> List[Reply]:
         """Run statements in one tbsql session, each after its own fence line.
 
-        :arg statements: one statement each, ending with ``;`` where SQL needs it, without comments (a trailing comment breaks the next one, H).
-        :arg settings: SET lines before them. An error of a statement does not end the run (H): the caller looks at each reply.
-        :raises LoginFailed: when the server did not let us in. :raises DeadlineExceeded: when the session did not end in time; it is ended then.
+        :arg statements: one statement each, ending with ``;`` where SQL needs it, without comments (a trailing
+            comment breaks the next one, H).
+        :arg settings: SET lines before them. An error of a statement does not end the run (H): the caller looks at
+            each reply.
+        :raises LoginFailed: when the server did not let us in. :raises DeadlineExceeded: when the session did not end
+            in time; it is ended then.
         """
         limit = min(self.timeout, QUESTION_LIMIT) if deadline is None else deadline
         lines = list(settings) + [self._connect_line()]
@@ -261,13 +289,18 @@ class Tibero:
         if done.timed_out or len(statements) not in texts:
             raise DeadlineExceeded(
                 seen="tbsql {0} before its last statement ({1} of {2} answered)".format(
-                    "was stopped after {0:.0f} s".format(limit) if done.timed_out else "ended", max(len(texts) - 1, 0), len(statements)
+                    "was stopped after {0:.0f} s".format(limit) if done.timed_out else "ended",
+                    max(len(texts) - 1, 0),
+                    len(statements),
                 ),
-                meaning="The server does not answer, or it ended the session; whether the last statement took effect is not known",
+                meaning="The server does not answer, or it ended the session; whether the last statement took "
+                "effect is not known",
                 remedy="Look at the instance and at its sys.log; ask again when it answers",
                 details=self.describe(done),
             )
-        return [Reply(statement, texts[number], tbsql.parse(texts[number])) for number, statement in enumerate(statements)]
+        return [
+            Reply(statement, texts[number], tbsql.parse(texts[number])) for number, statement in enumerate(statements)
+        ]
 
     def _connect_line(self) -> str:
         user, password, alias = self.login
@@ -280,7 +313,8 @@ class Tibero:
         if alias and not _ALIAS.match(alias):
             raise Refusal(
                 seen="alias is {0!r}".format(alias),
-                meaning="tbsql takes an alias of tbdsn.tbr only, of letters, digits and underscores; host:port is rejected (TBS-70003)",
+                meaning="tbsql takes an alias of tbdsn.tbr only, of letters, digits and underscores; host:port "
+                "is rejected (TBS-70003)",
                 remedy="Name an alias, made with firedrill.standby.tibero_dsn",
             )
         return "CONN {0}/{1}{2}".format(user, password_literal(password), "@" + alias if alias else "")
@@ -292,15 +326,21 @@ class Tibero:
             return
         if run.errors:
             error = run.errors[-1]
-            seen = "Login of {0} to {1} failed: {2}-{3}: {4}".format(self.login.user, self.tb_sid, error.prefix, error.code, error.text)
+            seen = "Login of {0} to {1} failed: {2}-{3}: {4}".format(
+                self.login.user, self.tb_sid, error.prefix, error.code, error.text
+            )
             raise LoginFailed(error.code, self.scrub(seen), self.describe(done))
-        seen = "tbsql did not connect {0} to {1}{2}".format(self.login.user, self.tb_sid, " in time" if done.timed_out else "")
+        seen = "tbsql did not connect {0} to {1}{2}".format(
+            self.login.user, self.tb_sid, " in time" if done.timed_out else ""
+        )
         raise LoginFailed(0, seen, self.describe(done))
 
     def ask(self, queries: Sequence[Query]) -> List[Answer]:
-        """Ask several questions in one login; a second one follows only when a view turned out to lack a column asked for.
+        """Ask several questions in one login; a second one follows only when a view turned out to lack a column asked
+        for.
 
-        :returns: one :class:`Answer` for each query, in order. :raises LoginFailed: when the server could not be asked at all.
+        :returns: one :class:`Answer` for each query, in order. :raises LoginFailed: when the server could not be
+            asked at all.
         """
         # Tables first: SETTINGS turns headings off, and how to turn a page size back is not documented.
         order = sorted(range(len(queries)), key=lambda index: bool(queries[index].columns))
@@ -325,7 +365,10 @@ class Tibero:
     def _table_answer(self, reply: Reply) -> Answer:
         errors = reply.run.errors
         if errors:
-            return Answer(code=errors[0].code, why=self.scrub("{0}-{1}: {2}".format(errors[0].prefix, errors[0].code, errors[0].text)))
+            return Answer(
+                code=errors[0].code,
+                why=self.scrub("{0}-{1}: {2}".format(errors[0].prefix, errors[0].code, errors[0].text)),
+            )
         if not reply.run.tables:
             return Answer(why="tbsql printed no result for: {0}".format(reply.statement))
         table = reply.run.tables[-1]
@@ -336,27 +379,37 @@ class Tibero:
     def _marked_answer(self, index: int, query: Query, reply: Reply) -> Answer:
         errors = reply.run.errors
         if errors:
-            return Answer(code=errors[0].code, why=self.scrub("{0}-{1}: {2}".format(errors[0].prefix, errors[0].code, errors[0].text)))
+            return Answer(
+                code=errors[0].code,
+                why=self.scrub("{0}-{1}: {2}".format(errors[0].prefix, errors[0].code, errors[0].text)),
+            )
         try:
             return Answer(tuple(marks.read_marked(reply.text, _tag(index), query.columns)))
         except GrammarError as error:
             return Answer(why=str(error))
 
-    def execute(self, statement: str, expected: Sequence[str], deadline: Optional[float] = None, shown: str = "") -> Reply:
+    def execute(
+        self, statement: str, expected: Sequence[str], deadline: Optional[float] = None, shown: str = ""
+    ) -> Reply:
         """Run one statement that changes something, in a session of its own.
 
-        :arg expected: last words of the replies that mean success ("altered", "switched"); no reply at all is not success.
+        :arg expected: last words of the replies that mean success ("altered", "switched"); no reply at all is not
+            success.
         :arg shown: what errors call the statement when its text holds a secret.
-        :raises CommandFailed: with the error number, its meaning and remedy, or when the reply is not one of the expected.
+        :raises CommandFailed: with the error number, its meaning and remedy, or when the reply is not one of the
+            expected.
         """
-        reply = self.session([statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout)[0]
+        reply = self.session(
+            [statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout
+        )[0]
         name = shown or statement
         if reply.run.errors:
             raise self.failed(name, reply.run.errors[0])
         if not [feedback for feedback in reply.run.feedback if feedback.verb in expected]:
             raise CommandFailed(
                 seen="The reply to {0!r} was {1!r}".format(name, self.scrub(reply.text.strip())[:200]),
-                meaning="It holds neither an error nor the confirmation that is known, so the statement may or may not have taken effect",
+                meaning="It holds neither an error nor the confirmation that is known, so the statement may or "
+                "may not have taken effect",
                 remedy="Look at the instance with firedrill.standby.tibero_instance_info before going on",
                 details={"statement": name, "stdout": self.scrub(reply.text)},
             )
@@ -384,17 +437,20 @@ class Tibero:
             if answer.is_known and answer.rows:
                 return {(row.get("NAME") or "").upper(): row.get("VALUE") or "" for row in answer.rows}
         raise CommandFailed(
-            seen="The running parameters of {0} cannot be read: {1}".format(self.tb_sid, answers[-1].why or "both views are empty"),
+            seen="The running parameters of {0} cannot be read: {1}".format(
+                self.tb_sid, answers[-1].why or "both views are empty"
+            ),
             meaning="What the instance runs with is not known",
             remedy="Ask again when the instance is at MOUNT or further",
         )
 
-    # ------------------------------------------------------------------------------------------------ processes and files
+    # ------------------------------------------------------------------------ processes and files
 
     def processes(self) -> Optional[Tuple[ps.Instance, ...]]:
         """The running servers of this instance, from ``ps``; None when the list could not be read.
 
-        Two installations on one host may use the same TB_SID, so a server counts only if its environment does not name another TB_HOME.
+        Two installations on one host may use the same TB_SID, so a server counts only if its environment does not
+        name another TB_HOME.
         """
         done = self._runner(Command(("ps", "-efww"), deadline=30.0))
         if done.timed_out or done.returncode not in (0, None) or not done.output.strip():
@@ -428,10 +484,11 @@ class Tibero:
         value = tip.get(document, "CONTROL_FILES") if document is not None else None
         return value.items if value is not None else None
 
-    # ------------------------------------------------------------------------------------------------ secrets
+    # ------------------------------------------------------------------------------------ secrets
 
     def scrub(self, text: str) -> str:
-        """A text without the login's password, for errors. Results of queries are not touched: a password may be a word of the data."""
+        """A text without the login's password, for errors. Results of queries are not touched: a password may be a
+        word of the data."""
         return text.replace(self.login.password, HIDDEN) if self.login.password else text
 
     def describe(self, done: Completed) -> Dict[str, Any]:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""Bringing the tip file and tbdsn.tbr to a wanted content: read, decide, replace the whole file at once, never append."""
+"""Bringing the tip file and tbdsn.tbr to a wanted content: read, decide, replace the whole file at once, never
+append."""
 
 import os
 import re
@@ -27,7 +28,8 @@ _DESTINATION_KEY = re.compile(r"LOG_REPLICATION_DEST_(\d+)\Z", re.IGNORECASE)
 
 
 class FileChange(NamedTuple):
-    """A file before and after. ``changes``: what happened to which key. ``before`` is "" and ``existed`` False for a new file."""
+    """A file before and after. ``changes``: what happened to which key. ``before`` is "" and ``existed`` False for a
+    new file."""
 
     path: str
     existed: bool
@@ -61,7 +63,9 @@ def read_text(path: str) -> Optional[str]:
 
 def as_refusal(error: GrammarError, path: str, remedy: str) -> Refusal:
     """A grammar error said as a refusal that names the file."""
-    return Refusal(seen="{0}: {1}".format(path, error), meaning="The file is not written as Tibero would read it", remedy=remedy)
+    return Refusal(
+        seen="{0}: {1}".format(path, error), meaning="The file is not written as Tibero would read it", remedy=remedy
+    )
 
 
 def read_tip(tb_home: str, tb_sid: str) -> Optional[tip.Document]:
@@ -81,9 +85,11 @@ def plan_tip(
 ) -> FileChange:
     """What the tip has to become.
 
-    :arg text: the tip as it is, None when there is none. :arg present: keys and values to have. :arg absent: keys not to have.
+    :arg text: the tip as it is, None when there is none. :arg present: keys and values to have. :arg absent: keys not
+        to have.
     :arg exclusive: no other keys may stay (comments do).
-    :raises Refusal: when the result would be refused by tbboot: duplicate keys, placeholders, bad destinations, missing mandatory keys.
+    :raises Refusal: when the result would be refused by tbboot: duplicate keys, placeholders, bad destinations,
+        missing mandatory keys.
     """
     try:
         wanted = _wanted(present, absent)
@@ -96,7 +102,9 @@ def plan_tip(
         merged, changes = tip.merge(document, wanted)
         validate_tip(path, merged)
     except GrammarError as error:
-        raise as_refusal(error, path, "Correct the value in 'parameters', or that line of the tip; nothing was written") from error
+        raise as_refusal(
+            error, path, "Correct the value in 'parameters', or that line of the tip; nothing was written"
+        ) from error
     rendered = tip.render(merged)
     return FileChange(path, text is not None, text or "", rendered, tuple(dict(change._asdict()) for change in changes))
 
@@ -131,20 +139,24 @@ def _wanted(present: Mapping[str, Any], absent: Sequence[str]) -> Dict[str, Opti
 
 
 def validate_tip(path: str, document: tip.Document) -> None:
-    """Refuse a tip that tbboot would refuse, with the reason it would give (C: catalogue 260021-260054, 350004-350010).
+    """Refuse a tip that tbboot would refuse, with the reason it would give (C: catalogue 260021-260054,
+    350004-350010).
 
     :raises Refusal: naming all findings at once. :raises GrammarError: from values that cannot be parsed.
     """
     findings = [problem.text for problem in tip.problems(document)]
     findings.extend("placeholder {0} was never filled in".format(name) for name in tip.placeholders(document))
-    findings.extend("mandatory parameter {0} is missing (260021)".format(key) for key in MANDATORY if tip.get(document, key) is None)
+    missing = [key for key in MANDATORY if tip.get(document, key) is None]
+    findings.extend("mandatory parameter {0} is missing (260021)".format(key) for key in missing)
     control_files = tip.get(document, "CONTROL_FILES")
     for item in control_files.items if control_files else ():
         if not item.startswith(("/", "+")):
             findings.append("control file path {0} is not absolute (260042)".format(item))
     mode = tip.get(document, "LOG_REPLICATION_MODE")
     if mode is not None and mode.text.upper() not in PROTECTION_MODES:
-        findings.append("LOG_REPLICATION_MODE {0} is none of {1} (350004)".format(mode.text, ", ".join(PROTECTION_MODES)))
+        findings.append(
+            "LOG_REPLICATION_MODE {0} is none of {1} (350004)".format(mode.text, ", ".join(PROTECTION_MODES))
+        )
     findings.extend(_replication_findings(document))
     if findings:
         raise Refusal(
@@ -165,7 +177,11 @@ def _replication_findings(document: tip.Document) -> List[str]:
     convert = tip.get(document, "STANDBY_FILE_NAME_CONVERT")
     if convert is not None and convert.text:
         for pair in tip.parse_convert(convert):
-            findings.extend("STANDBY_FILE_NAME_CONVERT: {0} is not absolute".format(side) for side in pair if not side.startswith(("/", "+")))
+            findings.extend(
+                "STANDBY_FILE_NAME_CONVERT: {0} is not absolute".format(side)
+                for side in pair
+                if not side.startswith(("/", "+"))
+            )
     return findings
 
 

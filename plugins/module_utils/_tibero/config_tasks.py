@@ -48,7 +48,7 @@ TIP_SPEC: Dict[str, Any] = dict(
     exclusive={"type": "bool", "default": False},
     generate={"type": "bool", "default": False},
     backup={"type": "bool", "default": False},
-    **options.LOGIN_SPEC
+    **options.LOGIN_SPEC,
 )
 
 
@@ -64,12 +64,16 @@ def ensure_dsn(context: Context) -> Outcome:
     twice = sorted({one["name"] for one in params["aliases"]} & set(params["absent"]))
     if twice or len({one["name"] for one in params["aliases"]}) != len(params["aliases"]):
         raise Refusal(
-            seen="Aliases named more than once, or both wanted and absent: {0}".format(", ".join(twice) or "see 'aliases'"),
+            seen="Aliases named more than once, or both wanted and absent: {0}".format(
+                ", ".join(twice) or "see 'aliases'"
+            ),
             meaning="Which of the two is meant cannot be told",
             remedy="Name each alias once",
         )
     _need_directory(path, "the client part of Tibero is not installed below tb_home")
-    change = config_file.plan_dsn(path, config_file.read_text(path), [_alias(one) for one in params["aliases"]], params["absent"])
+    change = config_file.plan_dsn(
+        path, config_file.read_text(path), [_alias(one) for one in params["aliases"]], params["absent"]
+    )
     return _apply(context, change, {})
 
 
@@ -122,7 +126,8 @@ def restart_required(client: Tibero, text: str, keys: Sequence[str]) -> Tuple[Li
     """Which keys have another value in the running instance than in the tip.
 
     :arg text: the tip as it is to be. :arg keys: the keys to compare.
-    :returns: the differing keys, and "done", "stopped" or why nothing could be compared. A key that the server does not list is passed over.
+    :returns: the differing keys, and "done", "stopped" or why nothing could be compared. A key that the server does
+        not list is passed over.
     """
     try:
         running = client.processes()

@@ -4,8 +4,8 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """From what is seen of an instance and what is wanted to the steps between: pure, and all that check mode runs.
 
-What is never decided here, whatever is wished: a NORMAL boot of a standby (it is lost as a standby then; H, MAN and course book), an
-escalation to ABORT, and any step at all when the state is UNKNOWN.
+What is never decided here, whatever is wished: a NORMAL boot of a standby (it is lost as a standby then; H, MAN and
+course book), an escalation to ABORT, and any step at all when the state is UNKNOWN.
 """
 
 from typing import NamedTuple, Optional, Tuple
@@ -28,7 +28,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.facts impo
 BOOT_MODES = ("nomount", "mount", "normal", "recovery", "resetlogs", "failover")
 #: Ways to stop (H: tbdown -h of T6).
 DOWN_MODES = ("normal", "post_tx", "immediate", "abort", "abnormal", "switchover")
-#: Stops that wait until others leave: NORMAL for all logins, POST_TX for transactions, SWITCHOVER for logins and for the standby (H).
+#: Stops that wait until others leave: NORMAL for all logins, POST_TX for transactions, SWITCHOVER for logins and for
+#: the standby (H).
 WAITING_DOWN_MODES = ("normal", "post_tx", "switchover")
 #: Stops that leave crash recovery to the next boot (H).
 HARD_DOWN_MODES = ("abort", "abnormal")
@@ -38,7 +39,8 @@ NEVER = "never"
 BELOW = "below"
 ALWAYS = "always"
 
-#: Open modes that satisfy each boot mode. A standby opened read only still applies redo (H, MAN): its boot mode is RECOVERY all the same.
+#: Open modes that satisfy each boot mode. A standby opened read only still applies redo (H, MAN): its boot mode is
+#: RECOVERY all the same.
 SATISFIED = {
     "nomount": (STARTING,),
     "mount": (MOUNTED,),
@@ -57,7 +59,8 @@ CLEAN = "clean"
 
 
 class Wish(NamedTuple):
-    """What is wanted: a boot mode or STOPPED, how to stop, when a running instance may be stopped for it, and whether leftovers may go."""
+    """What is wanted: a boot mode or STOPPED, how to stop, when a running instance may be stopped for it, and whether
+    leftovers may go."""
 
     mode: str
     down_mode: str = "immediate"
@@ -79,7 +82,8 @@ class Step(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """What decisions are made of: the observed state, leftovers of a dead instance, and our own record of the role ("" without one)."""
+    """What decisions are made of: the observed state, leftovers of a dead instance, and our own record of the role
+    ("" without one)."""
 
     state: MemberState
     garbage: bool = False
@@ -101,7 +105,8 @@ def is_satisfied(state: MemberState, mode: str) -> bool:
 def decide(scene: Scene, wish: Wish) -> Tuple[Step, ...]:
     """The steps from the state seen to the state wanted; empty when it is there already.
 
-    :raises Refusal: when the wish is understood and must not be done. :raises UnknownState: when the state is not known.
+    :raises Refusal: when the wish is understood and must not be done. :raises UnknownState: when the state is not
+        known.
     """
     if is_satisfied(scene.state, wish.mode):
         if wish.mode == STOPPED and scene.garbage and wish.clean_garbage:
@@ -124,7 +129,9 @@ def _seen(state: MemberState) -> str:
     """The state in a few words, for messages."""
     return "{0} is {1}, role {2}".format(
         state.name,
-        state.open_mode.value if state.open_mode.is_known else "UNKNOWN ({0}: {1})".format(state.open_mode.source, state.open_mode.why),
+        state.open_mode.value
+        if state.open_mode.is_known
+        else "UNKNOWN ({0}: {1})".format(state.open_mode.source, state.open_mode.why),
         state.role.value if state.role.is_known else "UNKNOWN",
     )
 
@@ -137,13 +144,15 @@ def _refuse_unknown(state: MemberState, wish: Wish) -> None:
     raise UnknownState(
         seen=_seen(state),
         meaning="What state the instance is in cannot be told, so it is neither booted nor stopped",
-        remedy="Make it answer first (password, alias, listener), look at it with firedrill.standby.tibero_instance_info, or act by hand",
+        remedy="Make it answer first (password, alias, listener), look at it with "
+        "firedrill.standby.tibero_instance_info, or act by hand",
         details={"state": state.as_dict()},
     )
 
 
 def _refuse_role(scene: Scene, wish: Wish) -> None:
-    """A standby must never be opened by a NORMAL or RESETLOGS boot; a primary that is open is not turned into a standby by a boot."""
+    """A standby must never be opened by a NORMAL or RESETLOGS boot; a primary that is open is not turned into a
+    standby by a boot."""
     state = scene.state
     standby: Optional[str] = None
     if state.role.is_known and state.role.value in (STANDBY, SNAPSHOT_STANDBY):
@@ -153,10 +162,12 @@ def _refuse_role(scene: Scene, wish: Wish) -> None:
     if wish.mode in OPENING and standby:
         raise Refusal(
             seen="{0} was asked for mode {1}, but {2}".format(state.name, wish.mode, standby),
-            meaning="A standby that is opened by a {0} boot is lost as a standby; the server refuses it with TBR-1098 at best".format(
-                wish.mode.upper()
-            ),
-            remedy="Use mode recovery; to make it the primary use mode failover. If the record is wrong because this host holds a proven "
+            meaning=(
+                "A standby that is opened by a {0} boot is lost as a standby; the server refuses it with "
+                "TBR-1098 at best"
+            ).format(wish.mode.upper()),
+            remedy="Use mode recovery; to make it the primary use mode failover. If the record is wrong because "
+            "this host holds a proven "
             "primary, remove {0}".format(scene.record_path or "the record"),
             details={"state": state.as_dict()},
         )
@@ -176,7 +187,9 @@ def _refuse_restart(state: MemberState, wish: Wish) -> None:
         return
     raise Refusal(
         seen="{0}; mode {1} was asked for".format(_seen(state), wish.mode),
-        meaning="Reaching that mode needs a stop (tbdown {0}), which restart={1} does not allow".format(wish.down_mode, wish.restart),
+        meaning="Reaching that mode needs a stop (tbdown {0}), which restart={1} does not allow".format(
+            wish.down_mode, wish.restart
+        ),
         remedy="Set restart to {0}, or stop the instance first".format("below or always" if below else "always"),
         details={"state": state.as_dict()},
     )

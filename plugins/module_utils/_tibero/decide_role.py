@@ -4,10 +4,10 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Which role and open mode an instance has: a pure table over what was seen.
 
-Tibero has no role column (V$DATABASE of 6 and 7, recorded), and what V$INSTANCE.STATUS and V$DATABASE.OPEN_MODE say on a standby is not
-documented (L). So three independent witnesses must agree: the boot request in the process list (``-t MODE``), the instance status and the
-open mode. Their words are accept lists that can be extended without a change of code. Words that are not known, or witnesses that
-contradict each other, give UNKNOWN: never a guess.
+Tibero has no role column (V$DATABASE of 6 and 7, recorded), and what V$INSTANCE.STATUS and V$DATABASE.OPEN_MODE say
+on a standby is not documented (L). So three independent witnesses must agree: the boot request in the process list
+(``-t MODE``), the instance status and the open mode. Their words are accept lists that can be extended without a
+change of code. Words that are not known, or witnesses that contradict each other, give UNKNOWN: never a guess.
 """
 
 from typing import Dict, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -57,8 +57,8 @@ OPEN_WORDS: Dict[str, Tuple[str, ...]] = {
     OPEN_READ_WRITE: ("READ WRITE",),
 }
 
-#: Boot requests after which an instance may be an open primary. The word stays after ALTER DATABASE OPEN, as far as is known (L), so it
-#: is a request only: MOUNT and NOMOUNT can be open by now.
+#: Boot requests after which an instance may be an open primary. The word stays after ALTER DATABASE OPEN, as far as
+#: is known (L), so it is a request only: MOUNT and NOMOUNT can be open by now.
 PRIMARY_BOOTS = ("NOMOUNT", "MOUNT", "NORMAL", "RESETLOGS", "FAILOVER")
 
 #: (status, open mode, was booted RECOVERY) -> (open mode, role). What is not here is UNKNOWN.
@@ -85,8 +85,9 @@ class Reading(NamedTuple):
 class Evidence(NamedTuple):
     """What was seen of an instance.
 
-    ``process``: None when the process list could not be read. ``boot_word``: upper case, "" when there was none. ``control_file``: whether
-    a control file lies where the tip says; None when that is not known. ``recorded_role``: our own record, "" without one.
+    ``process``: None when the process list could not be read. ``boot_word``: upper case, "" when there was none.
+    ``control_file``: whether a control file lies where the tip says; None when that is not known. ``recorded_role``:
+    our own record, "" without one.
     """
 
     process: Optional[bool]
@@ -124,9 +125,9 @@ def class_of(word: str, lists: Mapping[str, Sequence[str]]) -> str:
 def _without_view(evidence: Evidence) -> str:
     """Why the role of an instance that is not open cannot be told."""
     if evidence.recorded_role:
-        return "no view tells the role below the operating modes; our own record says {0}, which only counts for refusals".format(
-            evidence.recorded_role
-        )
+        return (
+            "no view tells the role below the operating modes; our own record says {0}, which only counts for refusals"
+        ).format(evidence.recorded_role)
     return "no view tells the role below the operating modes, and nothing is recorded"
 
 
@@ -139,7 +140,8 @@ def _role_below(evidence: Evidence) -> "Fact[str]":
 def judge(evidence: Evidence, words: Optional[Words] = None) -> Judgement:
     """Open mode and role from the evidence.
 
-    :arg evidence: what was seen. :arg words: other accept lists, so that a real server's answer can be adopted as a setting.
+    :arg evidence: what was seen. :arg words: other accept lists, so that a real server's answer can be adopted as a
+        setting.
     :returns: :class:`Judgement`; both facts may be unknown with the words that were seen.
     """
     accepted = words or Words()
@@ -149,10 +151,15 @@ def judge(evidence: Evidence, words: Optional[Words] = None) -> Judgement:
     if not evidence.process:
         return Judgement(known(STOPPED, "ps"), _role_below(evidence))
     if NOMOUNT_ERROR in (evidence.status.code, evidence.open_mode.code):
-        return Judgement(known(STARTING, "TBR-12028 at a SELECT"), _role_below(evidence), _half_booted(evidence, "NOMOUNT"))
+        return Judgement(
+            known(STARTING, "TBR-12028 at a SELECT"), _role_below(evidence), _half_booted(evidence, "NOMOUNT")
+        )
     if evidence.boot_word == "NOMOUNT" and evidence.control_file is False and not evidence.status.word:
-        # Before CREATE DATABASE there is no password file to log in with, but without a control file nothing can be mounted either.
-        return Judgement(known(STARTING, "ps -t NOMOUNT, and no control file where the tip says"), _role_below(evidence))
+        # Before CREATE DATABASE there is no password file to log in with, but without a control file nothing can be
+        # mounted either.
+        return Judgement(
+            known(STARTING, "ps -t NOMOUNT, and no control file where the tip says"), _role_below(evidence)
+        )
     status = class_of(evidence.status.word, accepted.status)
     if status == AT_NOMOUNT:
         return Judgement(known(STARTING, "V$INSTANCE.STATUS"), _role_below(evidence), _half_booted(evidence, "NOMOUNT"))
@@ -193,6 +200,7 @@ def _half_booted(evidence: Evidence, level: str) -> Tuple[str, ...]:
     if asked is None or asked <= LEVELS[level]:
         return ()
     return (
-        "The instance was asked for {0} and stays suspended at {1}; read the reason in the output of its boot or in sys.log, "
+        "The instance was asked for {0} and stays suspended at {1}; read the reason in the output of its boot "
+        "or in sys.log, "
         "and stop it before booting again".format(evidence.boot_word, level),
     )

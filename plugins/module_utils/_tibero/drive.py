@@ -4,15 +4,25 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Driving one instance: observe, decide, act, observe again.
 
-A boot is done when tbboot said so *and* the instance is seen in the wanted mode; a stop is done when no server process is left. Nothing here
-escalates: a stop that waits for sessions is reported with the sessions, an instance that stays suspended is reported and only stopped again
-when that was asked for and our own boot caused it.
+A boot is done when tbboot said so *and* the instance is seen in the wanted mode; a stop is done when no server
+process is left. Nothing here escalates: a stop that waits for sessions is reported with the sessions, an instance
+that stays suspended is reported and only stopped again when that was asked for and our own boot caused it.
 """
 
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, DeadlineExceeded, Refusal, StandbyError
-from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, STANDBY, STOPPED, MemberState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
+    CommandFailed,
+    DeadlineExceeded,
+    Refusal,
+    StandbyError,
+)
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
+    PRIMARY,
+    STANDBY,
+    STOPPED,
+    MemberState,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_record
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Booted, Downed, Query, Tibero
@@ -33,13 +43,26 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble 
 #: Login errors that no waiting cures: wrong password, locked, no password file, wrong DB_NAME, unknown alias.
 LASTING_ERRORS = (17001, 17006, 17007, 17018, 12079, 2173)
 #: Columns of V$SESSION worth showing, as far as they exist (L: the view's columns are not documented here).
-_SESSION_COLUMNS = ("SID", "SERIAL#", "USERNAME", "USER_NAME", "STATUS", "TYPE", "MACHINE", "OSUSER", "PROG_NAME", "IPADDR", "CLIENT_PID")
+_SESSION_COLUMNS = (
+    "SID",
+    "SERIAL#",
+    "USERNAME",
+    "USER_NAME",
+    "STATUS",
+    "TYPE",
+    "MACHINE",
+    "OSUSER",
+    "PROG_NAME",
+    "IPADDR",
+    "CLIENT_PID",
+)
 #: Seconds that a stop whose text is not recognised gets to prove itself by the end of its processes.
 _SILENT_STOP = 30.0
 
 
 class Driven(NamedTuple):
-    """What was done: the state before and after, the steps, and remarks. In check mode ``after`` is the state before."""
+    """What was done: the state before and after, the steps, and remarks. In check mode ``after`` is the state
+    before."""
 
     before: Seen
     after: Seen
@@ -52,8 +75,8 @@ def ensure(client: Tibero, wish: Wish, check_mode: bool = False, clock: Optional
     """Bring the instance to the wanted mode, or to a stop.
 
     :arg wish: the mode and what is allowed on the way. :arg check_mode: decide only.
-    :raises Refusal: before anything was done. :raises CommandFailed, DeadlineExceeded: when a step did not come to its end; the details hold
-        the state seen and the output.
+    :raises Refusal: before anything was done. :raises CommandFailed, DeadlineExceeded: when a step did not come to
+        its end; the details hold the state seen and the output.
     """
     before = look(client)
     steps = decide(before.scene, wish)
@@ -76,7 +99,9 @@ def ensure(client: Tibero, wish: Wish, check_mode: bool = False, clock: Optional
     after = look(client)
     if not is_satisfied(after.state, wish.mode):
         raise CommandFailed(
-            seen="{0} is {1!r} after the steps {2}".format(client.tb_sid, after.state.open_mode, "; ".join(step.as_text() for step in steps)),
+            seen="{0} is {1!r} after the steps {2}".format(
+                client.tb_sid, after.state.open_mode, "; ".join(step.as_text() for step in steps)
+            ),
             meaning="It reached {0} and left it again at once".format(wish.mode),
             remedy="Read sys.log below {0}/log/slog".format(client.instance_directory),
             details={"state": after.state.as_dict()},
@@ -98,7 +123,7 @@ def _record(client: Tibero, after: Seen) -> None:
         role_record.write(client, str(role.value), "observed after a boot: {0}".format(role.source))
 
 
-# ------------------------------------------------------------------------------------------------------------------ boot
+# ------------------------------------------------------------------------------------------- boot
 
 
 def _start(client: Tibero, mode: str, wish: Wish, clock: Optional[Clock]) -> List[str]:
@@ -132,7 +157,9 @@ def _await_mode(client: Tibero, mode: str, booted: Booted, clock: Optional[Clock
             lambda shown: over(shown.seen),
             client.timeout,
             "{0} to be seen in mode {1}".format(client.tb_sid, mode),
-            "Look at it with firedrill.standby.tibero_instance_info and read sys.log below {0}/log/slog".format(client.instance_directory),
+            "Look at it with firedrill.standby.tibero_instance_info and read sys.log below {0}/log/slog".format(
+                client.instance_directory
+            ),
             interval=0.5,
             clock=clock,
         ).value.seen
@@ -144,7 +171,8 @@ def _await_mode(client: Tibero, mode: str, booted: Booted, clock: Optional[Clock
     says = advice(seen.login or None)
     raise CommandFailed(
         seen="tbboot said {0!r}, but {1}".format(
-            _marker(booted), "the server process is gone" if seen.state.process.equals(False) else seen.state.open_mode.why
+            _marker(booted),
+            "the server process is gone" if seen.state.process.equals(False) else seen.state.open_mode.why,
         ),
         meaning=says.meaning if seen.login else "The instance died right after its boot",
         remedy=says.remedy if seen.login else "Read sys.log below {0}/log/slog".format(client.instance_directory),
@@ -174,7 +202,8 @@ def _reason(client: Tibero, booted: Booted) -> str:
     """The lines that matter of a boot that failed."""
     report = booted.report
     if report.errors:
-        return client.scrub("; ".join("{0}{1}".format("{0}-{1}: ".format(e.prefix, e.code) if e.prefix else "", e.text) for e in report.errors))
+        numbered = ["{0}-{1}: {2}".format(e.prefix, e.code, e.text) if e.prefix else e.text for e in report.errors]
+        return client.scrub("; ".join(numbered))
     if report.boxes:
         return client.scrub(" ".join(report.boxes[-1].lines))
     lines = [line.strip() for line in report.text.splitlines() if line.strip()]
@@ -188,18 +217,32 @@ def boot_failed(client: Tibero, mode: str, booted: Booted) -> StandbyError:
     recognised = booted.report.outcome != BootOutcome.UNRECOGNISED
     return CommandFailed(
         seen="tbboot -t {0} came to {1!r}: {2}".format(mode, booted.report.outcome.value, _reason(client, booted)),
-        meaning=says.meaning if recognised else "The text is not one that is known, so it does not count as success; seen now: {0!r}".format(after.state.open_mode),
-        remedy=says.remedy if recognised else "Look at the instance and at sys.log below {0}/log/slog".format(client.instance_directory),
-        details=dict(client.describe(booted.done), code=booted.report.code, outcome=booted.report.outcome.value, state=after.state.as_dict()),
+        meaning=says.meaning
+        if recognised
+        else "The text is not one that is known, so it does not count as success; seen now: {0!r}".format(
+            after.state.open_mode
+        ),
+        remedy=says.remedy
+        if recognised
+        else "Look at the instance and at sys.log below {0}/log/slog".format(client.instance_directory),
+        details=dict(
+            client.describe(booted.done),
+            code=booted.report.code,
+            outcome=booted.report.outcome.value,
+            state=after.state.as_dict(),
+        ),
     )
 
 
 def _boot_still_running(client: Tibero, mode: str, booted: Booted) -> DeadlineExceeded:
     after = look(client)
     return DeadlineExceeded(
-        seen="tbboot -t {0} had not ended after {1:.0f} s; seen now: {2!r}".format(mode, booted.done.duration, after.state.open_mode),
+        seen="tbboot -t {0} had not ended after {1:.0f} s; seen now: {2!r}".format(
+            mode, booted.done.duration, after.state.open_mode
+        ),
         meaning="The boot goes on; it was not killed, because a half-booted instance is worse than a slow one",
-        remedy="Wait for its end (crash recovery can take long), then run again; raise 'timeout' if this is normal here",
+        remedy="Wait for its end (crash recovery can take long), then run again; raise 'timeout' if this is "
+        "normal here",
         details=dict(client.describe(booted.done), state=after.state.as_dict()),
     )
 
@@ -219,14 +262,20 @@ def _suspended(client: Tibero, mode: str, booted: Booted, wish: Wish, clock: Opt
     return CommandFailed(
         seen="tbboot -t {0} was suspended at {1}: {2}".format(mode, report.mode, _reason(client, booted)),
         meaning="{0}. {1}".format(says.meaning, left),
-        remedy="{0}. {1}".format(says.remedy, "" if after.state.process.equals(False) else "Stop the instance before any retry").strip(" ."),
+        remedy="{0}. {1}".format(
+            says.remedy, "" if after.state.process.equals(False) else "Stop the instance before any retry"
+        ).strip(" ."),
         details=dict(
-            client.describe(booted.done), code=report.code, outcome=report.outcome.value, mode=report.mode, state=after.state.as_dict()
+            client.describe(booted.done),
+            code=report.code,
+            outcome=report.outcome.value,
+            mode=report.mode,
+            state=after.state.as_dict(),
         ),
     )
 
 
-# ------------------------------------------------------------------------------------------------------------------ stop
+# ------------------------------------------------------------------------------------------- stop
 
 
 def stop(client: Tibero, mode: str, clock: Optional[Clock] = None) -> List[str]:
@@ -262,7 +311,9 @@ def _await_end(client: Tibero, limit: float, clock: Optional[Clock]) -> None:
         lambda seen: seen == (),
         limit,
         "the server processes of {0} to end".format(client.tb_sid),
-        "Look at them with 'ps -ef | grep {0}'; read sys.log below {1}/log/slog".format(client.tb_sid, client.instance_directory),
+        "Look at them with 'ps -ef | grep {0}'; read sys.log below {1}/log/slog".format(
+            client.tb_sid, client.instance_directory
+        ),
         clock=clock,
     )
 
@@ -273,10 +324,18 @@ def _stop_failed(client: Tibero, mode: str, downed: Downed) -> CommandFailed:
     text = " / ".join(line.strip() for line in report.text.splitlines() if line.strip())[-400:]
     state = look(client).state
     return CommandFailed(
-        seen="tbdown -t {0} came to {1!r}: {2}".format(mode, report.outcome.value, client.scrub(text) or "it printed nothing"),
-        meaning=says.meaning if report.code else "The instance was not stopped; seen now: {0!r}".format(state.open_mode),
-        remedy=says.remedy if report.code else "Look at it with firedrill.standby.tibero_instance_info; nothing was escalated",
-        details=dict(client.describe(downed.done), code=report.code, outcome=report.outcome.value, state=state.as_dict()),
+        seen="tbdown -t {0} came to {1!r}: {2}".format(
+            mode, report.outcome.value, client.scrub(text) or "it printed nothing"
+        ),
+        meaning=says.meaning
+        if report.code
+        else "The instance was not stopped; seen now: {0!r}".format(state.open_mode),
+        remedy=says.remedy
+        if report.code
+        else "Look at it with firedrill.standby.tibero_instance_info; nothing was escalated",
+        details=dict(
+            client.describe(downed.done), code=report.code, outcome=report.outcome.value, state=state.as_dict()
+        ),
     )
 
 
@@ -286,7 +345,9 @@ def _stop_still_waiting(client: Tibero, mode: str, downed: Downed, sessions: Lis
         seen="tbdown -t {0} still waits after {1:.0f} s; sessions seen before it: {2}".format(
             mode, downed.done.duration, _session_text(sessions)
         ),
-        meaning="A {0} stop waits until others have left; it goes on and was neither killed nor escalated".format(mode),
+        meaning=("A {0} stop waits until others have left; it goes on and was neither killed nor escalated").format(
+            mode
+        ),
         remedy="Let these sessions end, then run again; or end the waiting tbdown and stop with another down mode",
         details=dict(client.describe(downed.done), sessions=sessions, state=state.as_dict()),
     )
@@ -304,19 +365,25 @@ def sessions_of(client: Tibero) -> List[Dict[str, str]]:
 def _session_text(sessions: List[Dict[str, str]]) -> str:
     if not sessions:
         return "unknown"
-    return "; ".join(",".join("{0}={1}".format(name, value) for name, value in session.items()) for session in sessions[:10])
+    return "; ".join(
+        ",".join("{0}={1}".format(name, value) for name, value in session.items()) for session in sessions[:10]
+    )
 
 
 def clean(client: Tibero) -> List[str]:
     """``tbdown clean``, after proof that no server of this instance lives. :returns: remarks.
 
-    :raises Refusal: when a server lives or the process list cannot be read. :raises CommandFailed: when the program refuses.
+    :raises Refusal: when a server lives or the process list cannot be read. :raises CommandFailed: when the program
+        refuses.
     """
     instances = client.processes()
     if instances is None or instances:
         raise Refusal(
-            seen="Processes of {0}: {1}".format(client.tb_sid, "unknown" if instances is None else [instance.pid for instance in instances]),
-            meaning="tbdown clean takes the ground from under a living instance; it runs only after proof that none lives",
+            seen="Processes of {0}: {1}".format(
+                client.tb_sid, "unknown" if instances is None else [instance.pid for instance in instances]
+            ),
+            meaning="tbdown clean takes the ground from under a living instance; it runs only after proof that "
+            "none lives",
             remedy="Stop the instance, or find out why the process list cannot be read",
         )
     cleaned = client.clean()
@@ -328,7 +395,9 @@ def clean(client: Tibero) -> List[str]:
         DownOutcome.HELP,
     ):
         raise CommandFailed(
-            seen="tbdown clean came to {0!r}: {1}".format(cleaned.report.outcome.value, cleaned.report.text.strip()[-300:]),
+            seen="tbdown clean came to {0!r}: {1}".format(
+                cleaned.report.outcome.value, cleaned.report.text.strip()[-300:]
+            ),
             meaning="The leftovers of the dead instance are still there",
             remedy="Run 'tbdown clean' by hand and read what it says",
             details=client.describe(cleaned.done),

@@ -10,8 +10,19 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import ALWAYS, BELOW, BOOT_MODES, DOWN_MODES, NEVER, Wish
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import OPEN_WORDS, STATUS_WORDS, Words
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import (
+    ALWAYS,
+    BELOW,
+    BOOT_MODES,
+    DOWN_MODES,
+    NEVER,
+    Wish,
+)
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import (
+    OPEN_WORDS,
+    STATUS_WORDS,
+    Words,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import ensure
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look, running
 
@@ -67,14 +78,21 @@ def ensure_instance(context: Context) -> Outcome:
     values["notes"] = list(driven.notes)
     before, after = short(driven.before), short(driven.after)
     if context.check_mode and driven.steps:
-        after = dict(before, running=wish.mode != STOPPED, open_mode=STOPPED if wish.mode == STOPPED else "as after tbboot -t " + wish.mode.upper())
+        after = dict(
+            before,
+            running=wish.mode != STOPPED,
+            open_mode=STOPPED if wish.mode == STOPPED else "as after tbboot -t " + wish.mode.upper(),
+        )
     return Outcome(driven.changed, values, before, after, "instance {0}".format(params["tb_sid"]), driven.notes)
 
 
 def instance_info(context: Context) -> Outcome:
     """Observe; see the module's documentation. Never fails because the instance is down or silent."""
     params = context.params
-    words = Words(_merged(STATUS_WORDS, params.get("status_words") or {}), _merged(OPEN_WORDS, params.get("open_mode_words") or {}))
+    words = Words(
+        _merged(STATUS_WORDS, params.get("status_words") or {}),
+        _merged(OPEN_WORDS, params.get("open_mode_words") or {}),
+    )
     return Outcome(False, values_of(look(options.client_of(context), words)))
 
 

@@ -4,8 +4,8 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """One Tibero instance, observed: every value with its source, or UNKNOWN and why. Reads only.
 
-Evidence from weak to strong (reference section 8): process list, its ``-t MODE -SVR_SID sid``, V$INSTANCE.STATUS with V$DATABASE.OPEN_MODE.
-One login answers everything. Views are read by the columns they turn out to have.
+Evidence from weak to strong (reference section 8): process list, its ``-t MODE -SVR_SID sid``, V$INSTANCE.STATUS with
+V$DATABASE.OPEN_MODE. One login answers everything. Views are read by the columns they turn out to have.
 """
 
 import os
@@ -26,12 +26,17 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.facts impo
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_record
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, LoginFailed, Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import Scene
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import Evidence, Reading, Words, judge
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import (
+    Evidence,
+    Reading,
+    Words,
+    judge,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tip
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 
-#: Files below $TB_HOME/instance/$TB_SID that only a living instance has. Their names are not documented (L), so they are a hint and never
-#: decide: whether something has to be cleaned is what tbboot says (box 250110).
+#: Files below $TB_HOME/instance/$TB_SID that only a living instance has. Their names are not documented (L), so they
+#: are a hint and never decide: whether something has to be cleaned is what tbboot says (box 250110).
 PROCESS_FILES = (".proc.list", "path/proc_info")
 
 _REPLICATION = "UPPER(NAME) LIKE 'LOG_REPLICATION%'"
@@ -50,7 +55,8 @@ QUERIES: Dict[str, Query] = {
 }
 
 _DESTINATION = re.compile(r"LOG_REPLICATION_DEST_([1-9])\Z")
-#: Column names by which an unknown view may tell a destination's number, state, or what was received (L: names only are documented).
+#: Column names by which an unknown view may tell a destination's number, state, or what was received (L: names only
+#: are documented).
 _NUMBER_COLUMNS = ("DEST_ID", "DEST#", "DEST_NO", "ID", "STANDBY_ID", "NUMBER")
 _STATE_COLUMNS = ("STATUS", "STATE", "CONN_STATUS", "CONNECT_STATUS", "FLAG")
 _RECEIVED_COLUMNS = ("RECEIVED_TSN", "RCVD_TSN", "RECV_TSN", "LAST_RECEIVED_TSN", "STANDBY_TSN")
@@ -59,8 +65,9 @@ _RECEIVED_COLUMNS = ("RECEIVED_TSN", "RCVD_TSN", "RECV_TSN", "LAST_RECEIVED_TSN"
 class Seen(NamedTuple):
     """An observation with what decisions need beside the engine-free ``state``.
 
-    ``boot_word``: the ``-t`` word of ps; ``garbage``: leftovers of a dead instance seem to lie there; ``record``: our own record of the role;
-    ``answers``: the raw answers by name of :data:`QUERIES`; ``login``: the error of the login, 0 without one.
+    ``boot_word``: the ``-t`` word of ps; ``garbage``: leftovers of a dead instance seem to lie there; ``record``: our
+    own record of the role; ``answers``: the raw answers by name of :data:`QUERIES`; ``login``: the error of the
+    login, 0 without one.
     """
 
     state: MemberState
@@ -90,7 +97,8 @@ def observe(client: Tibero, words: Optional[Words] = None) -> MemberState:
 
 
 def look(client: Tibero, words: Optional[Words] = None) -> Seen:
-    """Observe with everything that decisions need. :raises Refusal: when there is no Tibero below tb_home, or the password cannot be written."""
+    """Observe with everything that decisions need. :raises Refusal: when there is no Tibero below tb_home, or the
+    password cannot be written."""
     instances = client.processes()
     record = role_record.read(client)
     boot_word = instances[0].mode.upper() if instances else ""
@@ -105,11 +113,21 @@ def look(client: Tibero, words: Optional[Words] = None) -> Seen:
         recorded_role=record.role,
     )
     judged = judge(evidence, words)
-    notes = list(judged.notes) + _notes(garbage, record, judged.role, instances is not None and len(instances) > 1, answers)
+    notes = list(judged.notes) + _notes(
+        garbage, record, judged.role, instances is not None and len(instances) > 1, answers
+    )
     facts = _facts(answers, judged.role, why)
-    process: Fact[bool] = unknown("ps", "the process list could not be read") if instances is None else known(bool(instances), "ps -efww")
+    process: Fact[bool] = (
+        unknown("ps", "the process list could not be read") if instances is None else known(bool(instances), "ps -efww")
+    )
     state = MemberState(
-        name=client.tb_sid, engine="tibero", process=process, open_mode=judged.open_mode, role=judged.role, notes=tuple(notes), **facts
+        name=client.tb_sid,
+        engine="tibero",
+        process=process,
+        open_mode=judged.open_mode,
+        role=judged.role,
+        notes=tuple(notes),
+        **facts,
     )
     return Seen(state, boot_word, garbage, record, answers, login)
 
@@ -151,10 +169,15 @@ def _leftovers(client: Tibero) -> bool:
     return bool([name for name in PROCESS_FILES if os.path.exists(os.path.join(client.instance_directory, name))])
 
 
-def _notes(garbage: bool, record: role_record.RoleRecord, role: "Fact[str]", several: bool, answers: Dict[str, Answer]) -> List[str]:
+def _notes(
+    garbage: bool, record: role_record.RoleRecord, role: "Fact[str]", several: bool, answers: Dict[str, Answer]
+) -> List[str]:
     notes = []
     if garbage:
-        notes.append("No process runs, but process files of an instance lie there: it seems to have died (crash recovery follows at its next boot)")
+        notes.append(
+            "No process runs, but process files of an instance lie there: it seems to have died (crash recovery "
+            "follows at its next boot)"
+        )
     if several:
         notes.append("More than one server process carries this TB_SID")
     if record.role and role.is_known and role.value in (PRIMARY, STANDBY) and record.role != role.value:
@@ -165,7 +188,7 @@ def _notes(garbage: bool, record: role_record.RoleRecord, role: "Fact[str]", sev
     return notes
 
 
-# ------------------------------------------------------------------------------------------------------------------ facts from answers
+# ----------------------------------------------------------------------------- facts from answers
 
 
 def _facts(answers: Dict[str, Answer], role: "Fact[str]", why: str) -> Dict[str, Any]:
@@ -215,7 +238,9 @@ def _received(answers: Dict[str, Answer], role: "Fact[str]", why: str) -> "Fact[
         for column in _RECEIVED_COLUMNS:
             if re.match(r"[0-9]+\Z", row.get(column) or ""):
                 return known(str(row[column]), "V$STANDBY.{0} (column not documented)".format(column))
-    return unknown("V$STANDBY", "no column of a known name: {0}".format(", ".join(answer.rows[0]) if answer.rows else "no rows"))
+    return unknown(
+        "V$STANDBY", "no column of a known name: {0}".format(", ".join(answer.rows[0]) if answer.rows else "no rows")
+    )
 
 
 def _log_sequence(answers: Dict[str, Answer], why: str) -> "Fact[int]":
@@ -304,7 +329,11 @@ def _destinations(parameters: _Parameters, answers: Dict[str, Answer]) -> "Fact[
                 parsed.port,
                 parsed.transport,
                 _enabled(parameters, index),
-                _destination_state(answers, index, len([key for key in parameters.values if _DESTINATION.match(key) and parameters.values[key]])),
+                _destination_state(
+                    answers,
+                    index,
+                    len([key for key in parameters.values if _DESTINATION.match(key) and parameters.values[key]]),
+                ),
             )
         )
     return known(tuple(found), source)
@@ -334,7 +363,9 @@ def _destination_state(answers: Dict[str, Answer], number: int, count: int) -> "
         for column in _STATE_COLUMNS:
             if row.get(column):
                 return known(str(row[column]), "V$STANDBY_DEST.{0} (column not documented)".format(column))
-    return unknown("V$STANDBY_DEST", "no row or column of a known name: {0}".format(", ".join(rows[0]) if rows else "no rows"))
+    return unknown(
+        "V$STANDBY_DEST", "no row or column of a known name: {0}".format(", ".join(rows[0]) if rows else "no rows")
+    )
 
 
 def running(state: MemberState) -> Optional[bool]:

@@ -35,4 +35,6 @@ def client_of(context: Context) -> Tibero:
 
 def secrets_of(params: Mapping[str, Any]) -> Sequence[str]:
     """The secrets among the parameters of a module, for the last scrubbing of its result."""
-    return [str(value) for name, value in params.items() if name.endswith("password") and isinstance(value, str) and value]
+    return [
+        str(value) for name, value in params.items() if name.endswith("password") and isinstance(value, str) and value
+    ]

@@ -4,9 +4,9 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Our own record of a member's role: ``$TB_HOME/instance/$TB_SID/firedrill/role.json``.
 
-Below the operating modes no view tells whether a control file is a standby's. So what was done or seen is written down, together with the
-identity of the control files, and used for two things only: to refuse a NORMAL boot, and to not convert the same control file twice. It is
-never taken as the observed role.
+Below the operating modes no view tells whether a control file is a standby's. So what was done or seen is written
+down, together with the identity of the control files, and used for two things only: to refuse a NORMAL boot, and to
+not convert the same control file twice. It is never taken as the observed role.
 """
 
 import json
@@ -14,13 +14,17 @@ import os
 import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.detached import private_directory, read_json, write_atomically
+from ansible_collections.firedrill.standby.plugins.module_utils._core.detached import (
+    private_directory,
+    read_json,
+    write_atomically,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 
 
-
 class RoleRecord(NamedTuple):
-    """``role`` as recorded ("" without a record), where, why it was written, and whether the control files are still the same ones."""
+    """``role`` as recorded ("" without a record), where, why it was written, and whether the control files are still
+    the same ones."""
 
     role: str
     path: str
@@ -56,7 +60,8 @@ def read(client: Tibero) -> RoleRecord:
 
 
 def write(client: Tibero, role: str, reason: str) -> bool:
-    """Record a role that was made or seen just now. :returns: False when the same was recorded already, so that nothing was written."""
+    """Record a role that was made or seen just now. :returns: False when the same was recorded already, so that
+    nothing was written."""
     seen = read(client)
     if seen.role == role and seen.same_control_files:
         return False

@@ -1,0 +1,92 @@
+#!/usr/bin/python
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Observe an instance."""
+
+DOCUMENTATION = r"""
+module: tibero_instance_info
+short_description: Observe a Tibero instance
+version_added: 0.1.0
+description:
+  - Tells process, open mode, role, position, log sequence, archive mode, protection mode and destinations of one
+    instance, each with its source, or V(UNKNOWN) and why.
+  - The module does not fail because the instance is stopped, suspended or does not let it log in.
+author: "The firedrill.standby authors (@firedrill)"
+extends_documentation_fragment:
+  - firedrill.standby.attributes
+  - firedrill.standby.attributes.info
+  - firedrill.standby.attributes.action_group
+  - firedrill.standby.tibero
+  - firedrill.standby.tibero.login
+options:
+  status_words:
+    description:
+      - Further words of C(V$INSTANCE.STATUS) to accept, by class V(nomount), V(mount), V(recovery), V(normal). What a
+        standby shows there is not documented, so a word of a real server that is not known yet can be adopted here.
+    type: dict
+    default: {}
+  open_mode_words:
+    description:
+      - Further words of C(V$DATABASE.OPEN_MODE) to accept, by class V(closed), V(read_only), V(read_write).
+    type: dict
+    default: {}
+seealso:
+  - module: firedrill.standby.tibero_instance
+"""
+
+EXAMPLES = r"""
+- name: Look at the member
+  firedrill.standby.tibero_instance_info:
+    tb_home: /tibero/tibero7
+    tb_sid: orders
+    sys_password: "{{ tibero_sys_password }}"
+  register: member
+"""
+
+RETURN = r"""
+state:
+  description:
+    - The instance as observed. Every fact is a dictionary of C(value) and C(source); a fact that is not known has the
+      value V(UNKNOWN) and says C(why).
+  type: dict
+  returned: success
+  sample: {name: orders, engine: tibero, open_mode: {value: recovery, source: "ps -t RECOVERY, ..."}, role: {value:
+    standby, source: "..."}}
+role:
+  description: V(primary), V(standby), V(snapshot_standby), V(none) (no database) or V(UNKNOWN).
+  type: str
+  returned: success
+  sample: standby
+open_mode:
+  description: V(stopped), V(nomount), V(mount), V(recovery), V(read_only), V(read_write) or V(UNKNOWN).
+  type: str
+  returned: success
+  sample: recovery
+running:
+  description: V(true), V(false), or V(UNKNOWN) when the process list could not be read.
+  type: raw
+  returned: success
+recorded_role:
+  description: The role that our own record on the member names, empty without a record. It is never taken as the
+    observed role.
+  type: str
+  returned: success
+boot_request:
+  description: The mode the running instance was booted with, from the process list.
+  type: str
+  returned: success
+  sample: RECOVERY
+"""
+
+from ansible_collections.firedrill.standby.plugins.module_utils._module import run_module
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.instance_tasks import INFO_SPEC, instance_info
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.options import secrets_of
+
+
+def main() -> None:
+    """Run the module."""
+    run_module(INFO_SPEC, instance_info, secrets_of)
+
+
+if __name__ == "__main__":
+    main()
