@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -76,10 +76,12 @@ def test_ssh_by_the_inventory(lab: Lab, tmp_path: Path) -> None:
         found = listed["_meta"]["hostvars"][name]
         words = [*found["ansible_ssh_common_args"].split(), "-o", "BatchMode=yes"]
         words += ["-i", found["ansible_ssh_private_key_file"], f"root@{found['ansible_host']}"]
-        result = Runner().run(["ssh", *words, "hostname; id -u; echo $SSH_CONNECTION"])
-        host, user, connection = result.stdout.splitlines()
+        script = "hostname; id -u; echo $SSH_CONNECTION; grep -E 'Sig(Blk|Ign)' /proc/self/status"
+        host, user, connection, *signals = Runner().run(["ssh", *words, script]).stdout.splitlines()
         assert (host, user) == (name, "0")
         assert connection.split()[0] == lab.state().controller_address
+        # Process 1 blocks and ignores signals; nothing in the host may inherit that (beyond 31 they are the C library's).
+        assert [int(line.split()[1], 16) & 0x7FFFFFFF for line in signals] == [0, 0]
 
 
 def test_ansible_ping_and_facts(lab: Lab, tmp_path: Path) -> None:
@@ -385,7 +387,8 @@ def _leftovers(lab: Lab, before: dict[str, list[str]], spaces: set[str], state: 
         ours = str(lab.directory) in text or inside or identify(stat.pid) in recorded
         if ours and identify(stat.pid) is not None:
             left.append(f"process {stat.pid}: {command_line(stat.pid)}")
-    return left + [str(path) for path in (lab.directory, Path(f"/tmp/{interface_name(lab.directory)}")) if path.exists()]
+    sockets = Path("/tmp") / interface_name(lab.directory)
+    return left + [str(path) for path in (lab.directory, sockets) if path.exists()]
 
 
 def _assert_nothing_left(lab: Lab, before: dict[str, list[str]], spaces: set[str], state: LabState | None) -> None:
@@ -451,6 +454,23 @@ class FailingRunner(Runner):
         return super().run(argv, **options)
 
 
+Unfinished = Callable[[str], Lab]
+
+
+@pytest.fixture
+def unfinished(lab_root: Path) -> Iterator[Unfinished]:
+    """Names a lab whose building is going to fail; should the test fail instead, the lab is removed all the same."""
+    named: list[Lab] = []
+
+    def name(text: str) -> Lab:
+        named.append(Lab(lab_root, text))
+        return named[-1]
+
+    yield name
+    for lab in named:
+        lab.down()
+
+
 # 1 is the first program run, before anything is made; the last ones boot the second host.
 STEPS = range(1, 18, 3)
 
@@ -477,18 +497,18 @@ def test_down_of_an_early_state_touches_nothing_else(tmp_path: Path, monkeypatch
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_up_that_fails_cleans_up_and_says_where(lab_root: Path, step: int) -> None:
+def test_up_that_fails_cleans_up_and_says_where(lab_root: Path, unfinished: Unfinished, step: int) -> None:
     before = _listing()
-    lab = Lab(lab_root, "half")
+    lab = unfinished("half")
     with pytest.raises(LabError, match=r"up failed while .* failed for the test.*everything made so far was removed"):
         Lab.up(LabSpec("half", ("a", "b"), "namespaces"), lab_root, runner=FailingRunner(step))
     _assert_nothing_left(lab, before, set(), None)
 
 
 @pytest.mark.parametrize("step", STEPS)
-def test_down_after_up_was_killed(lab_root: Path, step: int) -> None:
+def test_down_after_up_was_killed(lab_root: Path, unfinished: Unfinished, step: int) -> None:
     before = _listing()
-    lab = Lab(lab_root, "killed")
+    lab = unfinished("killed")
     code = (
         "import sys\nfrom lab.hosts import Lab, LabSpec\nfrom lab.hosts.tests.test_namespaces import FailingRunner\n"
         "Lab.up(LabSpec('killed', ('a', 'b'), 'namespaces'), sys.argv[1], runner=FailingRunner(int(sys.argv[2]), True))"
@@ -502,9 +522,9 @@ def test_down_after_up_was_killed(lab_root: Path, step: int) -> None:
     _assert_nothing_left(lab, before, set(), None)
 
 
-def test_interrupted_up_cleans_up(lab_root: Path) -> None:
+def test_interrupted_up_cleans_up(lab_root: Path, unfinished: Unfinished) -> None:
     before = _listing()
-    lab = Lab(lab_root, "stopped")
+    lab = unfinished("stopped")
     hosts = [f"h{number}" for number in range(20)]
     argv = [sys.executable, "-m", "lab", "up", "--name", "stopped", "--state", str(lab_root), *hosts]
     with subprocess.Popen(argv, cwd=checkout(), stderr=subprocess.PIPE, text=True) as process:
