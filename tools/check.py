@@ -12,16 +12,14 @@ The full output of a gate is in .cache/logs/<gate>.log; of a gate that fails, th
 from __future__ import annotations
 
 import argparse
-import fcntl
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -48,7 +46,7 @@ class Running:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._groups: set[int] = set()
+        self._children: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
 
     def call(self, argv: Sequence[str], cwd: Path, log: IO[bytes], deadline: float) -> str:
@@ -65,49 +63,36 @@ class Running:
                 env=gates.environment(),
                 start_new_session=True,
             )
-            self._groups.add(child.pid)
+            self._children.add(child)
         try:
             code = child.wait(timeout=max(deadline - time.monotonic(), 0.1))
         except subprocess.TimeoutExpired:
-            _end_group(child.pid)
-            child.wait()
+            _end(child)
             return "did not end within its limit"
         finally:
             with self._lock:
-                self._groups.discard(child.pid)
+                self._children.discard(child)
         return "" if code == 0 else f"exit code {code}"
 
     def stop(self) -> None:
         """End everything that is under way and start nothing more."""
         with self._lock:
             self._stopping = True
-            groups = list(self._groups)
-        for group in groups:
-            _end_group(group)
+            children = list(self._children)
+        for child in children:
+            _end(child)
 
 
-def _end_group(group: int) -> None:
-    try:
-        os.killpg(group, signal.SIGTERM)
-        for _ in range(50):
-            time.sleep(0.1)
-            os.killpg(group, 0)
-        os.killpg(group, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-
-
-@contextmanager
-def alone(name: str) -> Iterator[None]:
-    """Hold the lock of this name: two runs in one checkout would write to the same copy. A dead run holds nothing."""
-    tree.CACHE.mkdir(exist_ok=True)
-    with open(tree.CACHE / f"{name}.lock", "w", encoding="utf-8") as lock:
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """End a child's process group: politely at first, then for good; its own children may outlive the child itself."""
+    for number, patience in ((signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0)):
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"Another run of 'make {name}' is under way in this checkout; waiting for its end.", flush=True)
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+            os.killpg(child.pid, number)
+            child.wait(timeout=patience)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
 
 
 def run_gate(gate: gates.Gate, running: Running) -> Outcome:
@@ -207,8 +192,9 @@ def run_stage(stage: str, names: Sequence[str], jobs: int) -> int:
         print(f"make {stage}: there is nothing to run: {gates.EMPTY.get(stage, 'no gate is known')}")
         return 1
     print(f"make {stage}", flush=True)
-    with alone(stage):
-        tree.copy_to(tree.COPY)
+    with tree.alone(stage):
+        with tree.alone("copy"):
+            tree.copy_to(tree.COPY)
         outcomes = run_gates(chosen, jobs)
     red = [outcome.gate.name for outcome in outcomes if outcome.trouble]
     seconds = time.monotonic() - start

@@ -9,6 +9,8 @@ the checkout. tests/gates/test_gates_bite.py runs the same commands over broken 
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,9 +77,6 @@ def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
-        # The copy lies inside the checkout, in a directory that git ignores: tools that ask git must not find the
-        # checkout's repository.
-        "GIT_CEILING_DIRECTORIES": str(collections),
         "LC_ALL": "C.UTF-8",
     }
 
@@ -94,51 +93,129 @@ def _mypy(root: Path) -> list[list[str]]:
     cache = f"--cache-dir={CACHE / 'mypy'}"
     kinds = [kind for kind in PLUGIN_KINDS if any((root / "plugins" / kind).rglob("*.py"))]
     packages = [part for kind in kinds for part in ("-p", f"ansible_collections.firedrill.standby.plugins.{kind}")]
-    return [
-        tool("mypy", cache, *packages),
-        tool("mypy", cache, "--python-version=3.11", *existing(root, "tools", "tests/gates")),
-    ]
+    own_code = [name for name in ("tools", "tests/gates") if any((root / name).rglob("*.py"))]
+    found = [tool("mypy", cache, *packages)]
+    return [*found, tool("mypy", cache, "--python-version=3.11", *own_code)] if own_code else found
 
 
 def _vermin(root: Path) -> list[list[str]]:
-    return [
-        tool(
-            "vermin",
-            "--no-tips",
-            "--violations",
-            "--eval-annotations",
-            f"--target={MANAGED_PYTHON}-",
-            *existing(root, *MANAGED),
-        )
-    ]
+    options = ("--no-tips", "--violations", "--eval-annotations", f"--target={MANAGED_PYTHON}-")
+    found = [tool("vermin", *options, *existing(root, *MANAGED))]
+    # Where there is a real Python of that age, it has the last word: it reads every file.
+    oldest = oldest_python()
+    return [*found, [oldest, str(ROOT / "tools" / "compile_all.py"), *existing(root, *MANAGED)]] if oldest else found
+
+
+def oldest_python() -> str | None:
+    """A working interpreter of the oldest version, from PATH or pyenv; None if there is none, which is usual."""
+    name = f"python{MANAGED_PYTHON}"
+    found = [shutil.which(name), *map(str, sorted(Path.home().glob(f".pyenv/versions/{MANAGED_PYTHON}.*/bin/{name}")))]
+    for program in found:
+        if program and subprocess.run([program, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return program
+    return None
 
 
 def _yamllint(_root: Path) -> list[list[str]]:
     return [tool("yamllint", "--strict", ".")]
 
 
+def _shellcheck(root: Path) -> list[list[str]]:
+    scripts = [str(path.relative_to(root)) for path in sorted(root.glob("**/*.sh"))] + existing(root, ".ci/run")
+    return [tool("shellcheck", "--external-sources", *scripts)] if scripts else []
+
+
+def _ansible_lint(_root: Path) -> list[list[str]]:
+    # Syntax checks of playbooks happen in the tool itself; it finds the collection in the copy.
+    return [tool("ansible-lint", "--offline", "--strict", "--nocolor", "-q", "--format", "pep8")]
+
+
+def _changelog(_root: Path) -> list[list[str]]:
+    return [
+        tool("antsibull-changelog", "lint"),
+        tool("antsibull-changelog", "lint-changelog-yaml", "--strict", "changelogs/changelog.yaml"),
+    ]
+
+
+def _docs(_root: Path) -> list[list[str]]:
+    options = ("--plugin-docs", "--validate-collection-refs=self", "--check-extra-docs-refs")
+    return [tool("antsibull-docs", "lint-collection-docs", *options, ".")]
+
+
+def _reuse(_root: Path) -> list[list[str]]:
+    return [tool("reuse", "lint", "--lines")]
+
+
 def _house(_root: Path) -> list[list[str]]:
-    return [tool("pytest", "-q", "-p", "no:cacheprovider", "tests/gates/test_house_rules.py")]
+    return [pytest("tests/gates/test_house_rules.py")]
 
 
+def _artefact(_root: Path) -> list[list[str]]:
+    return [pytest("tests/gates/test_artefact.py")]
+
+
+def _bite(_root: Path) -> list[list[str]]:
+    return [pytest("tests/gates/test_gates_bite.py", "tests/gates/test_tools.py")]
+
+
+def _importer(root: Path) -> list[list[str]]:
+    return [own("importer.py", str(root))]
+
+
+def _sanity(root: Path) -> list[list[str]]:
+    return [own("sanity.py", str(root))]
+
+
+def pytest(*arguments: str) -> list[str]:
+    """The argument list of a quiet run of pytest that leaves nothing behind."""
+    return tool("pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
+
+
+#: The long ones first, so that the short ones fill the gaps beside them.
 LINT = (
+    Gate("sanity", "ansible-test sanity on what the artefact holds", _sanity, limit=420),
+    Gate("importer", "Galaxy's importer takes the artefact without a warning", _importer),
+    Gate(
+        "artefact",
+        "the artefact installs offline; documentation and playbooks work from it",
+        _artefact,
+        in_checkout=True,
+    ),
+    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=480, in_checkout=True),
+    Gate("ansible-lint", "production profile, strict, no code excluded", _ansible_lint),
+    Gate("docs", "documentation can be rendered, its references lead somewhere", _docs),
     Gate("ruff", "style, imports, types present, usual mistakes; formatting at 120 columns", _ruff),
     Gate("mypy", "strict types of plugins and tools", _mypy),
     Gate("vermin", f"managed-host code runs on Python {MANAGED_PYTHON}", _vermin),
     Gate("yamllint", "YAML of code, docs and examples", _yamllint),
+    Gate("shellcheck", "shell scripts", _shellcheck),
+    Gate("changelog", "changelog and fragments", _changelog),
+    Gate("reuse", "every file has its licence", _reuse),
     Gate("house", "the rules of the house, tests/gates/test_house_rules.py", _house, in_checkout=True),
 )
 
 
-def _pytest(*arguments: str) -> list[str]:
-    return tool("pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
-
-
 def _unit(root: Path) -> list[list[str]]:
-    return [_pytest("-n", "2", "--dist", "worksteal", *existing(root, "tests/unit", "tests/recordings"))]
+    return [pytest("-n", "2", "--dist", "worksteal", *existing(root, "tests/unit", "tests/recordings"))]
 
 
-UNIT = (Gate("unit", "unit tests and recordings of real servers", _unit, limit=420, in_checkout=True),)
+def _core(version: str) -> Gate:
+    def commands(_root: Path) -> list[list[str]]:
+        return [own("core.py", version)]
+
+    return Gate(f"core-{version}", f"modules and playbooks under ansible-core {version}", commands, in_checkout=True)
+
+
+def cores() -> list[str]:
+    """The supported versions of ansible-core, from requirements/cores.txt: ``["2.16", ...]``."""
+    lines = (ROOT / "requirements" / "cores.txt").read_text(encoding="utf-8").splitlines()
+    return [".".join(line.split("==")[1].split(".")[:2]) for line in lines if line.startswith("ansible-core==")]
+
+
+UNIT = (
+    Gate("unit", "unit tests and recordings of real servers", _unit, limit=420, in_checkout=True),
+    *(_core(version) for version in cores()),
+)
 
 
 def _scenario(name: str) -> Gate:

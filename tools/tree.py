@@ -8,10 +8,13 @@ mounted test host is ever linted, and a file that git ignores by mistake is miss
 
 from __future__ import annotations
 
+import fcntl
 import filecmp
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,6 +22,19 @@ CACHE = ROOT / ".cache"
 #: What ANSIBLE_COLLECTIONS_PATH must hold for the copy to be found.
 COLLECTIONS = CACHE / "collections"
 COPY = COLLECTIONS / "ansible_collections" / "firedrill" / "standby"
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Hold the lock of this name: two runs in one checkout would write to the same copy. A dead run holds nothing."""
+    CACHE.mkdir(exist_ok=True)
+    with open(CACHE / f"{name}.lock", "w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"Another run holds .cache/{name}.lock in this checkout; waiting for its end.", flush=True)
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def project_files(root: Path = ROOT) -> list[Path]:
@@ -43,7 +59,12 @@ def copy_to(target: Path, root: Path = ROOT) -> None:
     wanted = set(project_files(root))
     if target.is_symlink():
         target.unlink()
-    for directory, _, names in os.walk(target):
+    # A repository of its own: tools that ask git for the files would else find the checkout's, which ignores the copy.
+    if not (target / ".git").exists():
+        subprocess.run(["git", "init", "--quiet", str(target)], check=True, capture_output=True)
+    for directory, subdirectories, names in os.walk(target):
+        if ".git" in subdirectories:
+            subdirectories.remove(".git")
         for name in names:
             path = Path(directory) / name
             if path.relative_to(target) not in wanted:
@@ -54,6 +75,11 @@ def copy_to(target: Path, root: Path = ROOT) -> None:
             continue
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, copy)
-    for directory, subdirectories, names in os.walk(target, topdown=False):
-        if not subdirectories and not names and Path(directory) != target:
-            Path(directory).rmdir()
+    _remove_empty_directories(target)
+
+
+def _remove_empty_directories(target: Path) -> None:
+    for directory, _, _ in os.walk(target, topdown=False):
+        path = Path(directory)
+        if path != target and ".git" not in path.relative_to(target).parts and not any(path.iterdir()):
+            path.rmdir()

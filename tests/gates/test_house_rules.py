@@ -127,7 +127,7 @@ TASK = (
         "no-swallowed-errors",
         "inside a block with a rescue",
         {
-            TASKS: "- rescue: [debug:]\n  block:\n    - {debug: , register: a, failed_when: false}\n    - {assert: {that: a.x}}\n"
+            TASKS: "- rescue: [x:]\n  block:\n    - {x: , register: a, failed_when: false}\n    - {assert: {that: a.b}}\n"
         },
     ),
     sound("no-swallowed-errors", {TASKS: JUDGED}),

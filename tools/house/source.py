@@ -38,7 +38,7 @@ def _mapping(loader: yaml.SafeLoader, node: yaml.MappingNode) -> dict[Any, Any]:
     loader.flatten_mapping(node)
     found = {
         loader.construct_object(key, deep=True): loader.construct_object(value, deep=True) for key, value in node.value
-    }  # type: ignore[no-untyped-call]
+    }
     found[LINE] = node.start_mark.line + 1
     return found
 
@@ -52,7 +52,7 @@ def _tagged(loader: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> Any:
 
 
 Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
-Loader.add_multi_constructor("!", _tagged)  # type: ignore[no-untyped-call]
+Loader.add_multi_constructor("!", _tagged)
 
 
 def plain(value: Any) -> Any:

@@ -69,7 +69,7 @@ def recordings_are_untouched(tree: Tree) -> Iterator[Finding]:
     if DIGESTS not in tree.files:
         yield Finding(DIGESTS, 1, "is missing; it holds the digests of the recordings of real servers")
         return
-    wanted = dict(reversed(line.split(maxsplit=1)) for line in tree.text(DIGESTS).splitlines())
+    wanted = {path: digest for digest, path in (line.split(maxsplit=1) for line in tree.text(DIGESTS).splitlines())}
     there = {
         path: hashlib.sha256((tree.root / path).read_bytes()).hexdigest()
         for path in tree.files

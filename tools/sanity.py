@@ -1,0 +1,82 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs `ansible-test sanity` over a copy of the collection, also on a machine that reaches a package index and nothing
+else.
+
+    python tools/sanity.py DIRECTORY [ARGUMENT...]
+
+ansible-test installs pip into its own virtual environments with a script that it downloads from a server of the Ansible
+project. The same is had from the Python that runs it, so that script is laid into its cache beforehand. Its other
+requirements come through pip.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tools import gates, tree
+
+#: The directory that stands for the user's home, so that nothing is left in the real one.
+HOME = tree.CACHE / "home"
+BOOTSTRAP = "import ensurepip; ensurepip.bootstrap()\n"
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def pip_version() -> str:
+    """The version of pip that this ansible-test wants, from its own table.
+
+    :raises RuntimeError: when the table is not where it was in ansible-core 2.19.
+    """
+    import ansible_test
+
+    table = Path(ansible_test.__path__[0]) / "_internal" / "python_requirements.py"
+    found = re.search(r"pip='([\d.]+)'|'pip': '([\d.]+)'|\"pip\": \"([\d.]+)\"", table.read_text(encoding="utf-8"))
+    if found is None:
+        raise RuntimeError(
+            f"{table} names no version of pip; lay the bootstrap file that ansible-test asks for by hand"
+        )
+    return next(group for group in found.groups() if group)
+
+
+def prepare_home() -> None:
+    """Lay the bootstrap script and the user's configuration of pip."""
+    cache = HOME / ".ansible" / "test" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    (cache / f"get_pip_{pip_version().replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
+    for name in (".config", ".pip"):
+        real, link = Path.home() / name, HOME / name
+        if real.exists() and not link.exists():
+            link.symlink_to(real)
+
+
+def excluded(root: Path) -> list[str]:
+    """The directories that do not go into the artefact: they are judged by the other gates, with rules that fit
+    them."""
+    ignored = yaml.safe_load((root / "galaxy.yml").read_text(encoding="utf-8"))["build_ignore"]
+    return [part for name in ignored if (root / name).is_dir() for part in ("--exclude", f"{name}/")]
+
+
+def main() -> int:
+    root = Path(sys.argv[1]).resolve()
+    prepare_home()
+    command = gates.tool("ansible-test", "sanity", "--local", "--requirements", "--python", VERSION, "--color", "no")
+    surroundings = {**gates.environment(root.parent.parent.parent), "HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
+    for name in ("ANSIBLE_COLLECTIONS_PATH", "MYPYPATH"):
+        surroundings.pop(name)
+    # ansible-test makes its environments where they are missing; two runs at a time would make the same ones.
+    with tree.alone("sanity"):
+        done = subprocess.run([*command, *excluded(root), *sys.argv[2:]], cwd=root, env=surroundings, check=False)
+    return done.returncode
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    sys.exit(main())
