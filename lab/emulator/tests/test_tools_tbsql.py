@@ -218,12 +218,15 @@ def answer(sql: str) -> dict[str, Any]:
         return {"message": "System altered."}
     if word.startswith("CREATE DATABASE"):
         return {"message": "Database created."}
-    if word.startswith("SELECT LOG_MODE"):
-        return {"columns": [text("LOG_MODE", 12)], "rows": [["ARCHIVELOG"]]}
-    if word.startswith("SELECT VALUE FROM V$PARAMETERS"):
-        return {"columns": [text("VALUE", 12)], "rows": [["/tibero/tbdata/tibero/arch"]]}
-    if word.startswith("SELECT SEQUENCE#"):
-        return {"columns": [number("SEQUENCE#")], "rows": [["5"], ["6"], ["4"]]}
+    if word == "ARCHIVE LOG LIST":
+        rows = [
+            ["Database log mode", "Archive Mode"],
+            ["Archive destination", "/tibero/tbdata/tibero/arch/"],
+            ["Oldest online log sequence", "4"],
+            ["Next log sequence to archive", "6"],
+            ["Current log sequence", "6"],
+        ]
+        return {"columns": [text("NAME", 31), text("VALUE", 48)], "rows": rows}
     if word.startswith("SELECT '<<'"):
         return {"columns": [text("X", 20)], "rows": [["<<ok>>"]]}
     if word.startswith("SELECT"):

@@ -317,12 +317,6 @@ class Shell:
         if self.variables["TIMING"]:
             self.out(f"Total elapsed time 00:00:{time.monotonic() - started:09.6f}\n\n")
 
-    def query(self, sql: str) -> list[list[str | None]]:
-        """Rows of a query of our own; raises ServerError."""
-        if self.session is None:
-            raise ServerError(70004, self.ctx.text(70004))
-        return self.session.execute(sql).rows
-
     # --- input ------------------------------------------------------------------------------------------------------
 
     def substitute(self, line: str) -> str:
@@ -573,30 +567,18 @@ def command_whenever(shell: Shell, text: str) -> None:
 
 
 def command_archive(shell: Shell, text: str) -> None:
-    """ARCHIVE LOG LIST: a NAME/VALUE table (recording t7-tbsql-archivelog-enable-and-list)."""
+    """ARCHIVE LOG LIST: a NAME/VALUE table without feedback (recording t7-tbsql-archivelog-enable-and-list)."""
     if text.upper().split() != ["LOG", "LIST"]:
         shell.invalid()
         return
     try:
-        archiving = shell.query("SELECT LOG_MODE FROM V$DATABASE")[0][0] == "ARCHIVELOG"
-        where = shell.query("SELECT VALUE FROM V$PARAMETERS WHERE NAME = 'LOG_ARCHIVE_DEST'")
-        found = sorted(
-            int(row[0]) for row in shell.query("SELECT SEQUENCE# FROM V$LOG") if row[0] not in (None, "0", "-1")
-        )
+        if shell.session is None:
+            raise ServerError(70004, shell.ctx.text(70004))
+        answer = shell.session.execute("ARCHIVE LOG LIST")
     except ServerError as error:
         shell.fail(error.line)
         return
-    current = str(found[-1]) if found else "0"
-    directory = str(where[0][0]) if where and where[0][0] else ""
-    rows = [
-        ["Database log mode", "Archive Mode" if archiving else "No Archive Mode"],
-        ["Archive destination", directory.rstrip("/") + "/" if directory else ""],
-        ["Oldest online log sequence", str(found[0]) if found else "0"],
-        ["Next log sequence to archive", current if archiving else ""],
-        ["Current log sequence", current],
-    ]
-    columns = [{"name": "NAME", "type": "VARCHAR", "width": 31}, {"name": "VALUE", "type": "VARCHAR", "width": 48}]
-    shell.show_table(columns, rows if archiving else rows[:3] + rows[4:])
+    shell.show_table(answer.columns, answer.rows)
     shell.out("\n")
 
 
