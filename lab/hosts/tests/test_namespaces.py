@@ -80,7 +80,7 @@ def test_ssh_by_the_inventory(lab: Lab, tmp_path: Path) -> None:
         host, user, connection, *signals = Runner().run(["ssh", *words, script]).stdout.splitlines()
         assert (host, user) == (name, "0")
         assert connection.split()[0] == lab.state().controller_address
-        # Process 1 blocks and ignores signals; nothing in the host may inherit that (beyond 31 they are the C library's).
+        # Process 1 blocks and ignores signals; nothing here may inherit that (beyond 31 they are the C library's).
         assert [int(line.split()[1], 16) & 0x7FFFFFFF for line in signals] == [0, 0]
 
 
