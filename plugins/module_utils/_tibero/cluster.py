@@ -69,7 +69,11 @@ class Member(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What one member shall be: its ``role``, the ``primary``'s name, its own tip ``parameters`` and its tbdsn ``aliases``."""
+    """What one member shall be.
+
+    ``parameters`` and ``replication``: its own tip keys, as written. ``destinations``: the values of its LOG_REPLICATION_DEST_n, without quotes.
+    ``aliases``: its tbdsn entries. ``reach``: ports of the other members. ``seed``: whether it needs a copy. ``observed``: the role seen.
+    """
 
     name: str
     role: str
@@ -335,7 +339,7 @@ def find_primary(members: Sequence[Member], observed: Mapping[str, str], running
 
 
 def _parameter_sets(item: Member, members: Sequence[Member]) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
-    """Own tip keys of a member, its replication keys, and its destinations by member name. None of them depends on who is primary now."""
+    """Own tip keys of a member, its replication keys as written, and the values of its destinations. None of them depends on who is primary now."""
     own = {
         "DB_NAME": item.db_name,
         "LISTENER_PORT": str(item.listener_port),
@@ -354,8 +358,8 @@ def _parameter_sets(item: Member, members: Sequence[Member]) -> Tuple[Dict[str, 
     for number, peer in enumerate(peers, 1):
         address = "[{0}]".format(peer.address) if ":" in peer.address else peer.address
         value = "{0}:{1} {2}".format(address, peer.standby_port, peer.transport)
-        replication["LOG_REPLICATION_DEST_{0}".format(number)] = '"{0}"'.format(value)
-        destinations[peer.name] = "LOG_REPLICATION_DEST_{0}".format(number)
+        destinations["LOG_REPLICATION_DEST_{0}".format(number)] = value
+    replication.update({key: '"{0}"'.format(value) for key, value in destinations.items()})
     foreign = sorted({peer.data_dir for peer in peers if peer.data_dir != item.data_dir})
     if foreign:
         replication["STANDBY_FILE_NAME_CONVERT"] = '"{0},{1}"'.format(foreign[0], item.data_dir)

@@ -181,7 +181,7 @@ def test_destinations_name_every_peer_with_its_own_transport():
     assert plan.replication["LOG_REPLICATION_DEST_1"] == '"10.0.0.2:8633 LGWR SYNC"'
     assert plan.replication["LOG_REPLICATION_DEST_2"] == '"10.0.0.3:8633 LGWR ASYNC"'
     assert "LOG_REPLICATION_DEST_3" not in plan.replication
-    assert plan.destinations == {"seoul2": "LOG_REPLICATION_DEST_1", "busan1": "LOG_REPLICATION_DEST_2"}
+    assert plan.destinations == {"LOG_REPLICATION_DEST_1": "10.0.0.2:8633 LGWR SYNC", "LOG_REPLICATION_DEST_2": "10.0.0.3:8633 LGWR ASYNC"}
 
 
 def test_other_paths_are_converted_on_both_sides():
