@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pack
@@ -19,14 +20,18 @@ from tibero_emulator import settings as switches
 
 
 @pytest.mark.parametrize("version", ["6", "7"])
-def test_packing_twice_gives_the_same_bytes(tmp_path: Path, version: str) -> None:
+def test_packing_twice_gives_the_same_bytes(tmp_path: Path, version: str, monkeypatch: pytest.MonkeyPatch) -> None:
     first, digest = pack.pack(version, tmp_path / "a")
+    later = time.time() + 100000
+    monkeypatch.setattr(time, "time", lambda: later)
     second, again = pack.pack(version, tmp_path / "b")
     assert digest == again
     assert first.read_bytes() == second.read_bytes()
     assert first.name.startswith(f"tibero{version}-bin-")
     with tarfile.open(first) as archive:
         names = archive.getnames()
+        assert {member.mtime for member in archive} == {pack.TIME}
+        assert {(member.uid, member.gid, member.uname, member.gname) for member in archive} == {(0, 0, "", "")}
         assert {name.split("/")[0] for name in names} == {f"tibero{version}"}
         assert archive.getmember(f"tibero{version}/bin/tbdown").linkname == "tbsvr"
     assert not [name for name in names if "__pycache__" in name or name.endswith(".pyc")]
