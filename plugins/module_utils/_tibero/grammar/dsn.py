@@ -226,13 +226,13 @@ class _Reader:
         if wrapped:
             position += 1
         top: List[Param] = []
-        # One frame per open parenthesis: its name, where it opened, and the parameters read inside it.
-        stack: List[Tuple[str, int, List[Param]]] = [("", opened, top)]
+        # One frame per open parenthesis: its name, the line it opened in, and the parameters read inside it.
+        stack: List[Tuple[str, int, List[Param]]] = [("", self.line_at(opened), top)]
         while True:
             position = self.skip(position)
             if position >= len(self.text):
                 raise self.error(
-                    "%s (opened in line %d)" % (what, self.line_at(stack[-1][1])), position, "a closing parenthesis"
+                    "%s (opened in line %d)" % (what, stack[-1][1]), position, "a closing parenthesis"
                 )
             character = self.text[position]
             if character == ")":
@@ -240,7 +240,7 @@ class _Reader:
                 position += 1
                 if not stack:
                     return tuple(top), position
-                stack[-1][2].append(Param(name, "", tuple(children), self.line_at(where)))
+                stack[-1][2].append(Param(name, "", tuple(children), where))
             elif character == "(":
                 position = self.param(what, position, stack)
             else:
@@ -256,7 +256,7 @@ class _Reader:
             raise self.error(what, position, "(NAME=value)")
         inside = self.skip(start.end())
         if self.text[inside : inside + 1] == "(":
-            stack.append((start.group(1), position, []))
+            stack.append((start.group(1), self.line_at(position), []))
             return inside
         value = _PARAM_VALUE.match(self.text, start.end())
         end = value.end() if value else start.end()
