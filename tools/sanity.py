@@ -26,6 +26,7 @@ from tools import gates, tree
 
 #: The directory that stands for the user's home, so that nothing is left in the real one.
 HOME = tree.CACHE / "home"
+PLACE = tree.CACHE / "sanity" / "ansible_collections" / "firedrill" / "standby"
 BOOTSTRAP = "import ensurepip; ensurepip.bootstrap()\n"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -65,15 +66,16 @@ def excluded(root: Path) -> list[str]:
 
 
 def main() -> int:
-    root = Path(sys.argv[1]).resolve()
     prepare_home()
     command = gates.tool("ansible-test", "sanity", "--local", "--requirements", "--python", VERSION, "--color", "no")
-    surroundings = {**gates.environment(root.parent.parent.parent), "HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
+    surroundings = {**gates.environment(), "HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
     for name in ("ANSIBLE_COLLECTIONS_PATH", "MYPYPATH"):
         surroundings.pop(name)
-    # ansible-test makes its environments where they are missing; two runs at a time would make the same ones.
+    # ansible-test makes its environments where they are missing; two runs at a time would make the same ones. It also
+    # leaves files among those it judges, so it gets a copy of its own.
     with tree.alone("sanity"):
-        done = subprocess.run([*command, *excluded(root), *sys.argv[2:]], cwd=root, env=surroundings, check=False)
+        tree.copy_to(PLACE, Path(sys.argv[1]).resolve())
+        done = subprocess.run([*command, *excluded(PLACE), *sys.argv[2:]], cwd=PLACE, env=surroundings, check=False)
     return done.returncode
 
 

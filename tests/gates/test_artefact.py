@@ -120,6 +120,7 @@ def test_release_can_be_cut(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     version = re.search(r"^version: (.+)$", (source / "galaxy.yml").read_text(encoding="utf-8"), re.M)
     assert version is not None
-    text = (source / "CHANGELOG.md").read_text(encoding="utf-8")
-    assert f"v{version[1]}" in text
+    text = (source / "CHANGELOG.rst").read_text(encoding="utf-8")
+    assert f"v{version[1]}\n" in text
     assert not fragments or "Release Summary" in text or "Changes" in text
+    assert f"firedrill.standby.{MODULES[0]}" in text

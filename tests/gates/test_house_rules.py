@@ -19,10 +19,12 @@ from tools.house.source import Rule, Tree
 from tools.tree import ROOT
 
 BY_NAME = {rule.name: rule for rule in RULES}
+# REUSE-IgnoreStart
 HEADER = (
     "# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)\n"
     "# SPDX-License-Identifier: GPL-3.0-or-later\n"
 )
+# REUSE-IgnoreEnd
 UTILS = "plugins/module_utils/"
 BASE = "ansible_collections.firedrill.standby.plugins."
 CORE, ENGINE, MODULE = UTILS + "_core/x.py", UTILS + "_tibero/x.py", "plugins/modules/tibero_x.py"
@@ -126,9 +128,7 @@ TASK = (
     bad(
         "no-swallowed-errors",
         "inside a block with a rescue",
-        {
-            TASKS: "- rescue: [x:]\n  block:\n    - {x: , register: a, failed_when: false}\n    - {assert: {that: a.b}}\n"
-        },
+        {TASKS: "- rescue: [x:]\n  block:\n    - {x: , register: a, failed_when: false}\n    - assert: {that: a.b}\n"},
     ),
     sound("no-swallowed-errors", {TASKS: JUDGED}),
     bad("no-pause", "pause", {TASKS: "- ansible.builtin.pause:\n    seconds: 5\n"}),
