@@ -7,11 +7,13 @@ Output order: tip failure | BOOT FAILED box | licence box | core dump line | lis
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -45,6 +47,15 @@ USAGE = (
 
 class BadMode(Exception):
     """A boot word nobody knows."""
+
+
+class Refused(Exception):
+    """A boot that ends before a process is started: what to print, and the outcome that has an exit code."""
+
+    def __init__(self, text: str, outcome: str) -> None:
+        super().__init__(text)
+        self.text = text
+        self.outcome = outcome
 
 
 def parse_arguments(arguments: list[str]) -> tuple[str, str]:
@@ -253,43 +264,43 @@ def confirm(ctx: Context, word: str) -> bool:
     return answer in ("yes", "y")
 
 
-def preflight(ctx: Context, word: str) -> tuple[int, tip.Tip | None, licence.Licence | None]:
-    """All checks before a process is started; (0, tip, licence), or the exit code after printing why not."""
+@contextmanager
+def one_boot_at_a_time(ctx: Context) -> Iterator[None]:
+    """Hold the instance's boot lock: a second tbboot waits, and then finds the first one's process (invented)."""
+    with (ctx.instance / "path" / "tbboot.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def read_tip(ctx: Context, word: str) -> tip.Tip:
+    """The tip, checked for this boot word; raises Refused."""
     try:
         tip_file = tip.read(ctx.tip_path, ctx.tb_home, ctx.sid, ctx.version, ctx.settings)
         tip.check_replication(tip_file.values, word)
     except tip.TipError as error:
-        say(error.render(ctx.tip_path, ctx.settings))
-        return ctx.exit_code("tbboot_refused"), None, None
-    failure = check_directories(ctx) or running_box(ctx, tip_file)
-    if failure:
-        say(failure)
-        return ctx.exit_code("tbboot_refused"), None, None
+        raise Refused(error.render(ctx.tip_path, ctx.settings), "tbboot_refused") from error
+    return tip_file
+
+
+def read_licence(ctx: Context, word: str, tip_file: tip.Tip) -> licence.Licence:
+    """The licence, if it covers this boot; raises Refused."""
     try:
         found = licence.check(ctx.tb_home, ctx.version, ctx.settings)
     except licence.LicenceError as error:
-        say(error.render(ctx.settings.get("message_overrides")))
-        return ctx.exit_code("tbboot_licence"), None, None
+        raise Refused(error.render(ctx.settings.get("message_overrides")), "tbboot_licence") from error
     replicates = word == "RECOVERY" or (
         word in tip.PRIMARY_BOOTS and tip_file.text("LOG_REPLICATION_MODE") not in ("", "UNPROTECTED")
     )
     if ctx.settings["licence_tsc_needed"] and replicates and not licence.allows_replication(found):
-        say(f"{ctx.text(int(ctx.settings['licence_tsc_code']))}\n{ctx.text(270049, 'Tibero')}\n")
-        return ctx.exit_code("tbboot_licence"), None, None
-    return 0, tip_file, found
+        text = ctx.text(int(ctx.settings["licence_tsc_code"]))
+        raise Refused(f"{text}\n{ctx.text(270049, 'Tibero')}\n", "tbboot_licence")
+    return found
 
 
-def boot(ctx: Context, word: str) -> int:
-    """Boot with the given word; returns the exit code."""
-    sys.stderr.write(proc_sys_noise(ctx))
-    sys.stderr.flush()
-    code, tip_file, found = preflight(ctx, word)
-    if tip_file is None or found is None:
-        return code
-    if not confirm(ctx, word):
-        return ctx.exit_code("tbboot_refused")
+def boot_request(ctx: Context, word: str, tip_file: tip.Tip, found: licence.Licence) -> dict[str, Any]:
+    """What the server is told."""
     mode, flag = BOOT_WORDS[word]
-    request = {
+    return {
         "tb_home": ctx.tb_home,
         "sid": ctx.sid,
         "mode": mode,
@@ -302,10 +313,27 @@ def boot(ctx: Context, word: str) -> int:
         "settings": ctx.settings,
         "licence": found._asdict(),
     }
-    say(core_directory_line(ctx))
-    _, stream = start_server(request)
-    with stream:
-        return follow(ctx, word, stream)
+
+
+def boot(ctx: Context, word: str) -> int:
+    """Boot with the given word; returns the exit code. Raises Refused before a process is started."""
+    sys.stderr.write(proc_sys_noise(ctx))
+    sys.stderr.flush()
+    tip_file = read_tip(ctx, word)
+    failure = check_directories(ctx)
+    if failure:
+        raise Refused(failure, "tbboot_refused")
+    with one_boot_at_a_time(ctx):
+        failure = running_box(ctx, tip_file)
+        if failure:
+            raise Refused(failure, "tbboot_refused")
+        found = read_licence(ctx, word, tip_file)
+        if not confirm(ctx, word):
+            raise Refused("", "tbboot_refused")
+        say(core_directory_line(ctx))
+        _, stream = start_server(boot_request(ctx, word, tip_file, found))
+        with stream:
+            return follow(ctx, word, stream)
 
 
 def main(arguments: list[str]) -> int:
@@ -331,7 +359,11 @@ def main(arguments: list[str]) -> int:
     else:
         if action == "wallet":
             sys.stdin.readline()
-        return boot(ctx, word)
+        try:
+            return boot(ctx, word)
+        except Refused as refused:
+            say(refused.text)
+            return ctx.exit_code(refused.outcome)
     return 0
 
 
