@@ -72,6 +72,7 @@ class Query(NamedTuple):
     columns: Tuple[Any, ...] = ()
     where: str = ""
     order_by: str = ""
+    again: bool = True
 
 
 class Answer(NamedTuple):
@@ -356,7 +357,11 @@ class Tibero:
             answers[index] = self._table_answer(reply)
         for index, reply in zip(marked, replies[len(replies) - len(marked) :]):
             answers[index] = self._marked_answer(index, queries[index], reply)
-        again = [index for index in marked if answers[index].code and answers[index].code not in MODE_ERRORS]
+        again = [
+            index
+            for index in marked
+            if queries[index].again and answers[index].code and answers[index].code not in MODE_ERRORS
+        ]
         if again:
             for index, answer in zip(again, self.ask([queries[index]._replace(columns=()) for index in again])):
                 answers[index] = _narrowed(answer, queries[index]) if answer.is_known else answers[index]

@@ -47,9 +47,9 @@ QUERIES: Dict[str, Query] = {
     "database": Query("V$DATABASE", ("DBID", "NAME", "CURRENT_TSN", "OPEN_MODE", "LOG_MODE", "RESETLOG_TSN")),
     "log": Query("V$LOG", ("THREAD#", "SEQUENCE#", "STATUS")),
     "backup": Query("V$BACKUP", ("FILE#", "STATUS")),
-    "vt_backup": Query("_VT_BACKUP", ("STATUS",)),
-    "vt_parameter": Query("_VT_PARAMETER", ("NAME", "VALUE"), _REPLICATION),
-    "parameters": Query("V$PARAMETERS", ("NAME", "VALUE"), _REPLICATION),
+    "vt_backup": Query("_VT_BACKUP", ("STATUS",), again=False),
+    "vt_parameter": Query("_VT_PARAMETER", ("NAME", "VALUE"), _REPLICATION, again=False),
+    "parameters": Query("V$PARAMETERS", ("NAME", "VALUE"), _REPLICATION, again=False),
     "standby_dest": Query("V$STANDBY_DEST"),
     "standby": Query("V$STANDBY"),
 }
