@@ -169,7 +169,7 @@ class Offer:
                 yield Entry(key_of(root, ""), "?", 0, 0, 0, "", "{0}: {1}".format(error.filename, error.strerror))
 
     def _walk(self, root: str, relative: str, exclude: List[str]) -> Iterator[str]:
-        for name in sorted(os.listdir(os.path.join(root, relative))):
+        for name in sorted(os.listdir(os.path.join(root, relative) if relative else root)):
             path = os.path.join(relative, name)
             if is_excluded(path, exclude):
                 continue

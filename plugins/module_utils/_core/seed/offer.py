@@ -104,8 +104,8 @@ def check_wish(wish: Wish) -> None:
 
 def agent_text() -> str:
     """The agent's file as it is laid on the source; works from the archive that a module runs from."""
-    loader = getattr(agent, "__loader__", None)
-    text = loader.get_source(agent.__name__) if hasattr(loader, "get_source") else None
+    read = getattr(getattr(agent, "__loader__", None), "get_source", None)
+    text = read(agent.__name__) if read is not None else None
     return str(text) if text else inspect.getsource(agent)
 
 

@@ -400,7 +400,6 @@ class Pull:
         self._pending: Deque[_Request] = collections.deque()
         self._again: Deque[_Request] = collections.deque()
         self._session: Optional[Session] = None
-        self._survey: Optional[Survey] = None
         self._done: Dict[str, Item] = {}
         self._opened: List[_Copy] = []
         self._resized: Dict[str, Dict[str, Any]] = {}
@@ -444,9 +443,7 @@ class Pull:
 
         :raises StandbyError: the error itself, when it is not.
         """
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        self._close_session()
         self._broken += 1
         self._broken_in_all += 1
         options = self.wish.options
@@ -474,9 +471,7 @@ class Pull:
         :raises StandbyError: with the copy resumable, unless it is a Refusal: then nothing was changed.
         """
         try:
-            self._session = self._open_session()
-            plan = self._survey = survey(self.wish, self._session)
-            self._session.begin(plan.algorithm, plan.chunk)
+            plan = self._look()
             self._prepare(plan)
             self._meter = Meter(manifest.total_bytes(plan.items), self._clock)
             self._drive(plan, self._requests(plan), self._apply)
@@ -485,11 +480,26 @@ class Pull:
             self._prove_lease(plan)
             return self._finish(plan)
         finally:
-            if self._session is not None:
-                self._session.close()
+            self._close_session()
             for copy in self._opened:
                 copy.close()
             self._flusher.abandon()
+
+    def _look(self) -> Survey:
+        """The survey, over broken conversations."""
+        while True:
+            try:
+                self._session = self._open_session()
+                plan = survey(self.wish, self._session)
+                self._session.begin(plan.algorithm, plan.chunk)
+                return plan
+            except (Unreachable, Corrupted) as error:
+                self._after_break(error)
+
+    def _close_session(self) -> None:
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def _prepare(self, plan: Survey) -> None:
         """Write the manifest, then make directories and links, then take away what an earlier listing of this seed left behind."""

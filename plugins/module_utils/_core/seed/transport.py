@@ -310,6 +310,13 @@ _CAUSES = (
         "Offer the files again",
     ),
     _Cause(
+        "no_shell",
+        r"account is (currently )?not available|not allowed to log ?in|System is going down|pam_nologin",
+        False,
+        "The source's login shell, or its PAM, ends the session instead of running the agent",
+        "Give the database's OS user on the source a login shell, and look whether /etc/nologin is there",
+    ),
+    _Cause(
         "python",
         r"command not found|No such file or directory|can't open file|SyntaxError",
         False,
