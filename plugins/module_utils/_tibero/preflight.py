@@ -151,7 +151,7 @@ class Facts:
 
 def size(text: Optional[str]) -> Optional[int]:
     """Bytes of a size in a tip file (1024, 512M, 2G), or None if it is not one."""
-    match = re.match(r"\s*(\d+)\s*([KMGT]?)\s*\Z", text or "", re.IGNORECASE)
+    match = re.match(r"\s*(\d+)\s*([KMGT]?)\s*\Z", (text or "").replace('"', ""), re.IGNORECASE)
     return int(match.group(1)) * _SIZES[match.group(2).upper()] if match else None
 
 
@@ -329,7 +329,7 @@ def _drift(own: Facts, primary: Facts) -> Check:
             return _cannot_tell(name, question, "the tip of the primary", fact, advisory=True)
 
     def shared(parameters: Mapping[str, str]) -> Dict[str, str]:
-        return {key: str(value) for key, value in parameters.items() if not _OWN_PARAMETERS.match(key)}
+        return {key: str(value).replace('"', "") for key, value in parameters.items() if not _OWN_PARAMETERS.match(key)}
 
     def same(left: Optional[str], right: Optional[str]) -> bool:
         return left == right or (size(left) is not None and size(left) == size(right))

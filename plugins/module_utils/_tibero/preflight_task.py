@@ -137,7 +137,7 @@ def _version(client: Tibero) -> Dict[str, "Fact[Any]"]:
 
 
 def _tip(client: Tibero) -> "Fact[Any]":
-    """All parameters of the tip as texts, without quotes; keys bound to one instance count as they are."""
+    """All parameters of the tip as they are written, quotes and all; keys bound to this instance count as they are."""
     try:
         document = client.tip()
     except (StandbyError, GrammarError, OSError) as error:
@@ -145,19 +145,25 @@ def _tip(client: Tibero) -> "Fact[Any]":
     if document is None:
         return unknown(client.tip_path, "there is no tip")
     lines = [line for line in document.lines if line.kind == PARAMETER and line.scope in ("", client.tb_sid)]
-    return known({line.name: line.value.text for line in lines if line.value is not None}, client.tip_path)
+    return known({line.name: line.value.raw for line in lines if line.value is not None}, client.tip_path)
+
+
+def _plain(parameters: "Fact[Any]", name: str) -> str:
+    """A parameter without its quotes, "" if it is not set or nothing is known of the parameters."""
+    values = parameters.value if parameters.is_known else None
+    return str((values or {}).get(name) or "").replace('"', "").strip()
 
 
 def _of_parameters(parameters: "Fact[Any]") -> Dict[str, "Fact[Any]"]:
     """Facts that are parameters. LOG_ARCHIVE_FORMAT is compared tip with tip: unset on both means the same default."""
     if not parameters.is_known or parameters.value is None:
         return {name: unknown(parameters.source, parameters.why) for name in ("db_name", "log_archive_format")}
-    name = parameters.value.get("DB_NAME")
+    name = _plain(parameters, "DB_NAME")
     return {
         "parameters": parameters,
         "db_name": known(name, parameters.source) if name else unknown(parameters.source, "DB_NAME is not set"),
         "log_archive_format": known(
-            parameters.value.get("LOG_ARCHIVE_FORMAT") or "not set, the default", parameters.source
+            _plain(parameters, "LOG_ARCHIVE_FORMAT") or "not set, the default", parameters.source
         ),
     }
 
@@ -169,7 +175,7 @@ def _block_size(params: Mapping[str, Any], looked: _Looked, parameters: "Fact[An
             value = preflight.size(row.get("VALUE"))
             if value:
                 return known(value, _QUESTIONS[name].source)
-    text = (parameters.value or {}).get("DB_BLOCK_SIZE") if parameters.is_known else None
+    text = _plain(parameters, "DB_BLOCK_SIZE")
     if preflight.size(text):
         return known(preflight.size(text), parameters.source)
     if params["block_size"]:
@@ -292,7 +298,7 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
     tip = _tip(client)
     found.update(_of_parameters(tip))
     own = host_facts.OwnProcesses(client.tb_home, client.tb_sid)
-    directory = tip.value.get("DB_CREATE_FILE_DEST") if tip.is_known and tip.value else None
+    directory = _plain(tip, "DB_CREATE_FILE_DEST")
     found.update(
         {
             "installed": known(_installed(client), os.path.join(client.tb_home, "bin", "tbboot")),
@@ -307,7 +313,6 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
             "memory": host_facts.memory(),
             "remove_ipc": host_facts.remove_ipc(),
             "limits": host_facts.limits(),
-            "names": host_facts.names(params["reach"]),
             "target": _target(params),
             "rmgr_jobs": host_facts.rmgr_jobs(),
             "backup_ours": known(_backup_is_ours(client), client.record_directory),
@@ -353,7 +358,7 @@ def _limits(raw: Mapping[str, Any]) -> Limits:
 def _completed(params: Mapping[str, Any], client: Tibero, own: Facts, primary: Optional[Facts]) -> Facts:
     """Our facts with what can only be told beside the primary's, and with the parameters that will be written."""
     if params["parameters"] is not None:
-        planned = {str(key): str(value).replace('"', "") for key, value in params["parameters"].items()}
+        planned = {str(key): str(value) for key, value in params["parameters"].items()}
         for name, fact in _of_parameters(known(planned, "tip as it will be written")).items():
             own = own.with_fact(name, fact)
     if not own["tibero_version"].is_known and params["version"]:
@@ -425,8 +430,11 @@ def run(context: Context) -> Outcome:
         facts = collect(params, client, secrets.token_hex(16))
     if params["reach"]:
         facts = facts.with_fact("reach", host_facts.reach(params["reach"], params["reach_timeout"]))
+        facts = facts.with_fact("names", host_facts.names(params["reach"]))
     elif params["facts"] is None:
-        facts = facts.with_fact("reach", known([], "nothing to try"))
+        facts = facts.with_fact("reach", known([], "nothing to try")).with_fact(
+            "names", known([], "nothing to resolve")
+        )
     result: Dict[str, Any] = {
         "listening": {"held": [], "failed": {}},
         "checks": [],
