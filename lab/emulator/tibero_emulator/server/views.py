@@ -1,0 +1,515 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""V$ views, SYS's hidden tables and the static dictionary views.
+
+Columns and widths as recorded where a recording exists (tibero.md 4); the columns of V$STANDBY, V$STANDBY_DEST and V$STANDBY_LOGFILE
+are INVENTED: nobody has published them.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tibero_emulator.server.catalog import DATE, Column, Kind, Table
+from tibero_emulator.server.dialect import quote
+from tibero_emulator.server.errors import TbrError
+from tibero_emulator.server.functions import EngineConnection, date_text
+
+if TYPE_CHECKING:
+    from tibero_emulator.server.session import Session
+
+PATH = Kind("VARCHAR", 256)
+NAME = Kind("VARCHAR", 128)
+Rows = Iterable[tuple[Any, ...]]
+MOUNTED = ("MOUNT", "NORMAL", "RECOVERY", "READ_ONLY")
+OPENED = ("NORMAL", "READ_ONLY")
+
+
+class View(NamedTuple):
+    """states: server states in which it answers (else TBR-22003); sys_only: hidden from other users."""
+
+    columns: Callable[[str], list[Column]]
+    rows: Callable[[Session], Rows]
+    states: tuple[str, ...] = MOUNTED
+    sys_only: bool = False
+
+
+VIEWS: dict[str, View] = {}
+
+
+def text(width: int) -> Kind:
+    return Kind("VARCHAR", width)
+
+
+def number(width: int = 10) -> Kind:
+    return Kind("NUMBER", width)
+
+
+def columns(*pairs: tuple[str, Kind]) -> Callable[[str], list[Column]]:
+    fixed = [Column(name, kind) for name, kind in pairs]
+    return lambda version: fixed
+
+
+def date_width(version: str) -> int:
+    """DATE columns are 32 wide on 6 and 80 (the whole line) on 7, as recorded."""
+    return 32 if version == "6" else 80
+
+
+def when(stamp: float) -> str | None:
+    return date_text(datetime.fromtimestamp(stamp)) if stamp else None
+
+
+def view(
+    name: str, shape: Callable[[str], list[Column]], states: tuple[str, ...] = MOUNTED, sys_only: bool = False
+) -> Callable[[Callable[[Session], Rows]], Callable[[Session], Rows]]:
+    def add(function: Callable[[Session], Rows]) -> Callable[[Session], Rows]:
+        VIEWS[name] = View(shape, function, states, sys_only)
+        return function
+
+    return add
+
+
+# ---------------------------------------------------------------------- use by sessions
+def is_view(table: Table) -> bool:
+    return table.sql_name in VIEWS
+
+
+def find(name: str, session: Session) -> Table | None:
+    """The view as a table, or None. Raises TBR-22003 in a state where it does not answer."""
+    found = VIEWS.get(name)
+    if found is None or (found.sys_only and session.user != "SYS"):
+        return None
+    if session.instance.state not in found.states:
+        raise TbrError(22003, name)
+    return Table("SYS", name, "SYSTEM", found.columns(session.instance.version), sql_name=name)
+
+
+def materialise(name: str, session: Session, connection: EngineConnection) -> None:
+    """Put the present rows of a view into a temporary table of the same name."""
+    definition = VIEWS[name]
+    shape = definition.columns(session.instance.version)
+    listed = ", ".join(f"{quote(column.name)} {'NUMERIC' if column.kind.name == 'NUMBER' else 'TEXT'}" for column in shape)
+    connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
+    connection.execute(f"CREATE TEMP TABLE {quote(name)}({listed})")
+    marks = ", ".join("?" * len(shape))
+    connection.executemany(f"INSERT INTO temp.{quote(name)} VALUES ({marks})", [tuple(row) for row in definition.rows(session)])
+
+
+# ---------------------------------------------------------------------- instance and database
+def _database_columns(version: str) -> list[Column]:
+    date = Kind("DATE", date_width(version))
+    created = [("CREATE_DATE", date)] if version == "6" else [("DB_CREATE_DATE", date), ("CF_CREATE_DATE", date)]
+    pairs = [
+        ("DBID", number()), ("NAME", text(40)), *created, ("CURRENT_TSN", number()), ("OPEN_MODE", text(10)),
+        ("RESETLOG_TSN", number()), ("RESETLOG_DATE", date), ("PREV_RESETLOG_TSN", number()), ("PREV_RESETLOG_DATE", date),
+        ("LOG_MODE", text(12)), ("CKPT_TSN", number()), ("CKPT_DATE", date), ("CPU_NAME", text(32)), ("PLATFORM_NAME", text(32)),
+        ("CPU_MODEL", text(128)), ("OS_UPTIME", text(128)),
+    ]  # fmt: skip
+    return [Column(name, kind) for name, kind in pairs]
+
+
+def cpu_model() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as handle:
+            for line in handle:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass  # not Linux, or hidden: the platform's word will do
+    return platform.processor() or "unknown"
+
+
+def os_uptime() -> str:
+    try:
+        with open("/proc/uptime", encoding="utf-8") as handle:
+            seconds = int(float(handle.read().split()[0]))
+    except OSError:
+        seconds = 0
+    load = ", ".join(f"{value:.2f}" for value in os.getloadavg())
+    hours, minutes = divmod(seconds // 60, 60)
+    return f"{time.strftime('%H:%M:%S')} up {hours:2d}:{minutes:02d},  0 users,  load average: {load}"
+
+
+@view("V$DATABASE", _database_columns)
+def _v_database(session: Session) -> Rows:
+    instance = session.instance
+    database = instance.database
+    if database is None:
+        return
+    control = database.control.state
+    created = [when(control.created)] if instance.version == "6" else [when(control.created), when(control.cf_created)]
+    yield (
+        control.dbid, control.db_name, *created, instance.current_tsn(), instance.open_mode(), control.resetlog_tsn,
+        when(control.resetlog_time), control.prev_resetlog_tsn, when(control.prev_resetlog_time),
+        "ARCHIVELOG" if control.archivelog else "NOARCHIVELOG", control.ckpt[0], when(control.ckpt_time), "X86", "LINUX_X86_64",
+        cpu_model(), os_uptime(),
+    )  # fmt: skip
+
+
+def _instance_columns(version: str) -> list[Column]:
+    pairs = [
+        ("INSTANCE_NUMBER", number()), ("INSTANCE_NAME", text(40)), ("DB_NAME", text(40)), ("HOST_NAME", text(63)),
+        ("PARALLEL", text(3)), ("THREAD#", number()), ("VERSION", text(8)), ("STARTUP_TIME", Kind("DATE", date_width(version))),
+        ("STATUS", text(16)), ("SHUTDOWN_PENDING", text(3)), ("TIP_FILE", PATH),
+    ]  # fmt: skip
+    return [Column(name, kind) for name, kind in pairs]
+
+
+def _v_instance(session: Session) -> Rows:
+    instance = session.instance
+    pending = "YES" if instance.shutting_down else "NO"
+    yield (
+        0, instance.params.sid, instance.params.db_name, instance.host, "NO", 0, instance.version, when(instance.started),
+        instance.status(), pending, instance.tip_path,
+    )  # fmt: skip
+
+
+view("V$INSTANCE", _instance_columns)(_v_instance)
+view("_VT_INSTANCE", _instance_columns, sys_only=True)(_v_instance)
+
+
+@view("V$VERSION", columns(("NAME", text(40)), ("VALUE", text(128))))
+def _v_version(session: Session) -> Rows:
+    from tibero_emulator import EMULATOR_VERSION, PRODUCTS
+
+    product = PRODUCTS[session.instance.version]
+    yield ("PRODUCT_MAJOR", session.instance.version)
+    yield ("PRODUCT_NAME", "Tibero")
+    yield ("BUILD_NUMBER", product["build"])
+    yield ("PATCH_FILES", product["release"])
+    yield ("EMULATOR", f"emulator {EMULATOR_VERSION}, not Tibero")
+
+
+VIEWS["VT_VERSION"] = VIEWS["V$VERSION"]._replace(sys_only=True)
+
+
+@view(
+    "V$LICENSE",
+    columns(
+        ("PRODUCT", text(20)), ("TYPE", text(20)), ("ISSUE_DATE", text(20)), ("EXPIRE_DATE", text(20)),
+        ("LIMIT_USER", text(20)), ("LIMIT_CPU", text(20)), ("HOST", text(64)),
+    ),
+    OPENED,
+)  # fmt: skip
+def _v_license(session: Session) -> Rows:
+    licence = session.instance.licence
+    yield tuple(
+        str(licence.get(key) or "")
+        for key in ("product", "kind", "issue_date", "end_date", "limit_user", "limit_cpu", "host")
+    )
+
+
+# ---------------------------------------------------------------------- files
+@view(
+    "V$LOG",
+    columns(("THREAD#", number()), ("GROUP#", number()), ("SEQUENCE#", number()), ("BYTES", number()), ("MEMBERS", number()),
+            ("ARCHIVED", text(3)), ("STATUS", text(16)), ("FIRST_CHANGE#", number()), ("FIRST_TIME", DATE)),
+)  # fmt: skip
+def _v_log(session: Session) -> Rows:
+    database = session.instance.database
+    if database is None:
+        return
+    control = database.control.state
+    for group in control.online():
+        status = "UNUSED" if not group.seq else "CURRENT" if group.end is None else (
+            "ACTIVE" if control.ckpt[1] <= group.seq else "INACTIVE")
+        archived = "YES" if group.archived and group.end is not None and control.archivelog else "NO"
+        yield (group.thread, group.group, group.seq, group.size, len(group.members), archived, status, group.first_tsn, when(group.first_time))
+
+
+def _vt_log(session: Session) -> Rows:
+    for row in _v_log(session):
+        yield (row[1], row[0], row[2])
+
+
+view("_VT_LOG", columns(("GROUP#", number()), ("THREAD#", number()), ("SEQUENCE#", number())), sys_only=True)(_vt_log)
+
+
+@view("V$LOGFILE", columns(("GROUP#", number()), ("STATUS", text(7)), ("TYPE", text(7)), ("MEMBER", PATH)))
+def _v_logfile(session: Session) -> Rows:
+    database = session.instance.database
+    for group in database.control.state.online() if database else []:
+        for member in group.members:
+            yield (group.group, None, "ONLINE", member)
+
+
+@view(
+    "V$DATAFILE",
+    columns(("FILE#", number()), ("CREATE_TSN", number()), ("TS#", number()), ("STATUS", text(8)), ("ENABLED", text(10)),
+            ("CKPT_TSN", number()), ("BYTES", number()), ("BLOCKS", number()), ("BLOCK_SIZE", number()), ("NAME", PATH)),
+)  # fmt: skip
+def _v_datafile(session: Session) -> Rows:
+    database = session.instance.database
+    if database is None:
+        return
+    control = database.control.state
+    for info in control.files:
+        tablespace = control.tablespace(info.tablespace)
+        header = database.files.get(info.file)
+        yield (
+            info.file, info.create_tsn, tablespace.number if tablespace else None,
+            "SYSTEM" if info.tablespace == "SYSTEM" else "ONLINE", "READ WRITE",
+            header.header.ckpt[0] if header else control.ckpt[0], info.size, info.size // control.block_size, control.block_size,
+            info.name,
+        )  # fmt: skip
+
+
+@view("V$TEMPFILE", columns(("FILE#", number()), ("TS#", number()), ("STATUS", text(8)), ("BYTES", number()), ("NAME", PATH)))
+def _v_tempfile(session: Session) -> Rows:
+    database = session.instance.database
+    for info in database.control.state.temps if database else []:
+        tablespace = database.control.state.tablespace(info.tablespace) if database else None
+        yield (info.file, tablespace.number if tablespace else None, "ONLINE", info.size, info.name)
+
+
+@view("V$CONTROLFILE", columns(("STATUS", text(7)), ("NAME", PATH)))
+def _v_controlfile(session: Session) -> Rows:
+    for path in session.instance.params.control_files:
+        yield (None, path)
+
+
+@view("V$TABLESPACE", columns(("TS#", number()), ("NAME", NAME), ("TYPE", text(8)), ("BIGFILE", text(3)), ("FLASHBACK_ON", text(3))))
+def _v_tablespace(session: Session) -> Rows:
+    database = session.instance.database
+    for each in database.control.state.tablespaces if database else []:
+        yield (each.number, each.name, each.type, "NO", "NO")
+
+
+ARCHIVED = columns(
+    ("THREAD#", number()), ("SEQUENCE#", number()), ("NAME", PATH), ("RESETLOGS_CHANGE#", number()), ("RESETLOGS_TIME", DATE),
+    ("FIRST_CHANGE#", number()), ("FIRST_TIME", DATE), ("NEXT_CHANGE#", number()), ("COMPLETION_TIME", DATE), ("BLOCKS", number()),
+)  # fmt: skip
+
+
+def _archived(session: Session) -> Rows:
+    database = session.instance.database
+    control = database.control.state if database else None
+    for each in control.archives if control else []:
+        yield (
+            each.thread, each.seq, each.name, each.resetlogs, when(control.resetlog_time if control else 0), each.first_tsn,
+            when(each.first_time), each.next_tsn, when(each.time), 0,
+        )  # fmt: skip
+
+
+view("V$ARCHIVED_LOG", ARCHIVED)(_archived)
+view("_VT_ARCHIVED_LOG", ARCHIVED, sys_only=True)(_archived)
+
+
+@view("V$ARCHIVE_DEST_FILES", columns(("THREAD#", number()), ("SEQUENCE#", number()), ("NAME", PATH), ("BYTES", number())))
+def _v_archive_dest_files(session: Session) -> Rows:
+    """Recorded quirk: SEQUENCE# is one higher than in V$ARCHIVED_LOG for the same file."""
+    database = session.instance.database
+    for each in database.control.state.archives if database else []:
+        if os.path.exists(each.name):
+            yield (each.thread, each.seq + 1, each.name, os.path.getsize(each.name))
+
+
+# ---------------------------------------------------------------------- backup and recovery
+@view("V$BACKUP", columns(("FILE#", number()), ("STATUS", text(10)), ("CHANGE#", number()), ("TIME", DATE)))
+def _v_backup(session: Session) -> Rows:
+    database = session.instance.database
+    for info in database.control.state.files if database else []:
+        active = info.backup is not None
+        yield (info.file, "ACTIVE" if active else "NOT ACTIVE", info.backup[0] if info.backup else 0, when(info.backup_time if active else 0))
+
+
+@view("_VT_BACKUP", columns(("FILE#", number()), ("STATUS", number())), sys_only=True)
+def _vt_backup(session: Session) -> Rows:
+    database = session.instance.database
+    for info in database.control.state.files if database else []:
+        yield (info.file, 1 if info.backup is not None else 0)
+
+
+@view(
+    "V$RECOVER_FILE",
+    columns(("FILE#", number()), ("ONLINE", text(7)), ("ERROR", text(20)), ("CHANGE#", number()), ("TIME", DATE)),
+)
+def _v_recover_file(session: Session) -> Rows:
+    yield from session.instance.files_to_recover()
+
+
+# ---------------------------------------------------------------------- sessions and parameters
+@view(
+    "V$SESSION",
+    columns(("SID", number()), ("SERIAL#", number()), ("USERNAME", text(40)), ("IPADDR", text(40)), ("STATUS", text(16)),
+            ("SCHEMANAME", text(40)), ("TYPE", text(12)), ("SQL_ID", text(16)), ("LOGON_TIME", DATE), ("PROG_NAME", text(30)),
+            ("WLOCK_WAIT", number())),
+)  # fmt: skip
+def _v_session(session: Session) -> Rows:
+    instance = session.instance
+    for each in instance.list_sessions():
+        status = "SESS_RECOVERING" if instance.recovering else ("RUNNING" if each.status == "RUNNING" else "READY")
+        yield (each.number, each.number, each.user, each.peer, status, each.schema, "WTHR", None, when(each.started), each.program, None)
+
+
+PARAMETERS = columns(("NAME", text(64)), ("VALUE", text(256)), ("DFLT_VALUE", text(256)))
+
+
+def _parameters(session: Session) -> Rows:
+    params = session.instance.params
+    defaults = params.defaults()
+    values = params.snapshot()
+    for name in sorted(set(values) | set(defaults)):
+        default = defaults.get(name, "")
+        yield (name, params.text(name), ",".join(default) if isinstance(default, list) else default)
+
+
+view("V$PARAMETERS", PARAMETERS)(_parameters)
+
+
+@view("_VT_PARAMETER", columns(("NAME", text(64)), ("VALUE", text(256))), sys_only=True)
+def _vt_parameter(session: Session) -> Rows:
+    for name, value, _default in _parameters(session):
+        yield (name, value)
+
+
+# ---------------------------------------------------------------------- standby (INVENTED columns)
+@view(
+    "V$STANDBY_DEST",
+    columns(("DEST_ID", number()), ("DESTINATION", text(64)), ("METHOD", text(12)), ("ENABLED", text(3)), ("STATUS", text(16)),
+            ("SENT_TSN", number()), ("ACKED_TSN", number()), ("APPLIED_TSN", number()), ("SENT_SEQ", number()), ("ERROR", text(128))),
+)  # fmt: skip
+def _v_standby_dest(session: Session) -> Rows:
+    """Invented: one row per configured destination of a primary."""
+    yield from session.instance.destination_rows()
+
+
+@view(
+    "V$STANDBY",
+    columns(("ROLE", text(10)), ("PROTECTION_MODE", text(16)), ("STATUS", text(16)), ("PRIMARY", text(64)), ("RECEIVED_TSN", number()),
+            ("APPLIED_TSN", number()), ("RECEIVED_SEQ", number()), ("PRIMARY_TSN", number()), ("LAST_RECEIVED", DATE)),
+)  # fmt: skip
+def _v_standby(session: Session) -> Rows:
+    """Invented: one row about this member's part in the standby cluster."""
+    yield from session.instance.standby_rows()
+
+
+@view(
+    "V$STANDBY_LOGFILE",
+    columns(("THREAD#", number()), ("GROUP#", number()), ("MEMBER", PATH), ("BYTES", number()), ("SEQUENCE#", number()), ("STATUS", text(16))),
+)
+def _v_standby_logfile(session: Session) -> Rows:
+    """Invented: the standby redo log groups."""
+    database = session.instance.database
+    for group in database.control.state.standby_groups() if database else []:
+        status = "UNASSIGNED" if not group.seq else ("ACTIVE" if group.end is None else "CLOSED")
+        for member in group.members:
+            yield (group.thread, group.group, member, group.size, group.seq, status)
+
+
+# ---------------------------------------------------------------------- static views
+@view("_DD_PROPS", columns(("NAME", text(64)), ("VALUE", text(128)), ("COMMENT_STR", text(128))), OPENED, sys_only=True)
+def _dd_props(session: Session) -> Rows:
+    engine = session.instance.engine
+    assert engine is not None
+    yield from engine.keeper.execute("SELECT NAME, VALUE, COMMENT_STR FROM _DD_PROPS").fetchall()
+
+
+DATA_FILES = columns(
+    ("FILE_NAME", PATH), ("FILE_ID", number()), ("TABLESPACE_NAME", NAME), ("BYTES", number()), ("BLOCKS", number()), ("STATUS", text(9)),
+    ("AUTOEXTENSIBLE", text(3)), ("MAXBYTES", number()), ("INCREMENT_BY", number()),
+)  # fmt: skip
+
+
+def _file_rows(session: Session, temp: bool) -> Rows:
+    database = session.instance.database
+    if database is None:
+        return
+    control = database.control.state
+    for each in control.temps if temp else control.files:
+        yield (
+            each.name, each.file, each.tablespace, each.size, each.size // control.block_size, "AVAILABLE",
+            "YES" if each.autoextend else "NO", each.max, each.next // control.block_size,
+        )  # fmt: skip
+
+
+view("DBA_DATA_FILES", DATA_FILES, OPENED)(lambda session: _file_rows(session, False))
+view("DBA_TEMP_FILES", DATA_FILES, OPENED)(lambda session: _file_rows(session, True))
+
+
+@view("DBA_TABLESPACES", columns(("TABLESPACE_NAME", NAME), ("BLOCK_SIZE", number()), ("STATUS", text(9)), ("CONTENTS", text(9))), OPENED)
+def _dba_tablespaces(session: Session) -> Rows:
+    database = session.instance.database
+    contents = {"DATA": "PERMANENT", "UNDO": "UNDO", "TEMP": "TEMPORARY"}
+    for each in database.control.state.tablespaces if database else []:
+        yield (each.name, session.instance.params.block_size, "ONLINE", contents[each.type])
+
+
+@view("DBA_USERS", columns(("USERNAME", NAME), ("USER_ID", number()), ("ACCOUNT_STATUS", text(32)), ("DEFAULT_TABLESPACE", NAME)), OPENED)
+def _dba_users(session: Session) -> Rows:
+    for index, (name, (_verifier, tablespace, locked)) in enumerate(sorted(session.catalog().users.items())):
+        yield (name, index, "LOCKED" if locked else "OPEN", tablespace)
+
+
+def _tables(session: Session, scope: str) -> list[Table]:
+    found = [each for each in session.catalog().tables.values() if each.view_text is None]
+    if scope == "USER":
+        return [each for each in found if each.owner == session.user]
+    return found
+
+
+def _register_static(scope: str) -> None:
+    owner = [] if scope == "USER" else [("OWNER", NAME)]
+    skip = 1 if scope == "USER" else 0
+    sorts = [*owner, ("TABLE_NAME", NAME)]
+
+    def tables(session: Session) -> Rows:
+        for each in _tables(session, scope):
+            yield (each.owner, each.name, each.tablespace, None)[skip:]
+
+    def cols(session: Session) -> Rows:
+        for each in _tables(session, scope):
+            for position, column in enumerate(each.columns, 1):
+                kind = column.kind
+                row = (each.owner, each.name, column.name, kind.name, kind.width, kind.precision or None, kind.scale, position,
+                       "Y" if column.nullable else "N")  # fmt: skip
+                yield row[skip:]
+
+    def objects(session: Session) -> Rows:
+        catalog = session.catalog()
+        listed = [(each.owner, each.name, "VIEW" if each.view_text else "TABLE") for each in catalog.tables.values()]
+        listed += [(index.owner, index.name, "INDEX") for index in catalog.indexes.values()]
+        listed += [(key[0], key[1], "SEQUENCE") for key in catalog.sequences]
+        for each_owner, name, kind in listed:
+            if scope != "USER" or each_owner == session.user:
+                yield (each_owner, name, kind, "VALID")[skip:]
+
+    def sequences(session: Session) -> Rows:
+        for (each_owner, name), (last, step) in session.catalog().sequences.items():
+            if scope != "USER" or each_owner == session.user:
+                yield (each_owner, name, step, last)[skip:]
+
+    def indexes(session: Session) -> Rows:
+        for index in session.catalog().indexes.values():
+            if scope != "USER" or index.owner == session.user:
+                yield (index.owner, index.name, index.table_name, "UNIQUE" if index.unique else "NONUNIQUE")[skip:]
+
+    view(f"{scope}_TABLES", columns(*sorts, ("TABLESPACE_NAME", NAME), ("NUM_ROWS", number())), OPENED)(tables)
+    view(
+        f"{scope}_TAB_COLUMNS",
+        columns(*sorts, ("COLUMN_NAME", NAME), ("DATA_TYPE", text(30)), ("DATA_LENGTH", number()), ("DATA_PRECISION", number()),
+                ("DATA_SCALE", number()), ("COLUMN_ID", number()), ("NULLABLE", text(1))),
+        OPENED,
+    )(cols)  # fmt: skip
+    view(f"{scope}_OBJECTS", columns(*owner, ("OBJECT_NAME", NAME), ("OBJECT_TYPE", text(20)), ("STATUS", text(7))), OPENED)(objects)
+    name = "SEQUENCE_OWNER"
+    view(
+        f"{scope}_SEQUENCES",
+        columns(*([(name, NAME)] if owner else []), ("SEQUENCE_NAME", NAME), ("INCREMENT_BY", number()), ("LAST_NUMBER", number())),
+        OPENED,
+    )(sequences)
+    view(f"{scope}_INDEXES", columns(*owner, ("INDEX_NAME", NAME), ("TABLE_NAME", NAME), ("UNIQUENESS", text(9))), OPENED)(indexes)
+
+
+for _scope in ("USER", "ALL", "DBA"):
+    _register_static(_scope)
+
+for _name in ("V$DATABASE", "V$INSTANCE", "V$LOG", "V$SESSION"):
+    VIEWS[_name.replace("V$", "GV$")] = VIEWS[_name]
+
+
