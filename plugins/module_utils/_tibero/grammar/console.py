@@ -255,7 +255,7 @@ _TB_ERROR = re.compile(r"\b(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*")
 _ERROR_NUMBER = re.compile(r"Error[ \t]*\([ \t]*-([0-9]{1,7})[ \t]*\)")
 _PID_ALIVE = re.compile(r"process[ \t]*\([ \t]*([0-9]{1,10})[ \t]*\)[ \t]*is[ \t]*alive", re.IGNORECASE)
 _LICENCE_PATH = re.compile(r"Check[ \t]*the[ \t]*license[ \t]*file[ \t]*-[ \t]*", re.IGNORECASE)
-_LICENCE_FILE = re.compile(r"(/[^\s'\"()*]*license\.xml)")
+_LICENCE_FILE = re.compile(r"[^\s'\"()*]+")
 _TIP_PATH = re.compile(r"Tip[ \t]*file[ \t]*path[ \t]*=[ \t]*", re.IGNORECASE)
 _BORDER = re.compile(r"[ \t]*\*{8,}[ \t]*\Z")
 _PATH = re.compile(r"(?:(?<![\w./$}>-])/|\$TB_HOME/|(?<!\w)\+[A-Za-z]\w*/)[^\s'\"()<>,;*]+")
@@ -527,9 +527,7 @@ def parse_boot(text: str) -> Boot:
     code = decided.code
     if decided.outcome == _B.SUSPENDED and errors:
         code = errors[-1].code
-    licence = _after(_LICENCE_PATH, lines) or _last(
-        [m.group(1) for line in lines for m in _LICENCE_FILE.finditer(line)]
-    )
+    licence = _after(_LICENCE_PATH, lines) or _last(_licence_files(lines))
     return Boot(
         outcome=decided.outcome,
         mode=decided.mode,
@@ -548,6 +546,11 @@ def parse_boot(text: str) -> Boot:
         files=_files(lines),
         text=text,
     )
+
+
+def _licence_files(lines: Sequence[str]) -> List[str]:
+    words = [word for line in lines if "license.xml" in line for word in _LICENCE_FILE.findall(line)]
+    return [word.rstrip(".,:") for word in words if word.startswith("/") and word.rstrip(".,:").endswith("license.xml")]
 
 
 def _last(values: Sequence[str]) -> str:

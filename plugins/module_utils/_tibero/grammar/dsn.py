@@ -231,9 +231,7 @@ class _Reader:
         while True:
             position = self.skip(position)
             if position >= len(self.text):
-                raise self.error(
-                    "%s (opened in line %d)" % (what, stack[-1][1]), position, "a closing parenthesis"
-                )
+                raise self.error("%s (opened in line %d)" % (what, stack[-1][1]), position, "a closing parenthesis")
             character = self.text[position]
             if character == ")":
                 name, where, children = stack.pop()

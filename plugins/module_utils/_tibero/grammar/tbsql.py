@@ -22,9 +22,14 @@ not be acted on.
 """
 
 import re
-import unicodedata
 from typing import Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple, Union
 
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.columns import (
+    Fold,
+    cells_of,
+    fold_of,
+    is_dashes,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
 
 
@@ -122,6 +127,7 @@ _VERBS = (
     "inserted updated deleted merged enabled disabled recovered switched executed compiled purged succeeded changed "
     "analyzed set called terminated mounted opened closed saved loaded flashbacked audited explained successful defined"
 )
+_SINGLE = frozenset(_VERBS.split())
 _REPLY = re.compile(
     r"[A-Z][A-Za-z/]*(?:[ \t]+(?:[A-Za-z/-]+|'[^'\n]*'|\"[^\"\n]*\")){0,8}?[ \t]*\b(%s)[ \t]*\.\Z"
     % "|".join(_VERBS.split())
@@ -134,7 +140,6 @@ _DISCONNECTED = re.compile(r"Disconnected\.?\Z", re.IGNORECASE)
 _PROMPT = re.compile(r"(?:SQL>[ \t]?)+")
 _NUMBERS = re.compile(r"[ \t]*(?:[0-9]{1,4}[ ,][ \t]*)+")
 _CONTINUED = re.compile(r"[ \t]*([0-9]{1,4})[ ,\t]")
-_DASHES = re.compile(r"[ \t]*-+(?:[ \t]+-+)*[ \t]*\Z")
 _SHELL = re.compile(r"(?:\[[^\]\n]{1,80}\][ \t]*[$#]+|[\w.-]+@[\w.:~/-]+[$#]|[$#](?=[ \t]+\S))(?:[ \t]|\Z)")
 _RULE_LINE = re.compile(r"[=*]{8,}[ \t]*\Z")
 _SQL_WORD = re.compile(
@@ -153,34 +158,14 @@ _CARET = re.compile(r"[ \t]*\^+[ \t]*\Z")
 _CARET_DISTANCE = 6
 
 
-class _Span(NamedTuple):
-    """One dash group: columns [start, end) of the screen."""
-
-    start: int
-    end: int
-
-
-# Beyond this a line is no row of a terminal table, and trying distances would cost too much.
-_LONGEST_LINE = 4000
-
-
-class _Fold(NamedTuple):
-    """One heading line of a table with its dash groups.
-
-    Numeric: headings that stand at the right end of their group.
-    """
-
-    spans: Tuple[_Span, ...]
-    names: Tuple[str, ...]
-    right: Tuple[bool, ...]
-
-
 def _feedback(text: str, line: int) -> Optional[Feedback]:
     counted = _COUNTED.match(text)
     if counted:
         return Feedback(text, counted.group(2).lower(), int(counted.group(1)), "", line)
     if not text.endswith(".") or len(text) > 300:
         return None
+    if text[:-1].isalpha() and text[0].isupper() and text[:-1].lower() in _SINGLE:
+        return Feedback(text, text[:-1].lower(), None, "", line)
     reply = _REPLY.match(text)
     if reply is None:
         return None
@@ -247,172 +232,6 @@ def _after_numbers(line: str) -> Optional[str]:
     return rest if _known(rest.strip()) else None
 
 
-# ---------------------------------------------------------------------------------------------------- columns
-
-
-def _spans(dashes: str) -> Tuple[_Span, ...]:
-    return tuple([_Span(match.start(), match.end()) for match in re.finditer("-+", dashes)])
-
-
-def _widths(line: str) -> List[List[int]]:
-    """Return, for text that is not ASCII, where each character starts when it is two columns wide or several bytes
-    long.
-
-    Which of the two tbsql counts depends on its client character set (L); the one that fits the dashes is taken.
-    """
-    screen = [0]
-    stored = [0]
-    for character in line:
-        wide = 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        screen.append(screen[-1] + wide)
-        stored.append(stored[-1] + len(character.encode("utf-8", "surrogateescape")))
-    return [screen, stored]
-
-
-def _is_ascii(line: str) -> bool:
-    return all(ord(character) < 128 for character in line)
-
-
-def _cut(line: str, spans: Sequence[_Span], places: Optional[Sequence[int]] = None) -> Optional[List[str]]:
-    """Cut a line at the dash groups.
-
-    None if a gap between two groups, or the room behind the last, holds a character.
-    """
-    if places is None:
-        cells = [line[span.start : span.end] for span in spans]
-        gaps = [line[left.end : right.start] for left, right in zip(spans, spans[1:])]
-        gaps.append(line[spans[-1].end :] if len(spans) > 1 else "")
-        if len(spans) == 1:
-            cells = [line[spans[0].start :]]
-    else:
-        cells = ["" for _span in spans]
-        gaps = [""]
-        for index, character in enumerate(line):
-            at = places[index]
-            for number, span in enumerate(spans):
-                if span.start <= at < span.end or (number == len(spans) - 1 and len(spans) == 1):
-                    cells[number] += character
-                    break
-            else:
-                gaps[0] += character
-    if "".join(gaps).strip(" \t"):
-        return None
-    return [cell.strip(" \t") for cell in cells]
-
-
-_NUMERIC = re.compile(r"[-+]?[0-9.,]+(?:[Ee][-+]?[0-9]+)?\Z")
-
-
-def _plausible(cells: Sequence[str], right: Sequence[bool]) -> bool:
-    """Tell whether a cut can be right: under a right-aligned heading stand numbers, and a number holds no blank."""
-    return not any(is_right and " " in cell for cell, is_right in zip(cells, right))
-
-
-def _by_words(line: str, spans: Sequence[_Span]) -> Optional[List[str]]:
-    """Match words to columns in order: words with two or more blanks between them first, then single words."""
-    body = line.strip(" \t")
-    for separator in (r"[ \t]{2,}", r"[ \t]+"):
-        words = re.split(separator, body)
-        if len(words) == len(spans):
-            return words
-    return None
-
-
-def _by_place(line: str, spans: Sequence[_Span]) -> Optional[List[str]]:
-    """Give each word to the column it overlaps or lies nearest to.
-
-    None if two words with a wide gap would meet in one column.
-    """
-    cells = ["" for _span in spans]
-    for match in re.finditer(r"\S+(?: \S+)*", line):
-        best = min(range(len(spans)), key=lambda number: _distance(match.start(), match.end(), spans[number]))
-        if cells[best]:
-            return None
-        cells[best] = match.group()
-    return cells
-
-
-def _distance(start: int, end: int, span: _Span) -> int:
-    overlap = min(end, span.end) - max(start, span.start)
-    return -overlap
-
-
-def _shifted(line: str, fold: _Fold) -> Optional[List[str]]:
-    """Cut a line that has lost blanks at its start (published copies): try to move it right until every value stands
-    at an edge.
-
-    Text stands at the left edge of its column, a number at the right one, so the right distance shows.
-    """
-    if len(line) > _LONGEST_LINE:
-        return None
-    spans = fold.spans
-    body = line.rstrip(" \t")
-    lead = len(body) - len(body.lstrip(" \t"))
-    first = body.split(None, 1)[0] if body.strip(" \t") else ""
-    for distance in range(1, min(spans[-1].end - lead, 200)):
-        moved = " " * distance + body
-        cut = _cut(moved, spans)
-        if cut is None or not _plausible(cut, fold.right):
-            continue
-        if all(_at_edge(moved, span) for span in spans):
-            return cut
-        if fold.right[0] and lead + distance + len(first) == spans[0].end:
-            return cut
-    return None
-
-
-def _at_edge(line: str, span: _Span) -> bool:
-    cell = line[span.start : span.end]
-    return (
-        not cell.strip(" \t") or cell[0] not in " \t" or (len(cell) == span.end - span.start and cell[-1] not in " \t")
-    )
-
-
-def _cells(line: str, fold: _Fold) -> Tuple[List[Optional[str]], bool]:
-    """Return the values of one line of a row, and whether they are certain."""
-    spans = fold.spans
-    if len(spans) == 1:
-        return [line.strip(" \t") or None], True
-    cut = _cut(line, spans)
-    if cut is None and not _is_ascii(line):
-        for places in _widths(line):
-            cut = _cut(line, spans, places)
-            if cut is not None:
-                break
-    if cut is not None and _plausible(cut, fold.right):
-        return [cell or None for cell in cut], True
-    moved = _shifted(line, fold)
-    if moved is not None:
-        return [cell or None for cell in moved], True
-    words = _by_words(line, spans)
-    if words is not None:
-        return [cell or None for cell in words], True
-    near = _by_place(line, spans)
-    if near is not None:
-        return [cell or None for cell in near], False
-    return ([cell or None for cell in cut] if cut is not None else [None for _span in spans]), False
-
-
-def _fold(heading: str, dashes: str) -> _Fold:
-    spans = _spans(dashes)
-    names = _cut(heading, spans)
-    if names is None and not _is_ascii(heading):
-        for places in _widths(heading):
-            names = names if names is not None else _cut(heading, spans, places)
-    if names is None or "" in names:
-        words = _by_words(heading, spans)
-        names = words if words is not None else (names or _by_place(heading, spans) or ["" for _span in spans])
-    right = []
-    for name, span in zip(names, spans):
-        width = span.end - span.start
-        at_end = heading[: span.end].endswith(name) and heading[span.start : span.start + 1] == " "
-        right.append(len(name) < width and at_end)
-    if spans and names[0] and heading.startswith(" ") and len(names[0]) < spans[0].end - spans[0].start:
-        # A number column is the only one whose heading does not start at the left edge.
-        right[0] = True
-    return _Fold(spans, tuple(names), tuple(right))
-
-
 # ------------------------------------------------------------------------------------------------------- the whole text
 
 
@@ -443,9 +262,9 @@ class _Parser:
         if index + 1 >= len(self.lines) or "-" not in self.lines[index + 1]:
             return False
         heading = self.lines[index]
-        if not heading.strip(" \t") or _DASHES.match(heading) or _RULE_LINE.match(heading.strip(" \t")):
+        if not heading.strip(" \t") or is_dashes(heading) or _RULE_LINE.match(heading.strip(" \t")):
             return False
-        return _DASHES.match(self.lines[index + 1]) is not None
+        return is_dashes(self.lines[index + 1])
 
     def step(self) -> None:
         line = self.lines[self.at]
@@ -540,15 +359,15 @@ class _Parser:
             or self.pair_at(index)
         )
 
-    def headings(self) -> List[_Fold]:
-        folds: List[_Fold] = []
+    def headings(self) -> List[Fold]:
+        folds: List[Fold] = []
         while self.pair_at(self.at):
             heading = self.lines[self.at]
             if folds == []:
                 # The heading may follow the prompt of an input that is not echoed.
                 prompt = _PROMPT.match(heading)
                 heading = heading[prompt.end() :] if prompt else heading
-            folds.append(_fold(heading, self.lines[self.at + 1]))
+            folds.append(fold_of(heading, self.lines[self.at + 1]))
             self.at += 2
         return folds
 
@@ -606,7 +425,7 @@ class _Parser:
         self.at += 1
         return int(match.group(1))
 
-    def body(self, folds: Sequence[_Fold]) -> List[str]:
+    def body(self, folds: Sequence[Fold]) -> List[str]:
         """Take the lines of the rows. Blank lines stay in: only _rows() can tell a separator from an empty value."""
         first = self.at
         end = first
@@ -658,77 +477,60 @@ def _unique(names: Sequence[str]) -> Tuple[str, ...]:
 _Row = Tuple[Optional[str], ...]
 
 
-def _rows(body: Sequence[str], folds: Sequence[_Fold], count: Optional[int]) -> Tuple[List[_Row], bool]:
+def _rows(body: Sequence[str], folds: Sequence[Fold], count: Optional[int]) -> Tuple[List[_Row], bool]:
     if len(folds) == 1:
         return _flat_rows(body, folds[0], count)
-    return _folded_rows(body, folds, count)
+    return _folded_rows(body, folds)
 
 
-def _flat_rows(body: Sequence[str], fold: _Fold, count: Optional[int]) -> Tuple[List[_Row], bool]:
+def _blank(line: str) -> bool:
+    return not line.strip(" \t")
+
+
+def _flat_rows(body: Sequence[str], fold: Fold, count: Optional[int]) -> Tuple[List[_Row], bool]:
     """Rows of one line each. A blank line is a row of NULLs only if the printed count needs it."""
     lines = list(body)
-    while lines and not lines[-1].strip(" \t") and (count is None or len(lines) > count):
+    # One blank line stands before the count and is none of the rows.
+    while lines and _blank(lines[-1]) and (len(lines) == len(body) or count is None or len(lines) > count):
         lines.pop()
     if count is None or len(lines) != count:
-        lines = [line for line in lines if line.strip(" \t")]
+        lines = [line for line in lines if not _blank(line)]
     rows: List[_Row] = []
     damaged = False
     for line in lines:
-        cells, certain = _cells(line, fold)
+        cells, certain = cells_of(line, fold)
         rows.append(tuple(cells))
         damaged = damaged or not certain
     return rows, damaged
 
 
-def _folded_rows(body: Sequence[str], folds: Sequence[_Fold], count: Optional[int]) -> Tuple[List[_Row], bool]:
-    """Rows of several lines. A blank line inside a row is a line of NULLs, between rows it is a separator."""
+def _folded_rows(body: Sequence[str], folds: Sequence[Fold]) -> Tuple[List[_Row], bool]:
+    """Rows of several lines. A blank line inside a row is a line of NULLs, between rows it is a separator.
+
+    If a copy has lost blank lines, a separator could be taken for a line of NULLs and the values would slide into the
+    wrong columns. So a row that holds blank lines counts as certain only if a separator still follows it.
+    """
     height = len(folds)
     rows: List[_Row] = []
     damaged = False
     at = 0
     while at < len(body):
-        if not body[at].strip(" \t"):
+        if _blank(body[at]):
             at += 1
             continue
         part = list(body[at : at + height])
-        if len(part) < height:
-            # Trailing lines of NULLs may have been cut off with the end of the text; anything else is guesswork.
-            damaged = damaged or count is None or len(rows) + 1 != count
-            part = _stretch(part, folds)
+        at += height
+        holds_blank = any(_blank(line) for line in part)
+        if len(part) < height or (holds_blank and not (at < len(body) and _blank(body[at]))):
             damaged = True
+        part.extend(["" for _missing in range(height - len(part))])
         row: List[Optional[str]] = []
         for line, fold in zip(part, folds):
-            cells, certain = _cells(line, fold)
+            cells, certain = cells_of(line, fold)
             row.extend(cells)
             damaged = damaged or not certain
         rows.append(tuple(row))
-        at += height
     return rows, damaged
-
-
-def _stretch(part: Sequence[str], folds: Sequence[_Fold]) -> List[str]:
-    """Give the lines of a row that has lost some to the folds they fit, in order.
-
-    The result is marked damaged in any case.
-    """
-    missing = len(folds) - len(part)
-    placed: List[str] = []
-    index = 0
-    for fold in folds:
-        if index < len(part) and (missing == 0 or _fits(part[index], fold)):
-            placed.append(part[index])
-            index += 1
-        else:
-            placed.append("")
-            missing -= 1
-    return placed[: len(folds)]
-
-
-def _fits(line: str, fold: _Fold) -> bool:
-    cut = _cut(line, fold.spans)
-    if cut is None or len(line.rstrip()) > fold.spans[-1].end:
-        return False
-    return all(not right or not cell or _NUMERIC.match(cell) for cell, right in zip(cut, fold.right))
 
 
 # ------------------------------------------------------------------------------------------------------- public

@@ -1,0 +1,430 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""tbsql: folded rows, pages, residue, errors of several lines, and what a publisher does to blanks."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tbsql
+
+QUICK = settings(max_examples=100, deadline=None)
+LOGS = """
+    GROUP# MEMBER
+---------- -----------------------------------
+         0 /t/log01.log
+         1 /t/log11.log
+
+2 rows selected.
+"""
+LOG_ROWS = [{"GROUP#": "0", "MEMBER": "/t/log01.log"}, {"GROUP#": "1", "MEMBER": "/t/log11.log"}]
+FOLDED = """
+      DBID NAME
+---------- ----------------------------------------
+RESETLOG_DATE                    PREV_RESETLOG_TSN
+-------------------------------- -----------------
+LOG_MODE
+------------
+"""
+
+
+def only(text: str) -> tbsql.Table:
+    tables = tbsql.parse(text).tables
+    assert len(tables) == 1
+    return tables[0]
+
+
+def rows(text: str) -> list[dict[str, str | None]]:
+    table = only(text)
+    assert not table.damaged
+    return tbsql.dicts(table)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        LOGS,
+        LOGS.replace("\n\n", "\n"),
+        LOGS.replace("\n", "\r\n"),
+        "SQL> select GROUP#, member from v$logfile;\n" + LOGS + "\nSQL> \n",
+        "SQL> select GROUP#, member\n   2 from v$logfile\n   3 ;\n" + LOGS,
+        "SQL> \n" + LOGS + "\nSQL> Disconnected.\n",
+        LOGS.replace("    GROUP#", "SQL>     GROUP#", 1),
+        "\n".join("    " + line for line in LOGS.split("\n")),
+        LOGS.replace("         0 /", "0 /").replace("         1 /", "1 /"),
+        LOGS.replace("    GROUP#", "GROUP#"),
+        "[u@h ~]$ tbsql sys/x\n\ntbSQL 7\n\nConnected to Tibero.\n\n" + LOGS,
+        LOGS.replace("\n2 rows selected.", ""),
+        LOGS.replace("2 rows selected.", "SQL> 2 rows selected."),
+        LOGS.rstrip(),
+    ],
+)
+def test_a_small_table_however_it_was_copied(text: str) -> None:
+    assert rows(text) == LOG_ROWS
+
+
+def test_folded_rows_with_nulls_and_separators() -> None:
+    text = FOLDED + (
+        " 881590366 tibero\n"
+        "                                                 0\n"
+        "NOARCHIVELOG\n"
+        "\n"
+        "         2 other\n"
+        "\n"
+        "ARCHIVELOG\n"
+        "\n"
+        "         3\n"
+        "2018/01/26                                    7\n"
+        "\n"
+        "\n"
+        "\n"
+        "3 rows selected.\n"
+    )
+    assert rows(text) == [
+        {
+            "DBID": "881590366",
+            "NAME": "tibero",
+            "RESETLOG_DATE": None,
+            "PREV_RESETLOG_TSN": "0",
+            "LOG_MODE": "NOARCHIVELOG",
+        },
+        {"DBID": "2", "NAME": "other", "RESETLOG_DATE": None, "PREV_RESETLOG_TSN": None, "LOG_MODE": "ARCHIVELOG"},
+        {"DBID": "3", "NAME": None, "RESETLOG_DATE": "2018/01/26", "PREV_RESETLOG_TSN": "7", "LOG_MODE": None},
+    ]
+
+
+def test_folded_rows_without_a_count() -> None:
+    text = FOLDED + " 881590366 tibero\n" + " " * 49 + "0\nNOARCHIVELOG\n\n\nSQL> Disconnected.\n"
+    assert [row["LOG_MODE"] for row in rows(text)] == ["NOARCHIVELOG"]
+
+
+def test_a_folded_row_that_lost_a_blank_line_is_damaged() -> None:
+    table = only(FOLDED + " 881590366 tibero\nNOARCHIVELOG\n\n1 row selected.\n")
+    assert table.damaged
+
+
+def test_a_count_that_does_not_fit_is_damage() -> None:
+    assert only(LOGS.replace("2 rows", "3 rows")).damaged
+    assert only("5 rows selected.\n").damaged
+    assert not only("0 row selected.\n").damaged
+    assert only("0 row selected.\n").rows == ()
+
+
+def test_a_row_of_null_is_a_row_if_the_count_says_so() -> None:
+    text = "\nNAME\n----------\na\n\nb\n\n3 rows selected.\n"
+    assert rows(text) == [{"NAME": "a"}, {"NAME": None}, {"NAME": "b"}]
+    assert rows("\nX\n-\n\n\n1 row selected.\n") == [{"X": None}]
+    assert rows(text.replace("3 rows selected.", "")) == [{"NAME": "a"}]
+
+
+def test_pages_are_one_result_if_the_count_says_so() -> None:
+    page = "\n NUM\n----\n   1\n   2\n"
+    assert [row["NUM"] for row in rows(page + page.replace("1", "3").replace("2", "4") + "\n4 rows selected.\n")] == [
+        "1",
+        "2",
+        "3",
+        "4",
+    ]
+    tables = tbsql.parse(page + page + "\n2 rows selected.\n").tables
+    assert [(len(table.rows), table.selected, table.damaged) for table in tables] == [(2, None, False), (2, 2, False)]
+
+
+def test_values_with_blanks_and_empty_columns() -> None:
+    text = (
+        "\n     FILE# STATUS        CHANGE# TIME                      ERROR\n"
+        "---------- ---------- ---------- ------------------------- -----------\n"
+        "         0 NOT ACTIVE          0                           open failed\n"
+        "         1 ACTIVE         36092 2023/04/06 10:00:00\n\n2 rows selected.\n"
+    )
+    # The second row has lost a blank before CHANGE#: the value still stands inside its column.
+    assert rows(text) == [
+        {"FILE#": "0", "STATUS": "NOT ACTIVE", "CHANGE#": "0", "TIME": None, "ERROR": "open failed"},
+        {"FILE#": "1", "STATUS": "ACTIVE", "CHANGE#": "36092", "TIME": "2023/04/06 10:00:00", "ERROR": None},
+    ]
+
+
+def test_korean_values_counted_by_screen_or_by_bytes() -> None:
+    head = "\nNAME                 CITY\n-------------------- ----------\n"
+    screen = "가나다" + " " * 14 + " 서울\n"
+    stored = "가나다" + " " * 11 + " 서울\n"
+    characters = "가나다" + " " * 17 + " 서울\n"
+    for line in (screen, stored, characters):
+        assert rows(head + line) == [{"NAME": "가나다", "CITY": "서울"}]
+
+
+def test_equal_column_names_are_numbered() -> None:
+    assert rows("\nA A\n- -\n1 2\n") == [{"A": "1", "A_2": "2"}]
+
+
+def test_two_results_in_a_row() -> None:
+    run = tbsql.parse(LOGS + "\nNAME\n------\nSYSTEM\n\n1 row selected.\n\n0 row selected.\n")
+    assert [table.selected for table in run.tables] == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("line", "verb", "affected", "name"),
+    [
+        ("10000 rows inserted.", "inserted", 10000, ""),
+        ("1 row deleted.", "deleted", 1, ""),
+        ("0 row updated.", "updated", 0, ""),
+        ("4 rows merged.", "merged", 4, ""),
+        ("Table 'T1' created.", "created", None, "T1"),
+        ("Table 'TIBERO.TEST_TBL' created.", "created", None, "TIBERO.TEST_TBL"),
+        ("Tablespace 'UNDO1' created.", "created", None, "UNDO1"),
+        ("Control File created.", "created", None, ""),
+        ("Database altered.", "altered", None, ""),
+        ("System altered.", "altered", None, ""),
+        ("Session altered.", "altered", None, ""),
+        ("Diskspace 'DS0' created.", "created", None, "DS0"),
+        ("Diskspace altered.", "altered", None, ""),
+        ("Commit completed.", "completed", None, ""),
+        ("Rollback completed.", "completed", None, ""),
+        ("Spooling is started.", "started", None, ""),
+        ("Granted.", "granted", None, ""),
+        ("PSM 'P' created.", "created", None, "P"),
+        ("User 'U U' altered.", "altered", None, "U U"),
+    ],
+)
+def test_replies(line: str, verb: str, affected: int | None, name: str) -> None:
+    for around in ("%s\n", "SQL> %s", "SQL> SQL> %s\r\n", "\n   %s   \n", "  2   3   4 %s", "ALTER DATABASE X; %s\n"):
+        run = tbsql.parse(around % line)
+        found = [(reply.text, reply.verb, reply.affected, reply.name) for reply in run.feedback]
+        assert found == [(line, verb, affected, name)]
+        assert run.errors == ()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "create table t (c number);",
+        "SQL> create table t (c number) ;",
+        "Creating the role DBA...",
+        "Done.",
+        "Tibero instance started up (NORMAL mode).",
+        "table created.",
+        "The table that was created",
+        "-- Table created.",
+        "2 from dual",
+        "Usage: tbsql",
+    ],
+)
+def test_no_replies(line: str) -> None:
+    run = tbsql.parse(line)
+    assert run.events == ()
+
+
+def test_pieces_of_a_statement_are_no_replies() -> None:
+    run = tbsql.parse("SQL> insert into t\n2 select x from log where\n3 y = 'Table created.'\n4 ;\n\n1 row inserted.\n")
+    assert [reply.text for reply in run.feedback] == ["1 row inserted."]
+
+
+@pytest.mark.parametrize(
+    ("text", "errors"),
+    [
+        ("TBR-8004: Syntax error.", [("TBR", 8004, "Syntax error.")]),
+        ("TBR-8004:Syntax error.", [("TBR", 8004, "Syntax error.")]),
+        ("TBR-8004 :  Syntax error.  ", [("TBR", 8004, "Syntax error.")]),
+        (
+            "SQL> TBR-8004: Syntax error.\nSQL> TBS-70004: Not connected to the server.",
+            [
+                ("TBR", 8004, "Syntax error."),
+                ("TBS", 70004, "Not connected to the server."),
+            ],
+        ),
+        ("  2  3 TBR-8004: Syntax error.", [("TBR", 8004, "Syntax error.")]),
+        (
+            "Enter Password: TBR-17001: Login failed: invalid user name or password.",
+            [("TBR", 17001, "Login failed: invalid user name or password.")],
+        ),
+        (
+            "TBR-1072: Current online log file (thread 0 seq 7) is outdated.\nNeed a log with seq 8 to recover from "
+            "TSN 38568\nRecovery is incomplete and resetlogs is required.\nDatabase altered.\n",
+            [
+                (
+                    "TBR",
+                    1072,
+                    "Current online log file (thread 0 seq 7) is outdated.\nNeed a log with seq 8 to recover from "
+                    "TSN 38568\nRecovery is incomplete and resetlogs is required.",
+                )
+            ],
+        ),
+        (
+            "TBR-1072: Current online log file (thread 0 seq 7) is outdated.\r\nNeed a log with seq 8 to recover from "
+            "TSN 38568\r\nRecovery done until 2022/08/25 16:42:11 TSN 38568.\r\n"
+            "Recovery is incomplete and resetlogs is required.\r\n\r\nSQL>",
+            [
+                (
+                    "TBR",
+                    1072,
+                    "Current online log file (thread 0 seq 7) is outdated.\nNeed a log with seq 8 to recover from "
+                    "TSN 38568\nRecovery done until 2022/08/25 16:42:11 TSN 38568.\n"
+                    "Recovery is incomplete and resetlogs is required.",
+                )
+            ],
+        ),
+        (
+            "TBR-8033: Specified schema object was not found.\nat line 1, column 15 of null:\nselect * from a\n"
+            "              ^\nTBR-8004: Syntax error.",
+            [
+                (
+                    "TBR",
+                    8033,
+                    "Specified schema object was not found.\nat line 1, column 15 of null:\nselect * from a\n"
+                    "              ^",
+                ),
+                ("TBR", 8004, "Syntax error."),
+            ],
+        ),
+        ("no TBR-8004: here", []),
+        ("TBR-: x", []),
+        ("XTBR-1: x", []),
+    ],
+)
+def test_errors(text: str, errors: list[tuple[str, int, str]]) -> None:
+    assert [(error.prefix, error.code, error.text) for error in tbsql.find_errors(text)] == errors
+
+
+def test_an_error_ends_a_table() -> None:
+    run = tbsql.parse("\nNAME\n----------\na\nTBR-12039: Server instance is shutting down.\n")
+    assert (tbsql.dicts(run.tables[0]), run.errors[0].code) == ([{"NAME": "a"}], 12039)
+
+
+@pytest.mark.parametrize(
+    ("text", "version", "connected", "disconnected", "alias"),
+    [
+        ("\ntbSQL 7\n\nTmaxTibero ... All rights reserved.\n\nConnected to Tibero.\n\n", "7", True, False, ""),
+        ("tbSQL 6  \nConnected to Tibero using TEST_2.\nSQL> Disconnected.", "6", True, True, "TEST_2"),
+        ("Enter Username: sys\nEnter Password: Connected to Tibero.\n", "", True, False, ""),
+        ("SQL> Connected to Tibero.\nSQL> SQL> Disconnected.", "", True, True, ""),
+        ("Disconnected.\nConnected to Tibero.\n", "", True, False, ""),
+        ("tbSQL 7\n\nTBR-2131: Generic I/O error.\n", "7", False, False, ""),
+        ("Not Connected to Tibero.", "", False, False, ""),
+        ("", "", False, False, ""),
+    ],
+)
+def test_session(text: str, version: str, connected: bool, disconnected: bool, alias: str) -> None:
+    run = tbsql.parse(text)
+    assert (run.version, run.connected, run.disconnected, run.alias) == (version, connected, disconnected, alias)
+
+
+def test_archive_log_list() -> None:
+    text = (
+        "\nNAME                            VALUE\n------------------------------- ----------------------------\n"
+        "Database log mode               %s\nArchive destination             /t/arch/\n"
+        "Oldest online log sequence      4\nCurrent log sequence            6\n\n"
+    )
+    found = tbsql.archive_log_list(tbsql.parse(text % "No Archive Mode"))
+    assert found == tbsql.ArchiveLog("No Archive Mode", False, "/t/arch/", 4, None, 6)
+    unknown = tbsql.archive_log_list(tbsql.parse(text % "Something else"))
+    assert unknown is not None and unknown.archiving is None
+    assert tbsql.archive_log_list(tbsql.parse(LOGS)) is None
+
+
+def test_a_rule_of_a_report_ends_a_table() -> None:
+    assert rows("\nNAME\n----------\na\n==========\n") == [{"NAME": "a"}]
+
+
+CELL = st.text(
+    st.characters(min_codepoint=33, max_codepoint=126, exclude_characters="-"), min_size=1, max_size=8
+).filter(lambda text: not text.startswith(("SQL>", "#", "$", "[")) and "TB" not in text and "=" not in text)
+
+
+@QUICK
+@given(
+    st.lists(st.tuples(st.integers(0, 10**9), st.one_of(st.none(), CELL), CELL), min_size=1, max_size=8), st.booleans()
+)
+def test_a_table_laid_out_like_tbsql_reads_back(data: list[tuple[int, str | None, str]], counted: bool) -> None:
+    lines = ["", "%10s %-8s %-8s" % ("NUM", "TEXT", "MORE"), "---------- -------- --------"]
+    lines += [("%10d %-8s %-8s" % (number, text or "", more)).rstrip() for number, text, more in data]
+    lines += ["", "%d row%s selected." % (len(data), "" if len(data) == 1 else "s")] if counted else [""]
+    expected = [{"NUM": str(number), "TEXT": text, "MORE": more} for number, text, more in data]
+    assert rows("\n".join(lines)) == expected
+
+
+@QUICK
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 10**9), st.one_of(st.none(), CELL), st.one_of(st.none(), CELL)), min_size=1, max_size=6
+    )
+)
+def test_a_folded_table_laid_out_like_tbsql_reads_back(data: list[tuple[int, str | None, str | None]]) -> None:
+    lines = ["", "       NUM", "----------", "TEXT", "--------", "MORE", "--------"]
+    for number, text, more in data:
+        lines += ["%10d" % number, text or "", more or "", ""]
+    lines += ["", "%d rows selected." % len(data)]
+    assert rows("\n".join(lines)) == [{"NUM": str(n), "TEXT": text, "MORE": more} for n, text, more in data]
+
+
+@QUICK
+@given(st.text())
+def test_no_text_raises(text: str) -> None:
+    tbsql.parse(text)
+
+
+FRAGMENTS = st.sampled_from(
+    [
+        *LOGS.split("\n"),
+        *FOLDED.split("\n"),
+        "SQL> ",
+        "2 from x",
+        "TBR-1072: a",
+        "Need a log",
+        "Disconnected.",
+        "-",
+        "- -",
+    ]
+    + [
+        "3 rows selected.",
+        "가나 다",
+        "[a]$ b",
+        "  2  3  Table created.",
+        "at line 1",
+        "^",
+        "=" * 9,
+        "x" * 90,
+        " x  y  z ",
+    ]
+)
+
+
+@QUICK
+@given(st.lists(FRAGMENTS, max_size=40), st.sampled_from(["\n", "\r\n", " "]))
+def test_no_mixture_raises(parts: list[str], glue: str) -> None:
+    run = tbsql.parse(glue.join(parts))
+    for table in run.tables:
+        assert all(len(row) == len(table.columns) for row in table.rows)
+        assert table.damaged or table.selected in (None, len(table.rows))
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "NAME\n----\n",
+        "NAME\n----\nx\n\n",
+        "a b\n- -\nx y z\n",
+        "\n",
+        "- ",
+        "SQL> ",
+        "2 ",
+        "TBR-1072: a\nNeed a log\n",
+        "TBR-8033: a\nat line 1\nx\n",
+        "x\n",
+        "Table 'a' ",
+        "가 나\n",
+        "Connected to ",
+        "NAME\n----\n" + "x\n" * 3 + "9 rows selected.\n",
+    ],
+)
+def test_time_grows_with_the_length_only(unit: str) -> None:
+    def seconds(count: int) -> float:
+        text = unit * count
+        start = time.perf_counter()
+        tbsql.parse(text)
+        return time.perf_counter() - start
+
+    small, large = min(seconds(3000) for _ in range(2)), min(seconds(12000) for _ in range(2))
+    assert large < 12 * small + 0.3
