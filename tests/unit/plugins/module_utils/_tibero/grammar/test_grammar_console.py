@@ -471,5 +471,5 @@ def test_time_grows_with_the_length_only(unit: str) -> None:
         parse_down(text)
         return time.perf_counter() - start
 
-    small, large = min(seconds(4000) for _ in range(2)), min(seconds(16000) for _ in range(2))
+    small, large = min(seconds(2000) for _ in range(2)), min(seconds(8000) for _ in range(2))
     assert large < 12 * small + 0.3

@@ -426,5 +426,5 @@ def test_time_grows_with_the_length_only(unit: str) -> None:
         tbsql.parse(text)
         return time.perf_counter() - start
 
-    small, large = min(seconds(3000) for _ in range(2)), min(seconds(12000) for _ in range(2))
+    small, large = min(seconds(2000) for _ in range(2)), min(seconds(8000) for _ in range(2))
     assert large < 12 * small + 0.3

@@ -1,0 +1,444 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Process lists, cmrctl, licences, the server log, tbrmgr and the catalogue of messages."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import (
+    cmrctl,
+    console,
+    license,
+    lines,
+    messages,
+    ps,
+    rmgr,
+    slog,
+)
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
+
+QUICK = settings(max_examples=100, deadline=None)
+
+# ---------------------------------------------------------------------------------------------------- ps
+
+SERVER = ps.Title("tbsvr", "RECOVERY", "orders")
+
+
+@pytest.mark.parametrize(
+    ("line", "pid", "ppid", "user"),
+    [
+        (
+            "tibero     101     1  1 14:14 ?        00:00:00 tbsvr          -t RECOVERY -SVR_SID orders",
+            101,
+            1,
+            "tibero",
+        ),
+        (
+            "1001       101     1  1 Nov21 pts/0    1-02:03:04 tbsvr          -t RECOVERY -SVR_SID orders",
+            101,
+            1,
+            "1001",
+        ),
+        (
+            "tibero     101     1  1 Nov 21 pts/0    00:00:00 tbsvr          -t RECOVERY -SVR_SID orders",
+            101,
+            1,
+            "tibero",
+        ),
+        ("    101       1 tibero   tbsvr          -t RECOVERY -SVR_SID orders", 101, 1, "tibero"),
+        ("101 1 tiber+ /tibero/tibero7/bin/tbsvr -t RECOVERY -SVR_SID orders", 101, 1, "tiber+"),
+        (
+            "tibero 101 0.0 0.1 1234 5678 ? Ss Nov21 0:01 tbsvr          -t RECOVERY -SVR_SID orders",
+            101,
+            None,
+            "tibero",
+        ),
+    ],
+)
+def test_forms_of_a_process_list(line: str, pid: int, ppid: int | None, user: str) -> None:
+    for text in (line, "header\n" + line + "\r\n", line + "   \n"):
+        found = ps.parse(text)
+        assert found.processes == (ps.Process(pid, ppid, user, SERVER),)
+        assert ps.instance(found, "orders") == ps.Instance("orders", "RECOVERY", pid, user, ())
+    assert ps.instance(ps.parse(line), "ORDERS") is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "root     13517  8366  0 14:15 pts/0    00:00:00 grep --color=auto tbsvr",
+        "root     13517  8366  0 14:15 pts/0    00:00:00 grep tbsvr -t NORMAL -SVR_SID orders",
+        "tibero   13517  8366  0 14:15 pts/0    00:00:00 vi tbsvr.log",
+        "tibero   13517  8366  0 14:15 pts/0    00:00:00 /bin/sh -c tbsvr -t NORMAL -SVR_SID orders",
+        "13517  8366 tibero tbsvrx -t NORMAL -SVR_SID orders",
+        "tbsvr          -t NORMAL -SVR_SID orders",
+        "                              :",
+        "",
+    ],
+)
+def test_what_is_no_server(line: str) -> None:
+    assert ps.parse(line).processes == ()
+
+
+def test_old_names_listener_and_orphans() -> None:
+    text = """
+tibero   19981     1  0 21:12 pts/2    00:00:00 tbsvr         ...
+tibero   19983 19981  0 21:12 pts/2    00:00:00 tbsvr_TBMP    ...
+tibero   19984 19981  0 21:12 pts/2    00:00:00 tbsvr_WP000   ...
+tibero   19987 19981  2 21:12 pts/2    00:00:12 tbsvr_PEP000   ...
+tibero   19999     1  0 21:12 pts/2    00:00:00 tbsvr_DBWR     -t NORMAL -SVR_SID dead
+tibero   20000     1  0 21:12 pts/2    00:00:00 tblistener     -n 11 -t NORMAL -SVR_SID orders
+"""
+    found = ps.parse(text)
+    assert found.instances == (ps.Instance("", "", 19981, "tibero", ("tbsvr_TBMP", "tbsvr_WP000", "tbsvr_PEP000")),)
+    assert found.orphans == (ps.Process(19999, 1, "tibero", ps.Title("tbsvr_DBWR", "NORMAL", "dead")),)
+    assert found.listeners == (ps.Process(20000, 1, "tibero", ps.Title("tblistener", "NORMAL", "orders")),)
+
+
+def test_without_parents_the_sid_tells_children() -> None:
+    head = "tibero %d 0.0 0.1 1 2 ? Ss 10:00 0:01 %s"
+    text = head % (1, "tbsvr          -t NORMAL -SVR_SID a") + "\n" + head % (2, "tbsvr_DBWR     -t NORMAL -SVR_SID a")
+    assert ps.parse(text).instances == (ps.Instance("a", "NORMAL", 1, "tibero", ("tbsvr_DBWR",)),)
+
+
+@pytest.mark.parametrize(
+    ("data", "title"),
+    [
+        (b"tbsvr          -t NORMAL -SVR_SID orders\0\0\0", ps.Title("tbsvr", "NORMAL", "orders")),
+        (b"/t/bin/tbsvr\0-t\0MOUNT\0-SVR_SID\0orders\0", ps.Title("tbsvr", "MOUNT", "orders")),
+        ("tbsvr_FGWP000  -t NORMAL -SVR_SID orders", ps.Title("tbsvr_FGWP000", "NORMAL", "orders")),
+        (b"tblistener\0", ps.Title("tblistener", "", "")),
+        (b"grep\0tbsvr\0", None),
+        (b"", None),
+        (b"\xff\xfe\0", None),
+    ],
+)
+def test_cmdline(data: bytes | str, title: ps.Title | None) -> None:
+    assert ps.parse_cmdline(data) == title
+
+
+# ---------------------------------------------------------------------------------------------------- cmrctl
+
+NODE = """Resource List of Node tbcm1
+=====================================================================
+  CLUSTER     TYPE        NAME       STATUS           DETAIL
+----------- -------- -------------- -------- ------------------------
+     COMMON  network           inc1       UP (private) 192.168.40.128/29000
+     COMMON  cluster           cls1     DOWN inc: inc1, pub: pub1
+       cls1       db           tac2 UP(NRML) tac, /tibero/tibero7, failed retry cnt: 0
+       cls1      vip           vip1    UP(R) tac, 192.168.33.156/255.255.255.0/192.168.33.255 (1)
+                                             failed retry cnt: 0
+=====================================================================
+"""
+OBSERVER = """Resource List of Observer obs
+======================================================================
+ TSC_ID   CLS_ID     CM_NAME    NID   CM_STAT   INST_STAT    PRI/TAR
+-------- -------- ----------- ----- --------- ----------- ---------
+     123        0         cmp     1        UP     UP(NRML)   PRIMARY
+                1         cms     1      DOWN         DOWN   TARGET
+     124        0         xmp     1        UP     UP(NRML)   PRIMARY
+======================================================================
+"""
+
+
+def test_continued_detail_and_crlf() -> None:
+    for text in (NODE, NODE.replace("\n", "\r\n"), "$ cmrctl show\n\n" + NODE + "$ \n"):
+        node = cmrctl.parse_node(text)
+        assert node.name == "tbcm1"
+        assert [resource.status for resource in node.resources] == ["UP", "DOWN", "UP(NRML)", "UP(R)"]
+        assert node.resources[3].detail == ("tac, 192.168.33.156/255.255.255.0/192.168.33.255 (1) failed retry cnt: 0")
+
+
+def test_groups_of_the_observer() -> None:
+    observer = cmrctl.parse_observer(OBSERVER)
+    assert [(member.tsc_id, member.cm_name, member.role) for member in observer.members] == [
+        ("123", "cmp", "PRIMARY"),
+        ("123", "cms", "TARGET"),
+        ("124", "xmp", "PRIMARY"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        NODE[: NODE.index("failed retry")],
+        NODE.replace("db           tac2 UP(NRML) tac", "db"),
+        OBSERVER.replace("     123        0 ", ""),
+        OBSERVER.replace("   PRIMARY", ""),
+        "",
+        "TSC(ID: 1) Information\n====================\nx\n",
+        "TSC(ID: 1) Information\n=========\n-- --\n1 a Y - 60 x\n=========\n",
+        "Service Resource Info\n=========\n",
+    ],
+)
+def test_broken_tables_are_refused(text: str) -> None:
+    for read in (cmrctl.parse_node, cmrctl.parse_observer, cmrctl.parse_tsc, cmrctl.parse_service):
+        with pytest.raises(GrammarError):
+            read(text)
+
+
+def test_a_service_without_instances() -> None:
+    rule = "=" * 49
+    text = "Service Resource Info\n%s\nService name    : tac\nService type    : Database\n%s\n" % (rule, rule)
+    assert cmrctl.parse_service(text) == cmrctl.Service(
+        "tac", "Database", "", "", (("Service name", "tac"), ("Service type", "Database")), ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "resource"),
+    [
+        ("SUCCESS!", "SUCCESS", None),
+        ("Resource add success! (network, inc1)", "SUCCESS", ("network", "inc1")),
+        ("MSG SENDING SUCCESS!", "SUCCESS", None),
+        ("BOOT SUCCESS! (MODE : RECOVERY)", "SUCCESS", None),
+        ("Failed to start the resource 'tas2'", "FAILED", None),
+        ("SUCCESS!\nERROR: something", "FAILED", None),
+        ("", "UNRECOGNISED", None),
+        ("hello", "UNRECOGNISED", None),
+        ("$ cmrctl switchover --tscid 1 # failed before\nSUCCESS!", "SUCCESS", None),
+    ],
+)
+def test_replies(text: str, outcome: str, resource: tuple[str, str] | None) -> None:
+    reply = cmrctl.parse_reply(text)
+    assert (reply.outcome.name, reply.resource) == (outcome, resource)
+    assert cmrctl.parse_reply("BOOT SUCCESS! (MODE : RECOVERY)").mode == "RECOVERY"
+
+
+# ---------------------------------------------------------------------------------------------------- licence
+
+LICENCE = """<?xml version="1.0" encoding="%s"?>
+<tmax_license><license version="1.1"><product version="7.2.3">Tibero</product>
+<start_date>2025/07/03</start_date><end_date>%s</end_date><licensee>%s</licensee>
+<limit_cpu>4</limit_cpu><identified_by_host>db1</identified_by_host></license></tmax_license>"""
+
+
+def licence(encoding: str = "UTF-8", end: str = "2025/08/01", licensee: str = "x") -> license.License:
+    return license.parse((LICENCE % (encoding, end, licensee)).encode(encoding))
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "utf-8", "EUC-KR", "cp949", "ms949", "GBK", "utf-16"])
+def test_declared_encodings(encoding: str) -> None:
+    word = "高" if encoding == "GBK" else "서울"
+    if encoding == "utf-16":
+        with pytest.raises(GrammarError):
+            licence(encoding, licensee=word)  # its declaration cannot be read as ASCII
+    else:
+        assert licence(encoding, licensee=word).licensee == word
+
+
+def test_byte_order_mark_and_latin() -> None:
+    assert license.parse(b"\xef\xbb\xbf" + (LICENCE % ("UTF-8", "2025/08/01", "x")).encode()).product == "Tibero"
+    assert licence("ISO-8859-1", licensee="é").licensee == "é"
+
+
+@pytest.mark.parametrize(
+    ("on", "host", "valid", "said"),
+    [
+        (datetime.date(2025, 7, 2), None, False, "starts on 2025-07-03"),
+        (datetime.date(2025, 7, 3), "db1", True, ""),
+        (datetime.date(2025, 8, 1), "DB1", True, ""),
+        (datetime.date(2025, 8, 2), "db1", False, "ended on 2025-08-01"),
+        (datetime.date(2025, 8, 1), "db2", False, "bound to host 'db1', this host is 'db2'"),
+        (datetime.date(2025, 8, 1), None, True, ""),
+    ],
+)
+def test_validity(on: datetime.date, host: str | None, valid: bool, said: str) -> None:
+    found = license.validity(licence(), on, host)
+    assert found.valid is valid
+    assert said in found.reason
+    assert (license.days_left(licence(), on) or 0) == (datetime.date(2025, 8, 1) - on).days
+
+
+def test_a_licence_without_end() -> None:
+    assert licence(end="").end_date is None
+    assert licence(end="unlimited").end_date is None
+    assert license.validity(licence(end=""), datetime.date(2999, 1, 1), "db1").valid
+    assert license.days_left(licence(end=""), datetime.date(2999, 1, 1)) is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"<",
+        b"hello",
+        b"<tmax_license/>",
+        b"<license><product>JEUS</product></license>",
+        b"<license><product>Tibero</product><end_date>soon</end_date></license>",
+        b"<license><product>Tibero</product><end_date>2025/02/30</end_date></license>",
+        b"<license><product>Tibero</product><duration>many</duration></license>",
+        b"<?xml version='1.0' encoding='nonsense'?><license><product>Tibero</product></license>",
+        b"<?xml version='1.0' encoding='unicode_escape'?><license><product>Tibero</product></license>",
+        b"<?xml version='1.0' encoding='hex'?><license><product>Tibero</product></license>",
+        b"<license><product>Tibero</product>\xff</license>",
+        b"<!DOCTYPE x [<!ENTITY e SYSTEM 'file:///etc/passwd'>]><license><product>Tibero&e;</product></license>",
+        b"<!doctype x><license><product>Tibero</product></license>",
+        b"<license><product>Tibero&undefined;</product></license>",
+        b"<license>" * 5000,
+        b" " * (1 << 21),
+    ],
+)
+def test_broken_licences_are_refused(data: bytes) -> None:
+    with pytest.raises(GrammarError, match="licence file"):
+        license.parse(data)
+
+
+def test_no_secret_in_the_record() -> None:
+    data = b"<license><product>Tibero</product><serial_ID>S3RIAL</serial_ID><signature>S1GN</signature></license>"
+    found = license.parse(data)
+    assert found.signed
+    assert "S3RIAL" not in repr(found) and "S1GN" not in repr(found)
+
+
+@QUICK
+@given(st.binary())
+def test_no_bytes_raise_anything_else(data: bytes) -> None:
+    try:
+        license.parse(data)
+    except GrammarError:
+        pass
+
+
+# ---------------------------------------------------------------------------------------------------- logs, tbrmgr
+
+
+def test_slog_forms() -> None:
+    text = (
+        "tail of a line\n[12-04T09:26:14.568000] [FRM-00] [I] Server is running at RECOVERY mode "
+        "(bootmode : RECOVERY, bootflag : 0)\r\n  more of it\n\n[09:26:15] [SMR-01] [E] x\n"
+    )
+    entries = slog.parse(text)
+    assert [(entry.time, entry.module, entry.level) for entry in entries] == [
+        ("12-04T09:26:14.568000", "FRM-00", "I"),
+        ("09:26:15", "SMR-01", "E"),
+    ]
+    assert entries[0].text.endswith("bootflag : 0)\n  more of it")
+    assert slog.mode_changes(entries) == (slog.ModeChange("12-04T09:26:14.568000", "RECOVERY", "RECOVERY", "0"),)
+
+
+def test_rmgr_error() -> None:
+    rule = "=" * 78
+    text = "%s\n= Recovery Manager(RMGR) starts%s=\n%s\nTBR-24068: The latest backup set #1 is x.\nhm\n" % (
+        rule,
+        " " * 46,
+        rule,
+    )
+    found = rmgr.parse(text)
+    assert (found.started, found.failed, found.messages) == (True, True, ("hm",))
+    assert [error.code for error in found.errors] == [24068]
+
+
+@QUICK
+@given(st.text())
+def test_no_text_raises(text: str) -> None:
+    ps.parse(text)
+    ps.parse_cmdline(text)
+    slog.mode_changes(slog.parse(text))
+    rmgr.parse(text)
+    cmrctl.parse_reply(text)
+    cmrctl.parse_tbcm(text)
+    messages.identify(text)
+    for read in (cmrctl.parse, cmrctl.parse_node):
+        try:
+            read(text)
+        except GrammarError:
+            pass
+
+
+@QUICK
+@given(
+    st.lists(
+        st.sampled_from(
+            [*NODE.split("\n"), *OBSERVER.split("\n"), "Service Resource Info", "Service name : a", "| - - |"]
+        )
+    )
+)
+def test_no_mixture_of_tables_raises_anything_else(parts: list[str]) -> None:
+    try:
+        cmrctl.parse("\n".join(parts))
+    except GrammarError as error:
+        assert error.line is not None
+
+
+@QUICK
+@given(st.binary())
+def test_bytes_survive_decoding(data: bytes) -> None:
+    assert lines.encode(lines.decode(data)) == data
+
+
+@QUICK
+@given(st.text())
+def test_lines_survive_splitting(text: str) -> None:
+    assert "".join(lines.split_keep(text)) == text
+
+
+# ---------------------------------------------------------------------------------------------------- messages
+
+# tibero.md section 17 names these numbers; nobody may drop one by accident.
+CODES = (
+    "1023 1024 1025 1027 1029 1030 1034 1035 1036 1037 1038 1040 1049 1063 1072 1096 1098 1102 1107 1114 1116 "
+    "1123 1126 1127 1128 1129 1131 1132 2131 2173 7001 7004 7067 7501 7512 7514 7515 7516 7550 7557 7558 7564 "
+    "7570 7577 7578 7584 8004 8142 12004 12021 12028 12039 12079 17001 17003 17006 17007 17008 17018 17020 "
+    "21042 22003 24001 24003 24010 24011 24026 24027 24029 24055 24068 24105 24111 24112 24115 24134 24140 "
+    "24141 29003 180016 70002 70003 70004 70028 210012 220014 220015 250081 250086 250089 250092 250093 250094 "
+    "250095 250109 250110 250111 250120 260005 260015 260021 260025 260026 260030 260031 260032 260033 260039 "
+    "260041 260042 260054 270045 270049 270053 270107 350004 350005 350006 350007 350008 350009 350012 350013 "
+    "350014 360002 360003 360004 360006 360007 360008 360009 "
+)
+
+
+@pytest.mark.parametrize("code", [int(code) for code in CODES.split()])
+def test_every_number_is_explained(code: int) -> None:
+    message = messages.lookup(code)
+    assert message is not None
+    assert message.mark in ("H", "C")
+    for text in (message.meaning, message.remedy):
+        assert text[0].isupper() or text.startswith(("tb", '"'))
+        assert text.endswith((".", ").", "..."))
+    explained = messages.explain(code, "said")
+    assert explained.startswith("said.") and message.remedy in explained
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("* ERROR: License expired!!", 360003),
+        ("* tbsvr process (16839) is alive.", 250111),
+        ("Fail to listen port[8629]. Shutting down the instance...", 250120),
+        ("LGWR SYNC standby DB is required for AVAILABILITY", 350008),
+        ("Standby DB is required for PERFORMANCE", 350009),
+        ("Parameter 'X' defined twice.", 260030),
+        ("Tibero instance startup failed!", 270049),
+        ("Failure to create directory: /a (13:Permission denied)", 220015),
+    ],
+)
+def test_console_texts_are_identified(text: str, code: int) -> None:
+    message = messages.identify(text)
+    assert message is not None
+    assert message.code == code
+
+
+def test_unknown_numbers_say_where_to_ask() -> None:
+    assert messages.lookup(424242) is None
+    assert messages.identify("nothing of the kind") is None
+    assert messages.explain(424242, "odd") == (
+        "odd (number 424242 is not in the catalogue of this collection; 'tberr 424242' on the host explains it)"
+    )
+    assert messages.explain(None, " odd ") == "odd"
+
+
+def test_console_and_catalogue_agree() -> None:
+    """Each refusal that parse_boot() knows by number has its explanation, and its text leads to the same number."""
+    for rule in console._RULES:
+        if rule.code is not None:
+            assert messages.lookup(rule.code) is not None, rule.code
+    for code, message in messages.CATALOGUE.items():
+        if code >= 210000 and "<" not in message.pattern:
+            found = messages.identify(message.pattern)
+            assert found is not None and found.pattern.rstrip(".") in message.pattern, code
