@@ -226,7 +226,7 @@ running:
   type: bool
   returned: when O(state=prepared)
 public_key:
-  description: The public half of the copy's key; none in check mode when it is not made yet.
+  description: The public half of the copy's key; none in check mode when it is not made yet, and none when the copy is finished.
   type: str
   returned: when O(state=prepared)
 removed:

@@ -306,7 +306,8 @@ def prepared(context: Context) -> Outcome:
         "running": detached.ask(seed_dir, JOB).is_running,
     }
     public = _public_key(seed_dir)
-    if public is not None:
+    if public is not None or finished:
+        # A finished copy needs no key any more.
         return Outcome(False, dict(values, public_key=public))
     if not context.check_mode:
         detached.private_directory(seed_dir)
