@@ -196,7 +196,7 @@ facts:
 checks:
   description:
     - The checks, each with C(id), C(question), C(expected), C(observed), C(source), C(verdict), C(remedy),
-      C(advisory) and C(tolerated). On failure in RV(details).
+      C(advisory) and C(tolerated).
   type: list
   elements: dict
   returned: success
@@ -232,7 +232,7 @@ nothing_changed:
   type: bool
   returned: failure
 details:
-  description: The return values of a success.
+  description: The verdict, the ids of the checks that stand in the way, and the table of all.
   type: dict
   returned: failure
 """

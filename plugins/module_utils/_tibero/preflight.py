@@ -981,4 +981,7 @@ def judge(
         found += _reach(own, "here") + _reach(primary, "primary")
         found += _space(own, primary, limits) + [_clock(own, limits), _password_file(own, primary), _target(own)]
         found += _primary_state(primary) + [_archiving(own, primary, wish)] + _jobs(own, primary)
+        if primary["process"].equals(False):
+            # What a stopped primary cannot tell follows from that one FAIL, and would only hide it.
+            found = [check._replace(advisory=True) if check.verdict == UNKNOWN else check for check in found]
     return core.tolerate(found, list(tolerate))

@@ -398,7 +398,7 @@ def _judge(context: Context, client: Tibero, own: Facts) -> Tuple[Facts, List[co
     return own, preflight.judge(own, seen, today, _limits(params["limits"]), wish, params["tolerate"])
 
 
-def _refuse(name: str, found: List[core.Check], result: Mapping[str, Any]) -> None:
+def _refuse(name: str, found: List[core.Check]) -> None:
     blocking = core.blockers(found)
     if not blocking:
         return
@@ -407,7 +407,12 @@ def _refuse(name: str, found: List[core.Check], result: Mapping[str, Any]) -> No
         seen="Preflight of {0} is {1}\n{2}\n".format(name, core.summary(found), "\n".join(lines)),
         meaning="{0} of {1} checks forbid to go on, and nothing was changed".format(len(blocking), len(found)),
         remedy="follow the lines marked ->; an UNKNOWN that is known to be harmless can be named in preflight_tolerate",
-        details=result,
+        # Not the facts: what is printed with a failure must stay short enough to be read.
+        details={
+            "verdict": core.worst(found),
+            "blocking": [check.id for check in blocking],
+            "table": core.table(found),
+        },
     )
 
 
@@ -415,7 +420,7 @@ def run(context: Context) -> Outcome:
     """Look, listen, reach, judge, as far as asked for.
 
     :returns: ``facts``, ``checks``, ``verdict``, ``table``, ``listening``, see the module's documentation.
-    :raises Refusal: when a check forbids to go on; its details hold the same values.
+    :raises Refusal: when a check forbids to go on; its details hold the verdict, the ids of those checks and the table.
     """
     params = context.params
     client = client_of(context)
@@ -452,5 +457,5 @@ def run(context: Context) -> Outcome:
         table=core.table(found),
         verdict=core.worst(found),
     )
-    _refuse(params["member"], found, result)
+    _refuse(params["member"], found)
     return Outcome(False, result)

@@ -422,6 +422,11 @@ def test_primary_open(primary: dict[str, t.Any], verdict: str) -> None:
     assert one(judged(primary=primary), "primary.open").verdict == verdict
 
 
+def test_a_stopped_primary_is_one_obstacle_and_not_ten() -> None:
+    silent = {"process": False, "archive_mode": DARK, "backup_open": DARK, "database_size": DARK, "role": DARK}
+    assert [check.id for check in checks.blockers(judged(primary=silent))] == ["primary.open"]
+
+
 @pytest.mark.parametrize(
     ("archiving", "transport", "method", "built", "verdict"),
     [
