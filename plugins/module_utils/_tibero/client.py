@@ -25,6 +25,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble 
 
 #: What stands in errors where a secret would have stood.
 HIDDEN = "********"
+#: Passwords that a new database has (H); everybody knows them, so they are no secrets.
+VENDOR_PASSWORDS = ("tibero", "syscat", "tmax", "sysgis", "outln", "sysbackup", "lbacsys")
 #: Boot modes whose question 270107 we may answer: they were asked for by name (C: which mode asks is unknown).
 CONFIRMED_BOOTS = ("FAILOVER", "RESETLOGS")
 #: Characters of a password that can be quoted; nothing is known of an escape for a quote, and ``/`` and ``@``
@@ -65,7 +67,7 @@ class Query(NamedTuple):
 
     ``columns``: names, or (name, SQL expression) pairs; empty means ``SELECT *``, for views whose columns are not
     known. ``source``: the view. ``where`` and ``order_by``: SQL of our own, with values through
-    :func:`marks.literal`.
+    :func:`marks.literal`. ``again``: whether to try ``SELECT *`` when the view turns out to lack a column.
     """
 
     source: str
@@ -160,6 +162,8 @@ class Tibero:
         self.login = login or Login()
         self.timeout = float(timeout)
         self._runner = runner
+        self._secrets: List[str] = []
+        self.hide(self.login.password)
 
     # -------------------------------------------------------------------- environment and running
 
@@ -491,10 +495,18 @@ class Tibero:
 
     # ------------------------------------------------------------------------------------ secrets
 
+    def hide(self, secret: str) -> None:
+        """Hide a further secret in errors: a new password that is part of a statement, say."""
+        # The vendor's defaults are public, and hiding the word "tibero" would make every path unreadable.
+        if secret and secret not in VENDOR_PASSWORDS and secret not in self._secrets:
+            self._secrets.append(secret)
+
     def scrub(self, text: str) -> str:
-        """A text without the login's password, for errors. Results of queries are not touched: a password may be a
-        word of the data."""
-        return text.replace(self.login.password, HIDDEN) if self.login.password else text
+        """A text without secrets, for errors. Results of queries are not touched: a password may be a word of the
+        data."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
 
     def describe(self, done: Completed) -> Dict[str, Any]:
         """A record of a run for results: no input, no environment, no password in what was printed."""

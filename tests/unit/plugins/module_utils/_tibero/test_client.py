@@ -72,9 +72,8 @@ def test_tbsql_input_is_as_the_rules_want_it(fake: FakeTibero) -> None:
     fake.client().execute("ALTER SYSTEM SWITCH LOGFILE", ("altered",))
     call = fake.calls[-1]
     assert call.argv == (f"{fake.home}/client/bin/tbsql", "-i")
-    assert call.stdin == (
-        f"CONN sys/'{PASSWORD}'\nPROMPT firedrill-statement-0\nALTER SYSTEM SWITCH LOGFILE;\nPROMPT firedrill-statement-1\nEXIT\n"
-    )
+    statement = "PROMPT firedrill-statement-0\nALTER SYSTEM SWITCH LOGFILE;\nPROMPT firedrill-statement-1"
+    assert call.stdin == f"CONN sys/'{PASSWORD}'\n{statement}\nEXIT\n"
 
 
 def test_alias_and_user_go_into_the_connect_line(fake: FakeTibero) -> None:

@@ -1,0 +1,473 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""Backup mode of a primary, with a dead man's timer that ends it when nobody renews its lease (module
+tibero_hot_backup).
+
+The timer is armed *before* ``BEGIN BACKUP``, so that there is no moment in which a controller could die and leave the
+primary in backup mode for ever. What was begun is written down first, so that an open backup can always be told from
+somebody else's.
+"""
+
+import json
+import os
+import re
+import time
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, Refusal, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, READ_WRITE, MemberState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
+
+HOT_BACKUP_SPEC: Dict[str, Any] = dict(
+    options.COMMON_SPEC,
+    state={"type": "str", "choices": ["present", "absent"], "default": "present"},
+    lease={"type": "int", "default": 600},
+    controlfile_backup={"type": "path"},
+    log_switches={"type": "int"},
+)
+
+BEGIN = "ALTER DATABASE BEGIN BACKUP"
+END = "ALTER DATABASE END BACKUP"
+SWITCH = "ALTER SYSTEM SWITCH LOGFILE"
+ALTERED = ("altered",)
+JOB = "hot_backup"
+#: Errors of END BACKUP that mean that there was nothing to end (C).
+NOTHING_TO_END = (24011, 24055)
+#: Shortest lease in seconds: below it a slow log switch could outlast it.
+SHORTEST_LEASE = 30
+
+#: Where each kind of file is listed. V$TEMPFILE is not in the documents at hand (L), so a second view is asked too.
+FILE_QUERIES: Tuple[Tuple[str, str, Query], ...] = (
+    ("datafile", "NAME", Query("V$DATAFILE", ("NAME",))),
+    ("redo", "MEMBER", Query("V$LOGFILE", ("MEMBER",))),
+    ("controlfile", "NAME", Query("V$CONTROLFILE", ("NAME",))),
+    ("tempfile", "NAME", Query("V$TEMPFILE", ("NAME",))),
+    ("tempfile", "FILE_NAME", Query("DBA_TEMP_FILES", ("FILE_NAME",), again=False)),
+)
+
+
+class Record(NamedTuple):
+    """What we wrote down of our backup: the first log sequence a copy needs, its TSN, the lease, and the backup of
+    the control file."""
+
+    first_sequence: int
+    tsn: str
+    lease: int
+    controlfile: str
+    begun: bool
+
+
+def _directory(client: Tibero) -> str:
+    return os.path.join(client.record_directory, JOB)
+
+
+def _record_path(client: Tibero) -> str:
+    return os.path.join(_directory(client), "backup.json")
+
+
+def _last_path(client: Tibero) -> str:
+    """The record of the backup that is over: its copy of the control file lies there until the next one."""
+    return os.path.join(_directory(client), "last.json")
+
+
+def read_record(client: Tibero) -> Optional[Record]:
+    """Our backup as recorded, None without one."""
+    raw = detached.read_json(_record_path(client))
+    if raw is None:
+        return None
+    return Record(
+        int(raw.get("first_sequence", 0)),
+        str(raw.get("tsn", "")),
+        int(raw.get("lease", 0)),
+        str(raw.get("controlfile", "")),
+        bool(raw.get("begun")),
+    )
+
+
+def _write_record(client: Tibero, record: Record) -> None:
+    detached.private_directory(client.record_directory)
+    detached.private_directory(_directory(client))
+    raw = dict(record._asdict(), written_at=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+    detached.write_atomically(_record_path(client), json.dumps(raw, indent=1, sort_keys=True) + "\n")
+
+
+def _forget(client: Tibero, record: Optional[Record]) -> None:
+    for path in [_record_path(client)] + ([record.controlfile] if record and record.controlfile else []):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            continue
+
+
+def hot_backup(context: Context, clock: Optional[Clock] = None) -> Outcome:
+    """Begin or end backup mode; see the module's documentation."""
+    client = options.client_of(context)
+    if context.params["state"] == "present":
+        return _present(context, client)
+    return _absent(context, client, clock)
+
+
+# ------------------------------------------------------------------------------------------ begin
+
+
+def _present(context: Context, client: Tibero) -> Outcome:
+    params = context.params
+    if params["lease"] < SHORTEST_LEASE:
+        raise Refusal(
+            seen="lease is {0} s".format(params["lease"]),
+            meaning=("A lease shorter than {0} s could lapse while the backup is still being begun").format(
+                SHORTEST_LEASE
+            ),
+            remedy="Set lease to {0} or more".format(SHORTEST_LEASE),
+        )
+    seen = look(client)
+    record = read_record(client)
+    _refuse_begin(seen, record)
+    already = bool(record and record.begun and seen.state.backup_open.equals(True))
+    if context.check_mode:
+        files = _files(client, record.controlfile if record else "")
+        return _outcome(client, seen.state, record, files, not already, True)
+    if not already:
+        # A record without an open backup is one that ended by itself, or never began: what was copied then is worth
+        # nothing.
+        if record is not None:
+            detached.cancel(_directory(client), JOB)
+        _forget(client, record)
+        record = _begin(context, client, seen)
+    else:
+        assert record is not None
+        _arm(client, record.lease or params["lease"])
+    after = look(client).state
+    if not after.backup_open.equals(True):
+        raise CommandFailed(
+            seen="{0} was confirmed, but backup mode is {1!r}".format(BEGIN, after.backup_open),
+            meaning="Files copied now would not be a backup",
+            remedy="Look at V$BACKUP by hand; run again with state absent first",
+            details={"state": after.as_dict()},
+        )
+    return _outcome(client, after, record, _files(client, record.controlfile), not already, True)
+
+
+def _refuse_begin(seen: Seen, record: Optional[Record]) -> None:
+    state = seen.state
+    if not state.role.equals(PRIMARY) or not state.open_mode.equals(READ_WRITE):
+        raise Refusal(
+            seen="{0} is {1!r}, role {2!r}".format(state.name, state.open_mode, state.role),
+            meaning="Backup mode exists on an open primary only",
+            remedy="Name the primary, open in mode normal",
+            details={"state": state.as_dict()},
+        )
+    if not state.archive_mode.equals(True):
+        raise Refusal(
+            seen="Archive mode is {0!r}".format(state.archive_mode),
+            meaning="A copy made while the database is open needs the archived redo of that time",
+            remedy="Switch archiving on (firedrill.standby.tibero_archivelog), or copy cold",
+            details={"state": state.as_dict()},
+        )
+    if not state.backup_open.is_known:
+        raise UnknownState(
+            seen="Whether a backup is open is not known: {0!r}".format(state.backup_open),
+            meaning="Somebody else's backup could be ended by ours",
+            remedy="Make V$BACKUP or _VT_BACKUP readable for the account",
+            details={"state": state.as_dict()},
+        )
+    if state.backup_open.value and not (record and record.begun):
+        raise Refusal(
+            seen="{0} has a backup open ({1}) that is not ours".format(state.name, state.backup_open.source),
+            meaning="Beginning or ending it here would make somebody's backup worthless",
+            remedy="Wait for its end, or end it by hand with {0} if it was forgotten".format(END),
+            details={"state": state.as_dict()},
+        )
+    if not state.log_sequence.is_known:
+        raise UnknownState(
+            seen="The current log sequence is not known: {0!r}".format(state.log_sequence),
+            meaning="Which archives the copy needs could not be told",
+            remedy="Make V$LOG readable for the account",
+            details={"state": state.as_dict()},
+        )
+
+
+def _begin(context: Context, client: Tibero, seen: Seen) -> Record:
+    """Timer, record, BEGIN BACKUP, copy of the control file, in this order."""
+    lease = int(context.params["lease"])
+    controlfile = context.params.get("controlfile_backup") or os.path.join(_directory(client), "controlfile.ctl")
+    last = detached.read_json(_last_path(client)) or {}
+    if last.get("controlfile") == controlfile and os.path.exists(controlfile):
+        os.unlink(controlfile)  # of our last backup, which is over
+    record = Record(
+        int(seen.state.log_sequence.value or 0), str(seen.state.position.value or ""), lease, controlfile, False
+    )
+    _write_record(client, record)
+    _arm(client, lease)
+    record = record._replace(begun=True)
+    _write_record(client, record)
+    try:
+        client.execute(BEGIN, ALTERED)
+        _backup_controlfile(client, controlfile)
+    except Exception:
+        # The state that was found is restored: no backup mode, no timer, no record.
+        end_backup(client)
+        detached.cancel(_directory(client), JOB)
+        _forget(client, record)
+        raise
+    return record
+
+
+def _backup_controlfile(client: Tibero, path: str) -> None:
+    if not os.path.isabs(path) or "'" in path or os.path.exists(path):
+        raise Refusal(
+            seen="controlfile_backup is {0}{1}".format(path, ", which exists" if os.path.exists(path) else ""),
+            meaning="The server writes a new file there and needs an absolute path",
+            remedy="Name a path where nothing lies",
+        )
+    client.execute("ALTER DATABASE BACKUP CONTROLFILE TO {0}".format(marks.literal(path)), ALTERED)
+    if not os.path.exists(path):
+        raise CommandFailed(
+            seen="The server confirmed the backup of the control file, but {0} does not exist".format(path),
+            meaning="The copy would lack a control file",
+            remedy="Check that the server may write there",
+        )
+
+
+def _arm(client: Tibero, lease: int) -> None:
+    """Arm the dead man, or renew the lease of the one that waits already."""
+    detached.private_directory(client.record_directory)
+    detached.dead_man(_directory(client), JOB, lease, lambda: end_backup(client), key=client.tb_sid)
+
+
+def end_backup(client: Tibero) -> Dict[str, Any]:
+    """END BACKUP; nothing to end is as good. What the dead man does. :returns: what the server said."""
+    reply = client.session([END + ";"])[0]
+    if reply.run.errors:
+        error = reply.run.errors[0]
+        if error.code in NOTHING_TO_END:
+            return {"ended": False, "code": error.code}
+        raise client.failed(END, error)
+    return {"ended": True, "code": 0}
+
+
+# ------------------------------------------------------------------------------------------ files
+
+
+def _files(client: Tibero, controlfile: str) -> List[Dict[str, Any]]:
+    """Everything a copy of the database consists of, archives excepted: ``{path, kind, size}``.
+
+    :raises UnknownState: when a list cannot be read: a copy without some of its files is no copy.
+    """
+    answers = client.ask([query for _kind, _column, query in FILE_QUERIES])
+    base = client.parameter("DB_CREATE_FILE_DEST")
+    files: List[Dict[str, Any]] = []
+    for kind in ("datafile", "redo", "controlfile", "tempfile"):
+        paths = _paths(kind, answers)
+        if kind == "controlfile" and controlfile and os.path.exists(controlfile):
+            paths = [controlfile]  # a live control file changes under the copy; its backup does not
+        files.extend(_file(path if os.path.isabs(path) else os.path.join(base, path), kind) for path in paths)
+    files.append(_file(_password_file(client, files), "password"))
+    return files
+
+
+def _paths(kind: str, answers: Sequence[Answer]) -> List[str]:
+    why = []
+    for (name, column, query), answer in zip(FILE_QUERIES, answers):
+        if name != kind:
+            continue
+        paths = [str(row[column]) for row in answer.rows if row.get(column)]
+        if answer.is_known and (paths or kind == "tempfile"):
+            return paths
+        why.append("{0}: {1}".format(query.source, answer.why or "no rows"))
+    raise UnknownState(
+        seen="The files of kind {0} cannot be listed: {1}".format(kind, "; ".join(why)),
+        meaning="A copy that lacks some of the files is no copy",
+        remedy="Log in as sys on an open primary",
+    )
+
+
+def _password_file(client: Tibero, files: Sequence[Mapping[str, Any]]) -> str:
+    """The hidden password file (H): in DB_CREATE_FILE_DEST, else beside the control or data files."""
+    places = [client.parameter("DB_CREATE_FILE_DEST")] + [os.path.dirname(item["path"]) for item in files]
+    places.append(os.path.join(client.tb_home, "database", client.tb_sid))
+    for place in places:
+        path = os.path.join(place, ".passwd")
+        if place and os.path.exists(path):
+            return path
+    raise Refusal(
+        seen="No password file .passwd in any of {0}".format(", ".join(sorted({place for place in places if place}))),
+        meaning="A standby without the primary's password file does not let the primary in (TBR-17007)",
+        remedy="Check DB_CREATE_FILE_DEST in the tip",
+    )
+
+
+def _file(path: str, kind: str) -> Dict[str, Any]:
+    try:
+        size: Optional[int] = os.path.getsize(path)
+    except OSError:
+        size = None
+    return {"path": path, "kind": kind, "size": size}
+
+
+def _outcome(
+    client: Tibero,
+    state: MemberState,
+    record: Optional[Record],
+    files: List[Dict[str, Any]],
+    changed: bool,
+    wanted: bool,
+    **more: Any,
+) -> Outcome:
+    """The result. ``wanted``: whether backup mode is meant to be on, for the diff."""
+    open_now = state.backup_open.as_dict()["value"]
+    values: Dict[str, Any] = {
+        "files": files,
+        "first_sequence": record.first_sequence if record else None,
+        "tsn": record.tsn if record else None,
+        "controlfile_backup": record.controlfile if record else None,
+        "lease": {
+            "path": detached.lease_path(_directory(client), JOB),
+            "directory": _directory(client),
+            "name": JOB,
+            "seconds": record.lease if record else None,
+        },
+        "backup_open": open_now,
+    }
+    values.update(more)
+    before = (not wanted) if changed else wanted
+    return Outcome(
+        changed, values, {"backup_mode": before}, {"backup_mode": wanted}, "database of {0}".format(state.name)
+    )
+
+
+# -------------------------------------------------------------------------------------------- end
+
+
+def _absent(context: Context, client: Tibero, clock: Optional[Clock]) -> Outcome:
+    record = read_record(client)
+    seen = look(client)
+    state = seen.state
+    if record is None:
+        if state.backup_open.equals(True):
+            raise Refusal(
+                seen="{0} has a backup open ({1}) that is not ours".format(state.name, state.backup_open.source),
+                meaning="Ending it here would make somebody's backup worthless",
+                remedy="End it by hand with {0} if it was forgotten".format(END),
+                details={"state": state.as_dict()},
+            )
+        return _outcome(client, state, None, [], False, False, archives=[], last_sequence=None)
+    if not state.backup_open.is_known:
+        raise UnknownState(
+            seen="Whether our backup is still open is not known: {0!r}".format(state.backup_open),
+            meaning="It was begun by us and its timer may still end it",
+            remedy="Make the instance answer, then run again",
+            details={"state": state.as_dict()},
+        )
+    if context.check_mode:
+        return _outcome(client, state, record, [], True, False, archives=[], last_sequence=None)
+    if not state.backup_open.value:
+        raise _lapsed(client, record)
+    return _end(context, client, record, clock)
+
+
+def _lapsed(client: Tibero, record: Record) -> CommandFailed:
+    """Our backup is not open any more: whatever was copied meanwhile is no backup. Said once; the record goes with
+    it."""
+    job = detached.ask(_directory(client), JOB)
+    detached.cancel(_directory(client), JOB)
+    _forget(client, record)
+    return CommandFailed(
+        seen="The backup that we began at log sequence {0} is not open any more; its timer: {1}".format(
+            record.first_sequence, "its lease lapsed and it ended the backup" if job.result.get("lapsed") else job.state
+        ),
+        meaning="Files copied after its end are not part of a backup, so the copy is worth nothing",
+        remedy="Begin again with state present and copy anew; renew the lease more often or make it longer",
+        details={"job": job.as_dict()},
+    )
+
+
+def _end(context: Context, client: Tibero, record: Record, clock: Optional[Clock]) -> Outcome:
+    end_backup(client)
+    detached.cancel(_directory(client), JOB)
+    after = look(client).state
+    if not after.backup_open.equals(False):
+        raise CommandFailed(
+            seen="{0} was confirmed, but backup mode is {1!r}".format(END, after.backup_open),
+            meaning="The primary cannot be stopped cleanly while it is on (TBR-24029)",
+            remedy="Look at V$BACKUP by hand and end it",
+            details={"state": after.as_dict()},
+        )
+    last = _sequence(after)
+    for _number in range(_switches(context, client)):
+        client.execute(SWITCH, ALTERED)
+    archives = _archives(client, record.first_sequence, last, clock)
+    files = _files(client, record.controlfile)
+    over = {"first_sequence": record.first_sequence, "last_sequence": last, "controlfile": record.controlfile}
+    detached.write_atomically(_last_path(client), json.dumps(over) + "\n")
+    try:
+        os.unlink(_record_path(client))
+    except FileNotFoundError:
+        pass  # somebody removed our record; the backup is over in any case
+    return _outcome(client, after, record, files, True, False, archives=archives, last_sequence=last)
+
+
+def _sequence(state: MemberState) -> int:
+    if not state.log_sequence.is_known:
+        raise UnknownState(
+            seen="The current log sequence is not known: {0!r}".format(state.log_sequence),
+            meaning="Which archives the copy needs cannot be told; backup mode itself has ended",
+            remedy="Make V$LOG readable, then copy every archive since the begin",
+            details={"state": state.as_dict()},
+        )
+    return int(state.log_sequence.value or 0)
+
+
+def _switches(context: Context, client: Tibero) -> int:
+    """How many log switches follow: highest group number + 2, as a field kit does (M), so that every group is
+    archived once."""
+    if context.params.get("log_switches") is not None:
+        return max(int(context.params["log_switches"]), 1)
+    answer = client.ask([Query("V$LOG", ("GROUP#",))])[0]
+    groups = [int(str(row["GROUP#"])) for row in answer.rows if re.match(r"[0-9]+\Z", row.get("GROUP#") or "")]
+    return max(groups or [1]) + 2
+
+
+def _archives(client: Tibero, first: int, last: int, clock: Optional[Clock]) -> List[Dict[str, Any]]:
+    """The archives from ``first`` to ``last``, waited for: archiving runs behind the switch.
+
+    V$ARCHIVED_LOG gives the number that is also in the file name; V$ARCHIVE_DEST_FILES is one higher (H, recorded).
+    """
+    query = Query("V$ARCHIVED_LOG", ("THREAD#", "SEQUENCE#", "NAME"))
+
+    def listed() -> Dict[int, Dict[str, Any]]:
+        answer = client.ask([query])[0]
+        if not answer.is_known:
+            raise UnknownState(
+                seen="V$ARCHIVED_LOG cannot be read: {0}".format(answer.why),
+                meaning="Which archives the copy needs cannot be told; backup mode itself has ended",
+                remedy="Copy every archive since log sequence {0}".format(first),
+            )
+        found: Dict[int, Dict[str, Any]] = {}
+        for row in answer.rows:
+            if re.match(r"[0-9]+\Z", row.get("SEQUENCE#") or "") and row.get("NAME"):
+                number = int(str(row["SEQUENCE#"]))
+                if first <= number <= last and os.path.exists(str(row["NAME"])):
+                    found[number] = dict(_file(str(row["NAME"]), "archive"), sequence=number)
+        return found
+
+    wanted = set(range(first, last + 1))
+    seen = wait_until(
+        listed,
+        lambda found: wanted <= set(found),
+        client.timeout,
+        "the archives {0} to {1} to be there".format(first, last),
+        "Check that LOG_ARCHIVE_DEST has space (TBR-1063) and that no one removes archives; backup mode itself "
+        "has ended",
+        interval=0.5,
+        clock=clock,
+    ).value
+    return [seen[number] for number in sorted(seen)]
