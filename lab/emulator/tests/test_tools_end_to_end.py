@@ -14,80 +14,12 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
-import pack
 import pytest
-from tools_support import context, environment, recording, unpacked
+from tools_life import LIMIT, PASSWORD, SID, Life
+from tools_support import environment, recording
 
 from tibero_emulator.tools import common
-
-SID = "tibero"
-PASSWORD = "tibero"
-LIMIT = 60.0
-
-
-def free_ports() -> int:
-    """A listener port with the three after it and the receive port free."""
-    for base in range(20000 + os.getpid() % 5000, 32000, 10):
-        taken = 0
-        for port in range(base, base + 6):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    taken += 1
-        if not taken:
-            return base
-    raise AssertionError("no free ports")
-
-
-class Life:
-    """One unpacked home and how to run its programs. Output goes to files, as the brief for real servers says."""
-
-    def __init__(self, folder: Path, version: str) -> None:
-        self.home = unpacked(folder, version)
-        self.version = version
-        self.port = free_ports()
-        self.log = folder / "out.txt"
-        self.ctx = context(self.home, version, SID)
-
-    def run(self, program: str, *arguments: str, typed: str = "", **more: str) -> str:
-        """Run a program of the home by its installed path; returns what it printed."""
-        place = {"tbsql": "client/bin", "gen_tip.sh": "config"}.get(
-            program, "scripts" if program.endswith(".sh") else "bin"
-        )
-        with self.log.open("wb") as output:
-            process = subprocess.Popen(
-                [str(self.home / place / program), *arguments],
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment(self.home, SID, PYTHONPATH="", **more),
-                cwd=self.home,
-            )
-            assert process.stdin
-            process.stdin.write(typed.encode())
-            process.stdin.close()
-            process.wait(LIMIT)
-        return self.log.read_text(encoding="utf-8")
-
-    def sql(self, *statements: str, login: str = f"sys/{PASSWORD}") -> str:
-        """Statements over standard input; what is printed between `Connected` and `Disconnected.`."""
-        printed = self.run("tbsql", login, typed="".join(f"{one}\n" for one in statements))
-        return printed.split("Connected to Tibero.\n\n", 1)[-1]
-
-    def value(self, query: str, login: str = f"sys/{PASSWORD}") -> str:
-        """One value by the working idiom of the field."""
-        printed = self.sql("SET HEADING OFF", "SET FEEDBACK OFF", f"SELECT '<<' || {query};", login=login)
-        found = re.search(r"<<(.*)>>", printed)
-        assert found, printed
-        return found.group(1)
-
-    def down(self) -> bool:
-        """Whether no process of the instance is left, waiting for it."""
-        return common.wait_until(lambda: not common.live_pids(self.ctx), LIMIT)
 
 
 @pytest.fixture(scope="module", params=["7", "6"])
@@ -98,19 +30,15 @@ def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def test_01_gen_tip_writes_a_tip_that_boots(life: Life) -> None:
-    assert life.run("gen_tip.sh").endswith("Done.\n")
-    for path in (life.home / "config" / f"{SID}.tip", life.home / "client" / "config" / "tbdsn.tbr"):
-        path.write_text(path.read_text().replace("8629", str(life.port)))
-    with (life.home / "config" / f"{SID}.tip").open("a") as stream:
-        stream.write(f'DB_CREATE_FILE_DEST="{life.home}/database/{SID}"\n')
+    life.configure(f'DB_CREATE_FILE_DEST="{life.home}/database/{SID}"')
+    (life.home / "license" / "license.xml").unlink()
 
 
 def test_02_without_a_licence_nothing_boots(life: Life) -> None:
     printed = life.run("tbboot", "nomount")
     assert "* ERROR: Can't open the license file!!" in printed
     assert not common.live_pids(life.ctx)
-    options = ["--licence", socket.gethostname(), "--output", str(life.home / "license"), "--version", life.version]
-    assert pack.main(options) == 0
+    life.license()
 
 
 def test_03_nomount_as_recorded(life: Life) -> None:
@@ -129,12 +57,7 @@ def test_04_nomount_takes_ddl_only(life: Life) -> None:
 
 
 def test_05_create_database_stops_the_instance(life: Life) -> None:
-    statement = recording("t7-tbsql-create-database-relative-paths")
-    statement = re.sub(r"size \d+M", "size 10M", statement)
-    if life.version == "6":
-        statement = statement.replace("noarchivelog", "archivelog")
-    (life.home / "create.sql").write_text(statement)
-    printed = life.run("tbsql", f"sys/{PASSWORD}", "@create.sql")
+    printed = life.create_database(archivelog=life.version == "6")
     assert "Database created.\n\n" in printed
     assert printed.endswith("Disconnected.\n")
     assert life.down()

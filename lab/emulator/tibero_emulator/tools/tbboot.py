@@ -31,6 +31,9 @@ BOOT_WORDS = {
     "FAILOVER": ("NORMAL", "FAILOVER"),
 }
 
+# an argument without meaning: the server writes its process title over the argument area, which must be long enough
+TITLE_ROOM = "." * 160
+
 # files the script of 6 reads, with how often
 PROC_SYS_READS = (
     ("/proc/sys/net/ipv4/tcp_wmem", 3),
@@ -181,15 +184,15 @@ def listener_lines(ctx: Context, ports: list[int]) -> str:
     return ctx.text(270042, ports[0]) + "\n"
 
 
-def start_server(request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], IO[str]]:
-    """Start the server in a session of its own, hand it the request, return it and its stream of events.
+def start_server(request: dict[str, Any]) -> IO[str]:
+    """Start the server in a session of its own, hand it the request, return its stream of events.
 
     It keeps our stdout and stderr: who reads them through a pipe waits until the instance stops, as with the real one.
     """
     request_read, request_write = os.pipe()
     event_read, event_write = os.pipe()
     command = [sys.executable, "-s", "-B", "-m", "tibero_emulator.server.main"]
-    command += ["--request-fd", str(request_read), "--event-fd", str(event_write)]
+    command += ["--request-fd", str(request_read), "--event-fd", str(event_write), "--title-room", TITLE_ROOM]
     sys.stdout.flush()
     with open(os.devnull, "rb") as nothing:
         process = subprocess.Popen(
@@ -203,7 +206,8 @@ def start_server(request: dict[str, Any]) -> tuple[subprocess.Popen[bytes], IO[s
             pipe.write("\n")
     except BrokenPipeError:
         pass  # the server died at once: the event stream ends without a verdict, which is reported there
-    return process, os.fdopen(event_read, "r", encoding="utf-8")
+    process.wait()  # only the first of its two forks; the server itself is init's child by now
+    return os.fdopen(event_read, "r", encoding="utf-8")
 
 
 def read_events(stream: IO[str]) -> Iterator[dict[str, Any]]:
@@ -331,8 +335,7 @@ def boot(ctx: Context, word: str) -> int:
         if not confirm(ctx, word):
             raise Refused("", "tbboot_refused")
         say(core_directory_line(ctx))
-        _, stream = start_server(boot_request(ctx, word, tip_file, found))
-        with stream:
+        with start_server(boot_request(ctx, word, tip_file, found)) as stream:
             return follow(ctx, word, stream)
 
 

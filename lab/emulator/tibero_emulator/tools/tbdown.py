@@ -7,7 +7,6 @@ from __future__ import annotations
 import sys
 
 from .. import messages
-from .. import settings as switches
 from . import common
 from .common import Context, say
 
@@ -98,7 +97,6 @@ def stop(ctx: Context, mode: str) -> int:
         for event in common.control_events(ctx, {"op": "down", "mode": mode}):
             if event.get("event") == "terminated":
                 common.wait_until(lambda: not common.live_pids(ctx), 30.0)
-                switches.take_time(ctx.settings, "down")
                 say(terminated(ctx, mode))
                 return ctx.exit_code("tbdown_ok")
             if event.get("event") == "error":
