@@ -578,7 +578,9 @@ def command_archive(shell: Shell, text: str) -> None:
     except ServerError as error:
         shell.fail(error.line)
         return
+    formats, shell.formats = shell.formats, {}  # COLUMN is about the columns of queries
     shell.show_table(answer.columns, answer.rows)
+    shell.formats = formats
     shell.out("\n")
 
 
