@@ -289,6 +289,19 @@ def test_broken_licences_are_refused(data: bytes) -> None:
         license.parse(data)
 
 
+@pytest.mark.parametrize(
+    "declared", ["<!DOCTYPE x>", '<!DOCTYPE x [<!ENTITY e "x">]>', "<!doctype x>", "<!-- <!ENTITY -->"]
+)
+def test_document_types_and_entities_are_refused(declared: str) -> None:
+    for encoding in ("utf-8", "euc-kr"):
+        data = "<?xml version='1.0' encoding='%s'?>%s<license><product>Tibero</product></license>" % (
+            encoding,
+            declared,
+        )
+        with pytest.raises(GrammarError, match="document type or entity"):
+            license.parse(data.encode(encoding))
+
+
 def test_no_secret_in_the_record() -> None:
     data = b"<license><product>Tibero</product><serial_ID>S3RIAL</serial_ID><signature>S1GN</signature></license>"
     found = license.parse(data)

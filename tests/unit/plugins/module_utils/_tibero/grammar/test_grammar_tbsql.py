@@ -129,6 +129,9 @@ def test_pages_are_one_result_if_the_count_says_so() -> None:
         "3",
         "4",
     ]
+    for count in (3, 5):
+        last = tbsql.parse(page + page + "\n%d rows selected.\n" % count).tables[-1]
+        assert (len(last.rows), last.damaged) == (2, True)
     tables = tbsql.parse(page + page + "\n2 rows selected.\n").tables
     assert [(len(table.rows), table.selected, table.damaged) for table in tables] == [(2, None, False), (2, 2, False)]
 
@@ -154,6 +157,8 @@ def test_korean_values_counted_by_screen_or_by_bytes() -> None:
     characters = "가나다" + " " * 17 + " 서울\n"
     for line in (screen, stored, characters):
         assert rows(head + line) == [{"NAME": "가나다", "CITY": "서울"}]
+    # Counted by bytes; on the screen both values would seem to stand in the first column.
+    assert rows(head + "가나다라마" + " " * 5 + " 서울\n") == [{"NAME": "가나다라마", "CITY": "서울"}]
 
 
 def test_equal_column_names_are_numbered() -> None:
