@@ -101,6 +101,10 @@ def _plausible(cells: Sequence[str], right: Sequence[bool]) -> bool:
     return not any(is_right and " " in cell.strip(" \t") for cell, is_right in zip(cells, right))
 
 
+def _holds_gap(cells: Sequence[str]) -> bool:
+    return any("  " in _clean(cell) for cell in cells)
+
+
 def _shifted(line: str, fold: Fold) -> Optional[List[str]]:
     """Cut a line that has lost blanks at its start: move it right until every value stands at an edge."""
     spans = fold.spans
@@ -188,11 +192,14 @@ def _by_place(line: str, spans: Sequence[Span]) -> Optional[List[str]]:
 def _cut_somehow(line: str, fold: Fold) -> _Cut:
     spans = fold.spans
     forms = _expanded(line)
-    for form in forms:
-        cut = _cut(form, spans)
-        # Where width is in doubt, a cut counts only if it puts every value at an edge.
-        if cut is not None and _plausible(cut, fold.right) and (len(forms) == 1 or _at_edges(cut, spans)):
-            return cut, True
+    cuts = [cut for cut in (_cut(form, spans) for form in forms) if cut is not None and _plausible(cut, fold.right)]
+    if len(forms) == 1 and cuts:
+        return cuts[0], True
+    # Where width is in doubt, a cut counts only if it puts every value at an edge; one that leaves two values in a
+    # column, with the gap between them, comes last.
+    fitting = sorted([cut for cut in cuts if _at_edges(cut, spans)], key=_holds_gap)
+    if fitting:
+        return fitting[0], True
     if len(line) <= _LONGEST_LINE:
         for repair in (_shifted, _drifted):
             for form in forms:
