@@ -91,9 +91,10 @@ def parse_arguments(arguments: list[str]) -> tuple[str, str]:
 
 
 def version_text(ctx: Context) -> str:
-    """`tbboot -version`. Invented but for the middle of line 1, which is the build text of V$VERSION as recorded."""
+    """`tbboot -version`. Invented but for the middle of line 1, which is the version text of a monitor kit as recorded."""
     product = PRODUCTS[ctx.version]
-    return f"{ctx.product}   {product['build']} {product['release']}\n{common.emulator_notice(ctx)}\n"
+    build = product["build"]
+    return f"{ctx.product}   {build} {product['release']}\nBuild {build}\n{common.emulator_notice(ctx)}\n"
 
 
 def licence_text(ctx: Context) -> str:

@@ -154,6 +154,8 @@ def parse_connect(text: str) -> tuple[str, str | None, str]:
         password, alias = (rest, None) if tail is None else (tail[::-1], head[::-1])
     if alias and re.search(r"[:/]", alias):
         raise ValueError(alias)
+    if password and len(password) > 1 and password[0] == password[-1] == "'":
+        password = password[1:-1]  # single quotes keep the case (utility guide); they are no part of the password
     return user.strip(), password, (alias or "").strip()
 
 
