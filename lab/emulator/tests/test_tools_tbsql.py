@@ -189,7 +189,7 @@ def test_a_comment_after_a_statement_breaks_the_next() -> None:
     [
         ("sys/tibero", ("sys", "tibero", "")),
         ("sys/tibero@X_SP", ("sys", "tibero", "X_SP")),
-        ("\"Sys\"/'p@/w'@a", ('"Sys"', "'p@/w'", "a")),
+        ("\"Sys\"/'p@/w'@a", ('"Sys"', "p@/w", "a")),
         ("sys/a@b@c", ("sys", "a@b", "c")),
         ("sys@alias", ("sys", None, "alias")),
         ("sys", ("sys", None, "")),

@@ -28,7 +28,7 @@ class ServerError(Exception):
 
 
 class Login(NamedTuple):
-    """What CONNECT names. Quotes around user or password are kept: they decide about case on the server."""
+    """What CONNECT names. Double quotes around the user are kept: they keep its case on the server."""
 
     user: str
     password: str

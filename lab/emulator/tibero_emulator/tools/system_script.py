@@ -39,7 +39,7 @@ def _role_statements() -> tuple[str, ...]:
 def _user_statements(users: tuple[tuple[str, str], ...], role: str) -> tuple[str, ...]:
     made = []
     for name, password in users:
-        made += [f"CREATE USER {name} IDENTIFIED BY '{password}'", f"GRANT {role} TO {name}"]
+        made += [f"CREATE USER {name} IDENTIFIED BY {password}", f"GRANT {role} TO {name}"]
     return tuple(made)
 
 

@@ -91,7 +91,7 @@ def parse_arguments(arguments: list[str]) -> tuple[str, str]:
 
 
 def version_text(ctx: Context) -> str:
-    """`tbboot -version`. Invented but for the middle of line 1, which is the version text of a monitor kit as recorded."""
+    """`tbboot -version`. Invented but for the middle of line 1: the recorded version text of a monitor kit."""
     product = PRODUCTS[ctx.version]
     build = product["build"]
     return f"{ctx.product}   {build} {product['release']}\nBuild {build}\n{common.emulator_notice(ctx)}\n"
