@@ -125,12 +125,12 @@ options:
     default: 0
   facts:
     description:
-      - Facts of this host from an earlier run of the module, RV(facts). Without them they are read.
-    type: dict
+      - Facts of this host from an earlier run of the module, its RV(state) or RV(facts). Without them they are read.
+    type: raw
   primary:
     description:
-      - Facts of the primary, RV(facts) of the module there. Without them the host is judged by itself.
-    type: dict
+      - Facts of the primary, RV(state) or RV(facts) of the module there. Without them the host is judged by itself.
+    type: raw
   primary_member:
     description:
       - Name of the primary, for the offset of the clocks.
@@ -179,8 +179,8 @@ EXAMPLES = r"""
     member: seoul2
     data_dir: /tibero/data
     archive_dir: /tibero/arch
-    facts: "{{ look.facts }}"
-    primary: "{{ hostvars['seoul1'].look.facts }}"
+    facts: "{{ look.state }}"
+    primary: "{{ hostvars['seoul1'].look.state }}"
     primary_member: seoul1
     transport: LGWR SYNC
     tolerate: [primary.rmgr]
@@ -193,6 +193,13 @@ facts:
   type: dict
   returned: success
   sample: {"db_name": {"value": "orders", "source": "/tibero/tibero7/config/orders.tip"}}
+state:
+  description:
+    - RV(facts) as one word, base64 of JSON, for O(facts) and O(primary) of a later run.
+    - Ansible masks a password wherever it occurs in a result, so a password that is part of a path or name, such as
+      the vendor's default, makes RV(facts) unusable for that.
+  type: str
+  returned: success
 checks:
   description:
     - The checks, each with C(id), C(question), C(expected), C(observed), C(source), C(verdict), C(remedy),
@@ -207,6 +214,11 @@ verdict:
   sample: WARN
 table:
   description: The checks as lines of a table, worst first.
+  type: list
+  elements: str
+  returned: success
+notes:
+  description: What is not V(OK), as lines for a person, with what to do.
   type: list
   elements: str
   returned: success
@@ -232,7 +244,8 @@ nothing_changed:
   type: bool
   returned: failure
 details:
-  description: The verdict, the ids of the checks that stand in the way, and the table of all.
+  description:
+    - C(verdict), C(blocking), the ids of the checks that stand in the way, and C(notes), what else is not V(OK).
   type: dict
   returned: failure
 """

@@ -354,6 +354,6 @@ def clock_offset(
         return known({"low": low, "high": high, "how": "a connection between the two"}, "temporary listener")
     if not before.is_known or not theirs.is_known or before.value is None or theirs.value is None:
         return unknown("clock", "neither did a probe meet our listener, nor was this host read before the primary")
-    wall = float(theirs.value["wall"])
-    low, high = float(before.value["wall"]) - wall, time.time() - wall
+    now, wall = time.time(), float(theirs.value["wall"])
+    low, high = float(before.value["wall"]) - wall, now - wall
     return known({"low": low, "high": high, "how": "this host read before and after the primary"}, "clock")

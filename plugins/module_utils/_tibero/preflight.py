@@ -14,7 +14,9 @@ late: both are checked.
 Shapes of the facts: see FACTS.
 """
 
+import base64
 import datetime
+import json
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
@@ -78,7 +80,7 @@ _NO_FACT: "Fact[Any]" = unknown("-", "was not collected")
 # Parameters that belong to one host, or that the roles derive from the cluster description for each member.
 _OWN_PARAMETERS = re.compile(
     r"(CONTROL_FILES|DB_CREATE_FILE_DEST|LOG_ARCHIVE_DEST|STANDBY_FILE_NAME_CONVERT|LISTENER_IP|.*_PORT|.*_ADDR|.*_DEST|.*_DEST_\d+"
-    r"|.*_FILE|.*_MAP|CM_NAME|INSTANCE_NAME|THREAD|UNDO_TABLESPACE|LOG_REPLICATION_\d_ENABLE)\Z"
+    r"|.*_FILE|.*_MAP|CM_NAME|INSTANCE_NAME|THREAD|UNDO_TABLESPACE|LOG_REPLICATION_\w+|_STANDBY_\w+)\Z"
 )
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -137,10 +139,33 @@ class Facts:
         """Plain data: every fact as ``{value, source}``, or ``{value: "UNKNOWN", source, why}``."""
         return {name: fact.as_dict() for name, fact in sorted(self._facts.items())}
 
+    def as_state(self) -> str:
+        """The same as one word, base64 of JSON, to hand on to a later run.
+
+        Ansible masks a secret wherever it occurs in a result. A password that is part of a path, such as the vendor's
+        default "tibero" in /home/tibero, would make facts unusable that do not hold the password at all.
+        """
+        return base64.b64encode(json.dumps(self.as_dict(), sort_keys=True).encode("utf-8")).decode("ascii")
+
+    @classmethod
+    def read(cls, handed_on: Any) -> "Facts":
+        """Facts from :meth:`as_state` or :meth:`as_dict`. Raises ValueError for anything else."""
+        if not isinstance(handed_on, str):
+            return cls.from_dict(handed_on)
+        try:
+            record = json.loads(base64.b64decode(handed_on, validate=True).decode("utf-8"))
+        except ValueError as error:
+            raise ValueError(
+                "{0!r}... is not the 'state' of a preflight ({1})".format(handed_on[:40], error)
+            ) from error
+        return cls.from_dict(record)
+
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> "Facts":
         """Read back :meth:`as_dict`. Raises ValueError for a name or a shape that is not ours."""
         facts: Dict[str, "Fact[Any]"] = {}
+        if not isinstance(record, Mapping):
+            raise ValueError("{0!r} is not the 'facts' of a preflight".format(record))
         for name, plain in record.items():
             if name not in FACTS or not isinstance(plain, Mapping) or "value" not in plain:
                 raise ValueError("{0!r} is not a fact of a preflight, as returned in its result 'facts'".format(name))
@@ -847,6 +872,9 @@ def _primary_state(primary: Facts) -> List[Check]:
                 remedy,
             )
         )
+    elif not role.is_known and "TBR-17" in role.why:
+        login = "Correct tibero_sys_password: it must be the password of SYS on the primary"
+        found.append(_cannot_tell("primary.open", question, "primary, read_write", role, login))
     elif not role.is_known or not mode.is_known:
         found.append(
             _cannot_tell("primary.open", question, "primary, read_write", mode if role.is_known else role, remedy)
@@ -981,7 +1009,13 @@ def judge(
         found += _reach(own, "here") + _reach(primary, "primary")
         found += _space(own, primary, limits) + [_clock(own, limits), _password_file(own, primary), _target(own)]
         found += _primary_state(primary) + [_archiving(own, primary, wish)] + _jobs(own, primary)
-        if primary["process"].equals(False):
-            # What a stopped primary cannot tell follows from that one FAIL, and would only hide it.
-            found = [check._replace(advisory=True) if check.verdict == UNKNOWN else check for check in found]
-    return core.tolerate(found, list(tolerate))
+    found = core.tolerate(found, list(tolerate))
+    if [check for check in core.blockers(found) if check.id == "primary.open"]:
+        # What a primary cannot tell that is down, or lets nobody in, follows from that one obstacle, and would hide it.
+        found = [check if check.id == "primary.open" else _follows(check) for check in found]
+    return found
+
+
+def _follows(check: Check) -> Check:
+    told = check.id.startswith(("primary.", "space.", "database.block_size"))
+    return check._replace(advisory=True) if told and check.verdict == UNKNOWN else check

@@ -19,7 +19,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import NO_DATABASE, Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import host_facts, member, preflight
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import host_facts, hot_backup, member, preflight
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, license
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
@@ -47,8 +47,8 @@ PREFLIGHT_SPEC: Dict[str, Any] = dict(
     reach={"type": "list", "elements": "dict", "default": []},
     reach_timeout={"type": "float", "default": 5.0},
     listen={"type": "int", "default": 0},
-    facts={"type": "dict"},
-    primary={"type": "dict"},
+    facts={"type": "raw"},
+    primary={"type": "raw"},
     primary_member={"type": "str"},
     judge={"type": "bool", "default": True},
     tolerate={"type": "list", "elements": "str", "default": []},
@@ -323,7 +323,8 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
 
 def _backup_is_ours(client: Tibero) -> bool:
     """Whether a record of ours says that the open backup was begun by this collection."""
-    return os.path.exists(os.path.join(client.record_directory, "hot_backup.json"))
+    record = hot_backup.read_record(client)
+    return record is not None and record.begun
 
 
 def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
@@ -386,10 +387,10 @@ def _toward(primary: Facts, name: str) -> Facts:
 def _judge(context: Context, client: Tibero, own: Facts) -> Tuple[Facts, List[core.Check]]:
     params = context.params
     try:
-        primary = Facts.from_dict(params["primary"]) if params["primary"] else None
+        primary = Facts.read(params["primary"]) if params["primary"] else None
     except ValueError as error:
         raise Refusal(
-            seen=str(error), meaning="The primary cannot be compared with", remedy="Pass the 'facts' of its result"
+            seen=str(error), meaning="The primary cannot be compared with", remedy="Pass the 'state' of its result"
         ) from error
     own = _completed(params, client, own, primary)
     wish = Wish(params["transport"], params["seed_method"], params["character_set"], params["prepared"])
@@ -402,34 +403,40 @@ def _refuse(name: str, found: List[core.Check]) -> None:
     blocking = core.blockers(found)
     if not blocking:
         return
-    lines = core.listing(blocking)
     raise Refusal(
-        seen="Preflight of {0} is {1}\n{2}\n".format(name, core.summary(found), "\n".join(lines)),
+        seen="Preflight of {0} is {1}\n{2}".format(name, core.summary(found), "\n".join(core.listing(blocking))),
         meaning="{0} of {1} checks forbid to go on, and nothing was changed".format(len(blocking), len(found)),
         remedy="follow the lines marked ->; an UNKNOWN that is known to be harmless can be named in preflight_tolerate",
-        # Not the facts: what is printed with a failure must stay short enough to be read.
+        # Neither the facts nor the table: what is printed with a failure must stay short enough to be read.
         details={
             "verdict": core.worst(found),
             "blocking": [check.id for check in blocking],
-            "table": core.table(found),
+            "notes": _notes([check for check in found if check not in blocking]),
         },
     )
+
+
+def _notes(found: List[core.Check]) -> List[str]:
+    """What is not OK, as lines for a person."""
+    return core.listing([check for check in found if check.verdict != core.OK])
 
 
 def run(context: Context) -> Outcome:
     """Look, listen, reach, judge, as far as asked for.
 
-    :returns: ``facts``, ``checks``, ``verdict``, ``table``, ``listening``, see the module's documentation.
-    :raises Refusal: when a check forbids to go on; its details hold the verdict, the ids of those checks and the table.
+    :returns: ``facts``, ``state``, ``checks``, ``verdict``, ``table``, ``notes``, ``listening``, see the module's
+    documentation.
+    :raises Refusal: when a check forbids to go on; its details hold the verdict, the ids of those checks and what else
+    is not as it should be.
     """
     params = context.params
     client = client_of(context)
     if params["facts"] is not None:
         try:
-            facts = Facts.from_dict(params["facts"])
+            facts = Facts.read(params["facts"])
         except ValueError as error:
             raise Refusal(
-                seen=str(error), meaning="These facts cannot be judged", remedy="Pass the 'facts' of an earlier result"
+                seen=str(error), meaning="These facts cannot be judged", remedy="Pass the 'state' of an earlier result"
             ) from error
     else:
         facts = collect(params, client, secrets.token_hex(16))
@@ -448,13 +455,15 @@ def run(context: Context) -> Outcome:
     }
     if not params["judge"]:
         result["listening"] = _hold_ports(params, facts)
-        return Outcome(False, dict(result, facts=facts.as_dict()))
+        return Outcome(False, dict(result, facts=facts.as_dict(), state=facts.as_state()))
     network.stop_listening(_listener_directory(params))
     facts, found = _judge(context, client, facts)
     result.update(
         facts=facts.as_dict(),
+        state=facts.as_state(),
         checks=[check.as_dict() for check in found],
         table=core.table(found),
+        notes=_notes(found),
         verdict=core.worst(found),
     )
     _refuse(params["member"], found)

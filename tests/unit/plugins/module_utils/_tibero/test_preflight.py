@@ -427,6 +427,16 @@ def test_a_stopped_primary_is_one_obstacle_and_not_ten() -> None:
     assert [check.id for check in checks.blockers(judged(primary=silent))] == ["primary.open"]
 
 
+def test_a_wrong_password_is_one_obstacle_that_names_the_variable() -> None:
+    no_login = unknown("views", "Login of sys failed: TBR-17001: Login failed: invalid user name or password")
+    silent = {"role": no_login, "open_mode": no_login, "archive_mode": no_login, "backup_open": no_login}
+    (blocker,) = checks.blockers(judged(primary=silent))
+    assert blocker.id == "primary.open" and "tibero_sys_password" in blocker.remedy and "TBR-17001" in blocker.observed
+    # Tolerating that one question does not answer the others.
+    found = judge(as_facts(OWN), as_facts(dict(PRIMARY, **silent)), TODAY, tolerate=["primary.open"])
+    assert {check.id for check in checks.blockers(found)} == {"primary.archive_mode", "primary.backup"}
+
+
 @pytest.mark.parametrize(
     ("archiving", "transport", "method", "built", "verdict"),
     [

@@ -191,6 +191,15 @@ def test_a_target_that_is_not_empty_is_refused_with_the_names(tmp_path: Path, fr
     assert (fresh.root / "data" / ".hidden").read_text() == "precious"
 
 
+def test_facts_are_handed_on_as_one_word_that_no_masking_of_a_password_spoils(fresh: Host) -> None:
+    first = fresh.run(judge=False)
+    assert str(fresh.root) not in first.values["state"]
+    with pytest.raises(Refusal, match="Preflight of seoul2"):
+        fresh.run(facts=first.values["state"], primary=first.values["state"])
+    with pytest.raises(Refusal, match="is not the 'state'"):
+        fresh.run(facts=first.values["state"].replace("e", "********"))
+
+
 def test_nonsense_from_the_caller_is_refused(fresh: Host) -> None:
     with pytest.raises(Refusal, match="not a fact"):
         fresh.run(facts={"bogus": 1})
