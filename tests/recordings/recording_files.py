@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Loads the recordings. Line 1 of each file is our note on its source; everything below it is the recording, byte for byte."""
+"""Loads the recordings.
+
+Line 1 of each file is our note on its source; everything below it is the recording, byte for byte.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import pytest
+from recording_files import NAMES, recording
+
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import cmrctl, console, ps, rmgr, slog
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.console import (
     Boot,
@@ -15,7 +17,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.
     Error,
     Listener,
 )
-from recording_files import NAMES, recording
 
 NOTHING = Boot(BootOutcome.UNRECOGNISED, "", "", None, "", (), None, (), (), (), False, "", "", "", (), "")
 PORT = (Listener("", 8629),)

@@ -7,10 +7,11 @@ from __future__ import annotations
 import datetime
 
 import pytest
+from recording_files import NAMES, recording, recording_bytes
+
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import dsn, license, tip
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import decode, encode
-from recording_files import NAMES, recording, recording_bytes
 
 COMMON_DBDEPLOYER = {
     "DB_NAME": "testdb",

@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tbsql
 from recording_files import NAMES, recording
+
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tbsql
 
 ARCH = "/tibero/tbdata/tibero/arch/log-t0-r0-s%d.arc"
 V_INSTANCE = {
@@ -34,7 +35,8 @@ def archive_list(oldest: str, following: str, current: str) -> list[dict[str, st
     ]
 
 
-# name: (version, connected, disconnected, events); an event is ("E", prefix, code, text), ("F", text) or ("T", selected, rows).
+# name: (version, connected, disconnected, events)
+# An event is ("E", prefix, code, text), ("F", text) or ("T", selected, rows).
 RUNS: dict[str, tuple[str, bool, bool, list[tuple[object, ...]]]] = {
     "t5to6-tbsql-TBS-70002-file-not-found.txt": (
         "",
