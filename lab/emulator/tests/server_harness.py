@@ -60,7 +60,8 @@ class Node:
         self.version = version
         self.port = free_ports()
         self.data = root / "data"
-        self.settings: dict[str, Any] = settings.defaults()
+        # no system script in these tests: the users it makes come with CREATE DATABASE
+        self.settings: dict[str, Any] = {**settings.defaults(), "example_users_at_create": True}
         self.tip: dict[str, Any] = {
             "DB_NAME": db_name,
             "LISTENER_PORT": str(self.port),

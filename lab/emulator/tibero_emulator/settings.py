@@ -308,6 +308,14 @@ SERVER_SWITCHES: tuple[Switch, ...] = (
         "READ WRITE recorded; others unknown",
         "V$DATABASE.OPEN_MODE by server state",
     ),
+    Switch(
+        "example_users_at_create",
+        False,
+        "recorded",
+        "t7-system_sh-output: Creating system users & roles, Creating example users",
+        "CREATE DATABASE already makes TIBERO, TIBERO1 and the system users (False: the system script does)",
+        (False, True),
+    ),
     Switch("fgwp_processes", 2, "invented", "10 recorded on a real host", "number of tbsvr_FGWP children"),
     Switch("pewp_processes", 1, "invented", "6 recorded on a real host", "number of tbsvr_PEWP children"),
     Switch(

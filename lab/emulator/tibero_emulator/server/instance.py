@@ -579,11 +579,12 @@ class Instance:
         for sql in dd.SCHEMA:
             connection.execute(sql)
         now = date_text(datetime.now())
-        for name, secret, locked in dd.DEFAULT_USERS:
+        early = self.setting("example_users_at_create")  # else the system script makes them (recording t7-system_sh-output)
+        for name, secret, locked in [user for user in dd.DEFAULT_USERS if early or user[0] in ("SYS", "SYSCAT")]:
             chosen = spec.sys_password if name == "SYS" else secret
             tablespace = "SYSTEM" if name.startswith("SYS") else database.control.state.default_tablespace
             connection.execute("INSERT INTO _DD_USERS VALUES (?,?,?,?,?)", (name, passwd.verifier(chosen), tablespace, now, locked))
-        for name in dd.DBA_USERS:
+        for name in [user for user in dd.DBA_USERS if early or user in ("SYS", "SYSCAT")]:
             connection.execute("INSERT INTO _DD_GRANTS VALUES (?,'DBA','','')", (name,))
         properties = {
             "NLS_CHARACTERSET": spec.character_set,

@@ -21,6 +21,7 @@ from tibero_emulator import wire
 from tibero_emulator.server.errors import TbrError
 from tibero_emulator.server.instance import Instance, Refused, Suspended, listen
 from tibero_emulator.server.processes import Helpers, daemonize, set_title, title_of
+from tibero_emulator.server.session import Session
 
 
 class Server:
@@ -245,7 +246,17 @@ class Server:
             return {"event": "pong"}
         if operation in ("status", "cm"):
             return self.instance.report()
+        if operation == "sql":
+            return self._local_sql(str(request.get("sql", "")))
         return {"event": "error", "code": 0, "text": f"unknown operation {operation!r}"}
+
+    def _local_sql(self, sql: str) -> dict[str, Any]:
+        """One statement as SYS for tbrmgr on this host, without a password: who may open the socket may (invented)."""
+        session = Session(self.instance, 0, "SYS", "local", "tbrmgr")
+        try:
+            return {"event": "result", **self._answer(session, {"sql": sql})}
+        finally:
+            session.close()
 
     def _down(self, client: socket.socket, mode: str) -> None:
         """Shut down and answer. A requester that goes away abandons a waiting NORMAL, POST_TX or SWITCHOVER."""
