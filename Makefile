@@ -23,8 +23,8 @@ venv-run:
 venv-test:
 	@tools/setup.sh test
 
-packages:
-	@tools/setup.sh packages
+packages: venv-test
+	@$(PY) -m tools.packages
 
 demo: venv-run ## one primary and two standbys built by our own playbooks in the local lab
 	@$(PY) -m lab.demo
@@ -38,14 +38,14 @@ test: venv-test ## everything that is proved: lint, unit, molecule
 lint: venv-test ## style, types, documentation, sanity, house rules, artefact
 	@$(PY) -m tools.check lint $(GATES)
 
-unit: venv-test ## unit tests, recordings, every supported ansible-core
+unit: packages ## unit tests, recordings, every supported ansible-core
 	@$(PY) -m tools.check unit $(GATES)
 
-molecule: venv-test packages ## every scenario in molecule/, or those named in GATES
+molecule: packages ## every scenario in molecule/, or those named in GATES
 	@$(PY) -m tools.check molecule $(GATES)
 
-format: venv-test ## bring Python files into their form
-	@$(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .
+format: venv-test ## add missing licence headers, bring Python files into their form
+	@$(PY) -m tools.house.headers && $(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .
 
 docs: venv-test ## the documentation as HTML in build/docs
 	@$(PY) -m tools.docs
@@ -53,8 +53,8 @@ docs: venv-test ## the documentation as HTML in build/docs
 build: venv-test ## the collection's artefact in build/
 	@$(PY) -m tools.build
 
-bench: venv-test packages ## benchmarks/, with the figures they must keep
+bench: packages ## benchmarks/, with the figures they must keep
 	@$(PY) -m tools.bench
 
-clean: ## remove what the targets made; refuses while lab hosts are up
+clean: ## remove what the targets made, labs included
 	@tools/clean.sh

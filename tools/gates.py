@@ -212,8 +212,19 @@ def cores() -> list[str]:
     return [".".join(line.split("==")[1].split(".")[:2]) for line in lines if line.startswith("ansible-core==")]
 
 
+def _lab(part: str) -> Callable[[Path], list[list[str]]]:
+    def commands(_root: Path) -> list[list[str]]:
+        return [pytest("-n", "2", "--dist", "loadfile", f"lab/{part}/tests")]
+
+    return commands
+
+
 UNIT = (
-    Gate("unit", "unit tests and recordings of real servers", _unit, limit=420, in_checkout=True),
+    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=420, in_checkout=True),
+    Gate("lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True),
+    Gate(
+        "lab-emulator", "the emulator of Tibero against recorded output", _lab("emulator"), limit=420, in_checkout=True
+    ),
     *(_core(version) for version in cores()),
 )
 

@@ -6,18 +6,12 @@
 #
 #   tools/setup.sh run       .venv with requirements/run.txt: enough for `make demo`; needs no root
 #   tools/setup.sh test      the same with requirements/test.txt
-#   tools/setup.sh packages  Debian packages of the test bed, as root; without root it only names the missing ones
 #
 # A finished set-up leaves a stamp with the digest of its requirements, so that a second call costs nothing.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 PYTHON=${PYTHON:-python3}
-# Programs of the test bed's hosts, and the Debian package of each.
-PROGRAMS=(sshd:openssh-server ssh:openssh-client rsync:rsync nft:nftables iptables:iptables ip:iproute2 tc:iproute2 ps:procps
-    unshare:util-linux git:git)
-
-export PATH="$PATH:/usr/sbin:/sbin"
 mkdir -p .cache/logs
 log=$PWD/.cache/logs/setup.log
 
@@ -96,28 +90,7 @@ install_requirements() {
     : >"$stamp"
 }
 
-missing_packages() {
-    local pair
-    for pair in "${PROGRAMS[@]}"; do
-        command -v "${pair%%:*}" >/dev/null 2>&1 || printf '%s\n' "${pair##*:}"
-    done | sort -u
-}
-
-packages() {
-    local missing
-    mapfile -t missing < <(missing_packages)
-    [ "${#missing[@]}" = 0 ] && return
-    if can_install_packages; then
-        install_packages "${missing[@]}"
-        mapfile -t missing < <(missing_packages)
-        [ "${#missing[@]}" = 0 ] || stop "still missing after apt-get: ${missing[*]}."
-    else
-        say "Missing for the test bed with real SSH: ${missing[*]}. As root: apt-get install ${missing[*]}"
-    fi
-}
-
 case "${1:-}" in
 run | test) install_requirements "$1" ;;
-packages) packages ;;
-*) stop "unknown set '${1:-}'." "Usage: tools/setup.sh run|test|packages" ;;
+*) stop "unknown set '${1:-}'." "Usage: tools/setup.sh run|test" ;;
 esac

@@ -224,6 +224,14 @@ ROLE = (
     ),
     bad("own-names", "brings the variable tibero_x", {"roles/host/defaults/main.yml": "tibero_x: 1\n"}),
     bad("own-names", "those of the cluster begin with", specified("      port: {type: int}\n")),
+    bad("own-names", "tibero_port", {**specified(PORT), "roles/host/defaults/main.yml": "tibero_port: 1\n"}),
+    sound(
+        "own-names",
+        {
+            **specified(PORT),
+            "roles/host/meta/argument_specs.yml": "argument_specs: {a: {options: {tibero_port: {required: true}}}}\n",
+        },
+    ),
     sound("own-names", {"roles/host/defaults/main.yml": "host_x: 1\n__host_y: 2\n", **specified(PORT)}),
 )
 

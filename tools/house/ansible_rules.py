@@ -130,12 +130,12 @@ def roles_are_described(tree: Tree) -> Iterator[Finding]:
 
 
 def role_options(tree: Tree, role: str) -> dict[str, Any]:
-    """The options of the entry point ``main`` of a role's argument specification."""
+    """The options of a role's argument specification, of all its entry points together."""
     path = f"roles/{role}/meta/argument_specs.yml"
     if path not in tree.files:
         return {}
-    specs = (tree.document(path) or {}).get("argument_specs") or {}
-    return plain((specs.get("main") or {}).get("options") or {})  # type: ignore[no-any-return]
+    points = plain((tree.document(path) or {}).get("argument_specs") or {})
+    return {name: option for point in points.values() for name, option in (point.get("options") or {}).items()}
 
 
 def role_defaults(tree: Tree, role: str) -> dict[str, Any]:
@@ -246,9 +246,13 @@ def _used(value: Any, line: int, bare: bool = False) -> Iterator[tuple[int, str]
 
 def own_names(tree: Tree) -> Iterator[Finding]:
     """Only the shared role brings variables without its own name in front: .ansible-lint-ignore names that one file."""
+    shared = role_options(tree, SHARED_ROLE)
     for role in tree.roles:
         place = f"roles/{role}"
-        for name in {**role_options(tree, role), **role_defaults(tree, role)}:
+        # A role may demand a shared variable in its specification; a default of its own would contradict the shared
+        # one.
+        demanded = {name for name in role_options(tree, role) if name not in shared or role == SHARED_ROLE}
+        for name in sorted(demanded | set(role_defaults(tree, role))):
             if role != SHARED_ROLE and not name.lstrip("_").startswith(role + "_"):
                 where = f"what describes the cluster belongs to the role {SHARED_ROLE}, the rest begins with {role}_"
                 yield Finding(place, 1, f"brings the variable {name}; {where}")

@@ -17,6 +17,8 @@ HEADER = (
     "# SPDX-License-Identifier: GPL-3.0-or-later",
 )
 # REUSE-IgnoreEnd
+#: Lines that must stay before it.
+FIRST_LINES = ("#!", "---", "# -*- coding")
 #: Endings of files that begin with the header, after lines that must stay first (#!, ---, the coding).
 WITH_HEADER = (".py", ".sh", ".yml", ".yaml", ".toml", ".cfg", ".j2")
 #: Files whose licence REUSE.toml tells, since their format has no comments or another tool writes them.
@@ -26,7 +28,7 @@ WITHOUT_HEADER = re.compile(
 
 #: Paths of the machine that the project happens to be written on, spelled so that this file does not break its own
 #: rule.
-MACHINE = re.compile(r"(?<![\w./])/wor[k]/|/far[m]/|\.librar[y]/|/opt/wheel[s]|/opt/pyp[i]|/root/\.pyen[v]")
+MACHINE = re.compile(r"(?<![\w./])/wor[k]/|/far[m]/|\.librar[y]/|/opt/wheel[s]|/opt/pyp[i]")
 #: Who or what writes a text is no part of it.
 WRITERS = re.compile(r"\b(?:clau[d]e|anthropi[c]|chatgp[t]|copilo[t]|LL[M]s?|sub-?agen[t]s?|AI assistan[t])\b", re.I)
 
@@ -41,7 +43,7 @@ def headers(tree: Tree) -> Iterator[Finding]:
         if not path.endswith(WITH_HEADER) or WITHOUT_HEADER.fullmatch(path) or not tree.text(path).strip():
             continue  # ansible-test wants an __init__.py of module_utils to be empty
         lines = tree.text(path).split("\n", 6)
-        while lines and lines[0].startswith(("#!", "---", "# -*- coding")):
+        while lines and lines[0].startswith(FIRST_LINES):
             lines = lines[1:]
         if tuple(lines[:2]) != HEADER:
             yield Finding(path, 1, "does not begin with the two lines of the licence")
