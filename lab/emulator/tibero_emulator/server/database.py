@@ -108,6 +108,7 @@ class Database:
         self.next_block: dict[int, int] = {}
         self.dirty: dict[int, Dirty] = {}
         self.writing: dict[int, Dirty] = {}
+        self.unsynced: set[int] = set()
         self.bad_blocks: dict[tuple[int, int], str] = {}
         self.max_block_tsn = 0
         self.tail: WalTail | None = None
@@ -118,6 +119,7 @@ class Database:
         self.partial: list[PageChange] = []
         self.received: tuple[int, int] = (1, HEADER_SIZE)
         self.redo_missing = False
+        self.in_bulk = False
         self.stop_at: int | None = None
         self.on_page: Callable[[int, bytes], None] | None = None
         self.on_meta: Callable[[Record], None] | None = None
@@ -332,10 +334,12 @@ class Database:
                 self.crash("a transaction's redo does not fit into the redo log groups; make them larger")
                 raise Stopped
             per = max(1, redolog.CHUNK // self.page_size)
+            self.in_bulk = True
             while len(rest) > per:
                 part, rest = rest[:per], rest[per:]
                 self.log.append(PAGES, tsn, redolog.encode_commit(size, part))
         lsn = self.log.append(COMMIT, tsn, redolog.encode_commit(size, rest))
+        self.in_bulk = False
         with self.state_lock:
             for change in changes:
                 self.dirty[change.page] = Dirty(change.file, change.block, tsn, change.image)
@@ -345,6 +349,12 @@ class Database:
         if len(self.dirty) > DIRTY_LIMIT:
             self.request_checkpoint()
         return lsn
+
+    def log_closed(self, seq: int, offset: int) -> None:
+        """A log ended: recovery may start at its end, unless a large transaction is half written."""
+        if not self.in_bulk:
+            with self.state_lock:
+                self.position = [self.tsn, seq, offset]
 
     def append_meta(self, operation: str, **values: object) -> int:
         """Write a redo record that is no page change and flush it. Returns its TSN."""
@@ -359,18 +369,17 @@ class Database:
         return tsn
 
     # ------------------------------------------------------------------ DBWR
-    def write_dirty(self) -> set[int]:
-        """Write all dirty pages to their blocks (not yet durable). Returns the file numbers written."""
+    def write_dirty(self) -> None:
+        """Write all dirty pages to their blocks; `unsynced` notes the files whose blocks are not durable yet."""
         with self.ckpt_lock:
             with self.state_lock:
                 batch, self.dirty = self.dirty, {}
                 self.writing = batch
                 lsn = self.log.appended if self.log is not None else 0
             if not batch:
-                return set()
+                return
             if self.log is not None:
                 self.log.flush(lsn)
-            touched = set()
             for page, dirty in sorted(batch.items(), key=lambda each: (each[1].file, each[1].block)):
                 file = self.files.get(dirty.file)
                 if file is None:  # the file was dropped meanwhile
@@ -378,10 +387,9 @@ class Database:
                 if dirty.block >= file.header.blocks:
                     file.extend(dirty.block + 1)
                 file.write_page(dirty.block, page, dirty.tsn, dirty.image)
-                touched.add(dirty.file)
+                self.unsynced.add(dirty.file)
             with self.state_lock:
                 self.writing = {}
-            return touched
 
     def checkpoint(self, clean: bool = False) -> None:
         """Make everything up to now durable in the data files; move the recovery start there.
@@ -393,10 +401,12 @@ class Database:
                 position = list(self.position)
                 pages = self.db_pages
             self.write_dirty()
+            unsynced, self.unsynced = self.unsynced, set()
             now = time.time()
             branch = self.control.state.branch
             for number, file in list(self.files.items()):
-                file.sync()
+                if number in unsynced:
+                    file.sync()
                 info = self.control.state.file_of(number)
                 if info is None or info.backup is not None:
                     continue  # in hot backup the header stays as it was at BEGIN BACKUP

@@ -564,6 +564,8 @@ def translate(sql: str, context: Context) -> Translated:
     if len(trees) != 1 or trees[0] is None or isinstance(trees[0], exp.Command):
         raise TbrError(8004)
     tree: Any = trees[0]
+    if isinstance(tree, exp.Insert) and tree.expression is None:
+        raise TbrError(8004)
     builder = _Tree(context)
     if isinstance(tree, exp.Query):
         return _query(tree, builder, tokens)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -105,13 +106,12 @@ class Engine:
 
     # ------------------------------------------------------------------ connections
     def _open(self) -> EngineConnection:
+        target = f"file:{urllib.parse.quote(self.database.scratch)}?mode={'ro' if self.read_only else 'rwc'}"
         connection = sqlite3.connect(
-            self.database.scratch, isolation_level=None, check_same_thread=False, factory=EngineConnection, cached_statements=512
+            target, uri=True, isolation_level=None, check_same_thread=False, factory=EngineConnection, cached_statements=512
         )
         connection.execute("PRAGMA temp_store=MEMORY")
         if self.read_only:
-            connection.execute("PRAGMA query_only=ON")
-            connection.execute("PRAGMA cache_size=-4000")
             return connection
         connection.execute(f"PRAGMA page_size={self.database.page_size}")
         connection.execute("PRAGMA synchronous=OFF")

@@ -28,11 +28,18 @@ class Stopped(Exception):
 
 
 class GroupFiles:
-    """All members of one log group, open for writing."""
+    """The members of one log group, open for writing. One of several may be missing, not all."""
 
     def __init__(self, group: LogGroup) -> None:
         self.group = group
-        self.fds = [os.open(path, os.O_RDWR) for path in group.members]
+        self.fds: list[int] = []
+        for path in group.members:
+            try:
+                self.fds.append(os.open(path, os.O_RDWR))
+            except FileNotFoundError:
+                continue
+        if not self.fds:
+            raise FileNotFoundError(2, "no member of the log group is there", group.members[0])
 
     def write(self, offset: int, data: bytes) -> None:
         for fd in self.fds:
@@ -233,6 +240,7 @@ class LogWriter:
         group = self.files.group
         closed = self.seq
         close_group(self.database, self.files, self.offset, self.database.tsn + 1)
+        self.database.log_closed(closed, self.offset)
         self.database.wake_archiver()
         self.start(closed + 1, group)
         self.database.request_checkpoint()
@@ -259,10 +267,12 @@ def close_group(database: Database, files: GroupFiles, end: int, next_tsn: int) 
 
 def read_branch(group: LogGroup, control: Control) -> int:
     """Branch under which the group's log was begun (a promotion closes a log of the former branch)."""
-    try:
-        return redolog.read_header(group.members[0]).branch
-    except (OSError, LogError):
-        return control.branch
+    for name in group.members:
+        try:
+            return redolog.read_header(name).branch
+        except (OSError, LogError):
+            continue
+    return control.branch
 
 
 def archive_group(database: Database, group: LogGroup) -> None:
@@ -273,7 +283,8 @@ def archive_group(database: Database, group: LogGroup) -> None:
     path = database.params.archive_name(group.thread, resetlogs, group.seq)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     partial = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.part")
-    source = os.open(group.members[0], os.O_RDONLY)
+    present = next((name for name in group.members if os.path.exists(name)), group.members[0])
+    source = os.open(present, os.O_RDONLY)
     try:
         with open(partial, "wb") as target:
             position = 0

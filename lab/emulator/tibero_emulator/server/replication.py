@@ -319,12 +319,23 @@ class Sender:
         """The log to read; ARCH ASYNC takes archives only. TBR-1027 when it is gone."""
         if self.method == "ARCH ASYNC":
             self._wait_archive(database, seq)
+        self._wait_begun(database, seq)
         log = database.find_log(seq)
         if log is None:
             control = database.control.state
             after = control.archive_with(seq)
             raise TbrError(1027, 0, after.first_tsn if after else self.acked_tsn + 1)
         return log
+
+    def _wait_begun(self, database: Database, seq: int) -> None:
+        """Between the end of one log and the beginning of the next the writer may have to wait for a free group."""
+        log = database.log
+        assert log is not None
+        with log.cond:
+            while log.durable[0] < seq:
+                if self._stop.is_set() or not self.enabled or self.channel is None or self._peer_gone(self.channel):
+                    raise ConnectionError("stopped")
+                log.cond.wait(0.5)
 
     def _wait_archive(self, database: Database, seq: int) -> None:
         """Until sequence `seq` has been archived (ARCH ASYNC; on a NOARCHIVELOG primary that is never)."""
@@ -847,6 +858,9 @@ class Receiver:
             for record in records:
                 database.apply(record)
         database.received = self._rest_at
+        if not self._rest and not database.partial:
+            with database.state_lock:
+                database.position = [database.tsn, *self._rest_at]
 
 
 def sync_groups(instance: Instance) -> None:

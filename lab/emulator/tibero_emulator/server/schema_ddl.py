@@ -63,8 +63,6 @@ def changing(session: Session) -> Iterator[Any]:
 def run(session: Session, cursor: Cursor) -> dict[str, Any]:
     """CREATE, DROP, ALTER, TRUNCATE, GRANT, REVOKE, COMMENT. Raises TbrError; TBR-8004 for anything unknown."""
     words = (cursor.peek(), cursor.peek(1), cursor.peek(2))
-    if words[0] in ("BEGIN", "DECLARE", "CALL", "EXEC", "EXECUTE"):
-        raise TbrError(590002, "PSM (stored program) blocks")
     if words[0] not in ("CREATE", "DROP", "ALTER", "TRUNCATE", "GRANT", "REVOKE", "COMMENT", "ANALYZE", "PURGE"):
         raise TbrError(8004)
     state = session.instance.state
@@ -284,7 +282,7 @@ def create_table(session: Session, cursor: Cursor) -> dict[str, Any]:
         else:
             for item in items:
                 builder.item(item)
-    tablespace = _physical(session, cursor)
+    tablespace = _physical(session, cursor, owner)
     if cursor.accept("AS"):
         return _create_as(session, builder, names, cursor.rest(), tablespace, _shown(owner_given, name))
     cursor.end()
@@ -316,12 +314,12 @@ def _must_be_free(session: Session, owner: str, name: str) -> None:
         raise TbrError(7074, sql_name(owner, name))
 
 
-def _physical(session: Session, cursor: Cursor) -> str:
+def _physical(session: Session, cursor: Cursor, owner: str) -> str:
     """TABLESPACE and the storage words after the column list; returns the tablespace."""
     database = session.instance.database
     assert database is not None
     control = database.control.state
-    tablespace = control.default_tablespace if session.user != "SYS" else "SYSTEM"
+    tablespace = session.catalog().users[owner][1]
     while not cursor.done and cursor.peek() != "AS":
         if cursor.accept("TABLESPACE"):
             tablespace = cursor.name()
@@ -413,7 +411,10 @@ def alter_table(session: Session, cursor: Cursor) -> dict[str, Any]:
             builder.item(item)
         with changing(session) as connection:
             for column in builder.columns:
-                default = f" DEFAULT ({column.default})" if column.default else ""
+                default = ""
+                if column.default:  # the engine wants a constant here: what the expression gives now
+                    value = connection.execute(f"SELECT quote({column.default})").fetchone()[0]
+                    default = f" DEFAULT {value}"
                 connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column.name)} {ENGINE_TYPES.get(column.kind.name, 'TEXT')}{default}")
             insert_columns(connection, *key, builder.columns, len(table.columns) + 1)
     elif cursor.accept("DROP"):
