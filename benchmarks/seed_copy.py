@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How fast one file of 1 GiB is copied between two hosts over SSH with digests, against `rsync -aW` in the same run.
 
-Run: ``python benchmarks/seed_copy.py``; exit code 1 if the copy is slower than 0.8 of rsync, or if our process on either side takes 100 MiB or more.
+Run: ``python benchmarks/seed_copy.py``; exit code 1 if the copy is slower than 0.8 of rsync, or if our process on
+either side takes 100 MiB or more.
 
-As root the hosts are two of the lab; otherwise, or with ``--loopback``, both ends are this host with an SSH server of its own on 127.0.0.1.
-Both programs are run in turns, the file is in the source's page cache, and the best of each counts: on a shared machine the slower runs measure
-the neighbours. The copy's time includes that all of it is on the disk; rsync's does not, ``rsync --fsync`` is shown beside it. With
-``--directory /dev/shm/...`` the disk is out of the picture.
+As root the hosts are two of the lab; otherwise, or with ``--loopback``, both ends are this host with an SSH server of
+its own on 127.0.0.1. Both programs are run in turns, the file is in the source's page cache, and the best of each
+counts: on a shared machine the slower runs measure the neighbours. The copy's time includes that all of it is on the
+disk; rsync's does not, ``rsync --fsync`` is shown beside it. With ``--directory /dev/shm/...`` the disk is out of the
+picture.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ LIMIT_MEMORY = 100.0
 Say = Callable[[str], None]
 
 
-# -- what runs on the hosts: this file again, by the host's own Python -----------------------------------------------------------------------
+# -- what runs on the hosts: this file again, by the host's own Python
 
 
 def _import_core(work: Path) -> None:
@@ -53,7 +55,9 @@ def _task(work: Path, name: str, params: dict[str, Any]) -> dict[str, Any]:
     from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import offer_task, pull_task
     from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
 
-    spec, function = (pull_task.SPEC, pull_task.seed_pull) if name == "seed_pull" else (offer_task.SPEC, offer_task.seed_offer)
+    spec, function = (
+        (pull_task.SPEC, pull_task.seed_pull) if name == "seed_pull" else (offer_task.SPEC, offer_task.seed_offer)
+    )
     full = {**{key: option.get("default") for key, option in spec.items()}, **params}
     return dict(function(Context(full, False, run)).values)
 
@@ -80,14 +84,17 @@ def inside_rsync(work: Path, arguments: dict[str, Any]) -> dict[str, Any]:
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
     start = time.monotonic()
-    subprocess.run(["rsync", "-aW", *arguments["options"], "-e", arguments["ssh"], arguments["source"], f"{target}/"], check=True)
+    subprocess.run(
+        ["rsync", "-aW", *arguments["options"], "-e", arguments["ssh"], arguments["source"], f"{target}/"], check=True
+    )
     seconds = time.monotonic() - start
     shutil.rmtree(target)
     return {"seconds": seconds}
 
 
 def inside_copy(work: Path, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Copy with our engine in a process of its own, as the module does; seconds and the process's peak memory in MiB."""
+    """Copy with our engine in a process of its own, as the module does; seconds and the process's "
+    "peak memory in MiB."""
     shutil.rmtree(work / "target", ignore_errors=True)
     start = time.monotonic()
     state = _task(work, "seed_pull", {**arguments["params"], "wait": False})
@@ -99,7 +106,13 @@ def inside_copy(work: Path, arguments: dict[str, Any]) -> dict[str, Any]:
     seconds = time.monotonic() - start
     shutil.rmtree(work / "target")
     shutil.rmtree(arguments["params"]["seed_dir"])
-    return {"seconds": seconds, "engine_seconds": state["duration"], "memory": peak, "sent": state["bytes_sent"], "algorithm": state["algorithm"]}
+    return {
+        "seconds": seconds,
+        "engine_seconds": state["duration"],
+        "memory": peak,
+        "sent": state["bytes_sent"],
+        "algorithm": state["algorithm"],
+    }
 
 
 def inside_watch(work: Path, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +156,7 @@ INSIDE: dict[str, Callable[[Path, dict[str, Any]], dict[str, Any]]] = {
 }
 
 
-# -- the two ends ----------------------------------------------------------------------------------------------------------------------------
+# -- the two ends
 
 
 class End:
@@ -156,10 +169,25 @@ class End:
         self._python = python
 
     def command(self, action: str, **arguments: Any) -> list[str]:
-        return self._prefix([self._python, str(ROOT / "benchmarks" / "seed_copy.py"), "--inside", action, self.work, json.dumps(arguments)])
+        return self._prefix(
+            [
+                self._python,
+                str(ROOT / "benchmarks" / "seed_copy.py"),
+                "--inside",
+                action,
+                self.work,
+                json.dumps(arguments),
+            ]
+        )
 
     def do(self, action: str, **arguments: Any) -> dict[str, Any]:
-        done = subprocess.run(self.command(action, **arguments), stdout=subprocess.PIPE, check=True, timeout=1800, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            self.command(action, **arguments),
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=1800,
+            stdin=subprocess.DEVNULL,
+        )
         result: dict[str, Any] = json.loads(done.stdout.decode().strip().splitlines()[-1])
         return result
 
@@ -180,7 +208,9 @@ def lab_ends(directory: str, say: Say) -> Iterator[tuple[End, End, str, int]]:
         try:
 
             def end(name: str) -> End:
-                return End(lambda argv: list(lab.command(name, argv).argv), directory, lab.address(name), "/usr/bin/python3")
+                return End(
+                    lambda argv: list(lab.command(name, argv).argv), directory, lab.address(name), "/usr/bin/python3"
+                )
 
             yield end("source"), end("target"), "root", 22
         finally:
@@ -200,7 +230,8 @@ def loopback_ends(directory: str, say: Say) -> Iterator[tuple[End, End, str, int
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     (base / "config").write_text(
-        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {base}/host\nAuthorizedKeysFile {base}/authorized_keys\nPidFile none\n"
+        f"Port {port}\nListenAddress 127.0.0.1\nHostKey {base}/host\nAuthorizedKeysFile "
+        f"{base}/authorized_keys\nPidFile none\n"
         "StrictModes no\nUsePAM no\nPasswordAuthentication no\n"
     )
     server = subprocess.Popen([sshd, "-D", "-f", str(base / "config"), "-E", str(base / "log")], start_new_session=True)
@@ -221,16 +252,19 @@ def loopback_ends(directory: str, say: Say) -> Iterator[tuple[End, End, str, int
         server.wait(10)
 
 
-# -- the measurement -------------------------------------------------------------------------------------------------------------------------
+# -- the measurement
 
 
-def measure(source: End, target: End, user: str, port: int, keys: str, mebibytes: int, rounds: int, say: Say) -> dict[str, Any]:
+def measure(
+    source: End, target: End, user: str, port: int, keys: str, mebibytes: int, rounds: int, say: Say
+) -> dict[str, Any]:
     """Run both in turns. ``keys``: authorized_keys of the source's user."""
     path = source.do("file", mebibytes=mebibytes)["path"]
     target.shell(f"mkdir -p {target.work}; ssh-keygen -q -t ed25519 -N '' -f {target.work}/rsync_key")
     public = target.shell(f"cat {target.work}/rsync_key.pub").strip()
     source.shell(f"mkdir -p -m 0700 $(dirname {keys}); echo '{public}' >> {keys}; chmod 600 {keys}")
-    ssh = f"ssh -F none -i {target.work}/rsync_key -p {port} -l {user} -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+    trust = "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null -o LogLevel=ERROR"
+    ssh = f"ssh -F none -i {target.work}/rsync_key -p {port} -l {user} {trust}"
     found: dict[str, Any] = {"rsync": [], "rsync --fsync": [], "copy": [], "memory_target": 0.0}
     with subprocess.Popen(source.command("watch"), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as watcher:
         for number in range(rounds):
@@ -244,7 +278,10 @@ def measure(source: End, target: End, user: str, port: int, keys: str, mebibytes
             found["copy"].append(one["engine_seconds"])
             found["memory_target"] = max(found["memory_target"], one["memory"])
             found["algorithm"] = one["algorithm"]
-            say(f"copy: {one['engine_seconds']:.2f} s ({one['seconds']:.2f} s with the checks before and the process's start), {one['algorithm']}")
+            say(
+                f"copy: {one['engine_seconds']:.2f} s ({one['seconds']:.2f} s with the checks before "
+                f"and the process's start), {one['algorithm']}"
+            )
         assert watcher.stdin is not None and watcher.stdout is not None
         watcher.stdin.close()
         found["memory_source"] = json.loads(watcher.stdout.read().decode().strip().splitlines()[-1])["memory"]
@@ -254,8 +291,17 @@ def measure(source: End, target: End, user: str, port: int, keys: str, mebibytes
 def _copy(source: End, target: End, port: int, keys: str, path: str) -> dict[str, Any]:
     base = {"seed_id": "bench", "seed_dir": f"{target.work}/seed"}
     key = target.do("task", module="seed_pull", params={**base, "state": "prepared"})["public_key"]
-    offer = {"seed_id": "bench", "directory": f"{source.work}/offers", "public_key": key, "authorized_keys": keys, "files": [path], "port": port}
-    offered = source.do("task", module="seed_offer", params={**offer, "address": source.address, "allowed_from": [target.address]})
+    offer = {
+        "seed_id": "bench",
+        "directory": f"{source.work}/offers",
+        "public_key": key,
+        "authorized_keys": keys,
+        "files": [path],
+        "port": port,
+    }
+    offered = source.do(
+        "task", module="seed_offer", params={**offer, "address": source.address, "allowed_from": [target.address]}
+    )
     files = [{"source": path, "target": f"{target.work}/target/big.dtf", "kind": "datafile"}]
     return target.do("copy", params={**base, "files": files, "source": offered["source"]})
 
@@ -281,11 +327,22 @@ def main(argv: list[str]) -> int:
         shutil.rmtree(directory)
     rsync, ours, size = min(found["rsync"]), min(found["copy"]), arguments.mebibytes
     ratio = rsync / ours
-    print(f"{'loopback' if loopback else 'lab'}, {size} MiB: rsync -aW {size / rsync:.0f} MiB/s, copy {size / ours:.0f} MiB/s: {ratio:.2f} of rsync")
+    print(
+        f"{'loopback' if loopback else 'lab'}, {size} MiB: rsync -aW {size / rsync:.0f} MiB/s, copy "
+        f"{size / ours:.0f} MiB/s: {ratio:.2f} of rsync"
+    )
     print(f"to the disk: rsync --fsync {size / min(found['rsync --fsync']):.0f} MiB/s")
     print(f"peak memory: source {found['memory_source']:.0f} MiB, target {found['memory_target']:.0f} MiB")
-    kept = ratio >= LIMIT_RATIO and max(found["memory_source"], found["memory_target"]) < LIMIT_MEMORY and found["memory_source"] > 0
-    print("limits kept" if kept else f"LIMITS BROKEN: at least {LIMIT_RATIO} of rsync and less than {LIMIT_MEMORY:.0f} MiB are asked for")
+    kept = (
+        ratio >= LIMIT_RATIO
+        and max(found["memory_source"], found["memory_target"]) < LIMIT_MEMORY
+        and found["memory_source"] > 0
+    )
+    print(
+        "limits kept"
+        if kept
+        else f"LIMITS BROKEN: at least {LIMIT_RATIO} of rsync and less than {LIMIT_MEMORY:.0f} MiB are asked for"
+    )
     return 0 if kept else 1
 
 

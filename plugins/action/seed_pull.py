@@ -13,7 +13,8 @@ from ansible.utils.display import Display
 
 display = Display()
 
-#: Seconds from one question to the next: soon at first, so that a short copy ends soon; later seldom, since each question is a whole module call.
+#: Seconds from one question to the next: soon at first, so that a short copy ends soon; later seldom, since each
+#: question is a whole module call.
 FIRST_INTERVAL = 0.5
 LAST_INTERVAL = 5.0
 #: A copy that takes longer than this shows how far it is.
@@ -40,7 +41,8 @@ def progress_line(host: str, progress: t.Mapping[str, t.Any]) -> str:
     eta = progress.get("eta")
     left = "unknown time" if eta is None else f"{eta // 3600}:{eta // 60 % 60:02d}:{eta % 60:02d}"
     line = (
-        f"{host}: {progress.get('phase', 'copying')} {progress['percent']} %, {readable(progress['bytes_done'])} of {readable(progress['bytes_total'])}, "
+        f"{host}: {progress.get('phase', 'copying')} {progress['percent']} %, "
+        f"{readable(progress['bytes_done'])} of {readable(progress['bytes_total'])}, "
         f"{readable(progress['rate'])}/s, {left} left"
     )
     if progress.get("phase") == "reconnecting":
@@ -88,10 +90,16 @@ class ActionModule(ActionBase):
         return not result.get("failed") and result.get("finished") is False and bool(result.get("job"))
 
     def _ask(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
-        return self._execute_module(module_name="firedrill.standby.seed_pull", module_args=arguments, task_vars=task_vars)
+        return self._execute_module(
+            module_name="firedrill.standby.seed_pull", module_args=arguments, task_vars=task_vars
+        )
 
-    def _ask_patiently(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, host: str) -> dict[str, t.Any]:
-        """One question; a target that cannot be reached for a while does not end the watch, for the copy does not need us."""
+    def _ask_patiently(
+        self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None, host: str
+    ) -> dict[str, t.Any]:
+        """One question; a target that cannot be reached for a while does not end the watch, for the copy does not need
+        us.
+        """
         lost = time.monotonic()
         while True:
             try:
@@ -99,7 +107,8 @@ class ActionModule(ActionBase):
             except AnsibleConnectionFailure as error:
                 if time.monotonic() - lost >= UNREACHABLE_LIMIT:
                     raise AnsibleConnectionFailure(
-                        f"{host} cannot be reached for {UNREACHABLE_LIMIT:.0f} s: {error}. The copy on it goes on by itself. "
+                        f"{host} cannot be reached for {UNREACHABLE_LIMIT:.0f} s: {error}. The copy "
+                        f"on it goes on by itself. "
                         "To do: run the same task again when the host answers; it attaches to the copy."
                     ) from error
                 display.warning(f"{host} cannot be reached, the copy on it goes on: {error}")

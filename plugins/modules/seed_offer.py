@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Offers database files of this host to one other member."""
@@ -9,11 +8,14 @@ module: seed_offer
 short_description: Offer files of this host to one other member of the cluster
 version_added: 0.1.0
 description:
-  - Run it on the member that has the files, as the OS user of the database. It lets one key, from given addresses and for a limited time, read the named files
+  - Run it on the member that has the files, as the OS user of the database. It lets one key, from given addresses and
+    for a limited time, read the named files
     and nothing else. M(firedrill.standby.seed_pull) on the other member then copies them directly.
-  - It lays an agent and the list of files below O(directory) and adds one line to C(authorized_keys), marked with the seed's id, that can do nothing but run this agent
+  - It lays an agent and the list of files below O(directory) and adds one line to C(authorized_keys), marked with the
+    seed's id, that can do nothing but run this agent
     on this list.
-  - An offer that is forgotten does no harm. The agent refuses it after its time, sshd refuses the key as well where it knows C(expiry-time) (OpenSSH 7.7 or later), and
+  - An offer that is forgotten does no harm. The agent refuses it after its time, sshd refuses the key as well where it
+    knows C(expiry-time) (OpenSSH 7.7 or later), and
     the next offer in the same directory removes it.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
@@ -54,12 +56,14 @@ options:
     default: ssh
   public_key:
     description:
-      - The public key that M(firedrill.standby.seed_pull) with O(firedrill.standby.seed_pull#module:state=prepared) returned on the target. Required for O(transport=ssh).
+      - The public key that M(firedrill.standby.seed_pull) with O(firedrill.standby.seed_pull#module:state=prepared)
+        returned on the target. Required for O(transport=ssh).
     type: str
     default: ""
   allowed_from:
     description:
-      - Addresses, networks or patterns from which the key is let in, as in C(from) of C(authorized_keys). Required for O(transport=ssh).
+      - Addresses, networks or patterns from which the key is let in, as in C(from) of C(authorized_keys). Required for
+        O(transport=ssh).
     type: list
     elements: str
     default: []
@@ -82,13 +86,15 @@ options:
         required: true
       exclude:
         description:
-          - Patterns of what is not offered. One without a slash is held against each name in a path, one with a slash against the path below the tree.
+          - Patterns of what is not offered. One without a slash is held against each name in a path, one with a slash
+            against the path below the tree.
         type: list
         elements: str
         default: []
   lease:
     description:
-      - Lease file of the timer that ends backup mode. The copy renews it as long as the controller watches it, and fails when it has lapsed.
+      - Lease file of the timer that ends backup mode. The copy renews it as long as the controller watches it, and
+        fails when it has lapsed.
     type: path
   expires_in:
     description:
@@ -110,7 +116,8 @@ options:
       - The file of allowed keys. Default is C(.ssh/authorized_keys) in the user's home directory.
     type: path
 notes:
-  - The SSH server's host keys are asked of the server itself over an address of this host, so that nobody can stand between.
+  - The SSH server's host keys are asked of the server itself over an address of this host, so that nobody can stand
+    between.
 seealso:
   - module: firedrill.standby.seed_pull
 """

@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Copies database files from another member to this host."""
@@ -9,16 +8,22 @@ module: seed_pull
 short_description: Copy database files straight from another member
 version_added: 0.1.0
 description:
-  - Run it on the member that is to get the files, as the OS user of the database. It pulls what M(firedrill.standby.seed_offer) offers on the other member, over SSH
+  - Run it on the member that is to get the files, as the OS user of the database. It pulls what
+    M(firedrill.standby.seed_offer) offers on the other member, over SSH
     and never through the controller.
-  - Everything is checked before anything is written. The source's sizes, the space of each file system, and that every target directory is empty or holds only files of
+  - Everything is checked before anything is written. The source's sizes, the space of each file system, and that every
+    target directory is empty or holds only files of
     this very unfinished copy.
-  - Files are copied in chunks. Each chunk's digest is computed on both sides and compared. Chunks of zeros are not sent. All files of the database have a name ending in
+  - Files are copied in chunks. Each chunk's digest is computed on both sides and compared. Chunks of zeros are not
+    sent. All files of the database have a name ending in
     C(.firedrill-part) until every one of them is complete, verified and on the disk.
-  - An interrupted copy goes on where it stopped. What is on the target already is compared by digest, also when the source has changed since (a hot backup begun anew),
+  - An interrupted copy goes on where it stopped. What is on the target already is compared by digest, also when the
+    source has changed since (a hot backup begun anew),
     and only chunks that differ are sent.
-  - The copy is done by a process of its own on the target. When the controller is interrupted it goes on, and the next run attaches to it.
-  - A file that grows while it is copied is copied with its tail; one that shrinks is cut. Both are named in RV(resized). With O(source_quiet=true) they are errors.
+  - The copy is done by a process of its own on the target. When the controller is interrupted it goes on, and the next
+    run attaches to it.
+  - A file that grows while it is copied is copied with its tail; one that shrinks is cut. Both are named in
+    RV(resized). With O(source_quiet=true) they are errors.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes
@@ -26,43 +31,51 @@ attributes:
   check_mode:
     support: full
     details:
-      - Without an offer, as on a first run in check mode, sizes and space are unknown and the prediction is that everything is copied.
+      - Without an offer, as on a first run in check mode, sizes and space are unknown and the prediction is that
+        everything is copied.
   diff_mode:
     support: full
   idempotent:
     support: full
     details:
-      - A finished copy is recognised by the same wish, the same O(generation), and files whose sizes and time stamps are as they were at its end. With O(verify=true) their
+      - A finished copy is recognised by the same wish, the same O(generation), and files whose sizes and time stamps
+        are as they were at its end. With O(verify=true) their
         digests are compared as well.
 options:
   state:
     description:
-      - V(prepared) makes a key pair for this copy in O(seed_dir) and returns its public half. The private half never leaves the host and is removed at the end of the copy.
+      - V(prepared) makes a key pair for this copy in O(seed_dir) and returns its public half. The private half never
+        leaves the host and is removed at the end of the copy.
       - V(present) copies.
-      - V(absent) gives an unfinished copy up. Its process is ended, and the files that its manifest proves to be its own are removed. Of a finished copy only the
+      - V(absent) gives an unfinished copy up. Its process is ended, and the files that its manifest proves to be its
+        own are removed. Of a finished copy only the
         records are removed; the files belong to the database.
     type: str
     choices: [present, prepared, absent]
     default: present
   seed_id:
     description:
-      - Name of the copy, the same as for M(firedrill.standby.seed_offer). Letters, digits, dots, underscores and dashes.
+      - Name of the copy, the same as for M(firedrill.standby.seed_offer). Letters, digits, dots, underscores and
+        dashes.
     type: str
     required: true
   seed_dir:
     description:
-      - Directory for the copy's records, its key and its job, made with mode 0700. Must be absolute. One copy at a time has it.
+      - Directory for the copy's records, its key and its job, made with mode 0700. Must be absolute. One copy at a time
+        has it.
     type: path
     required: true
   generation:
     description:
-      - Any word for the state of the source that is to be copied, such as the number of a hot backup. A copy that was finished or begun under another word is compared
+      - Any word for the state of the source that is to be copied, such as the number of a hot backup. A copy that was
+        finished or begun under another word is compared
         with the source again.
     type: str
     default: ""
   source:
     description:
-      - Where the files come from; the return value C(source) of M(firedrill.standby.seed_offer). Required for O(state=present), but not in check mode.
+      - Where the files come from; the return value C(source) of M(firedrill.standby.seed_offer). Required for
+        O(state=present), but not in check mode.
     type: dict
     suboptions:
       transport:
@@ -129,13 +142,15 @@ options:
         type: path
         required: true
       exclude:
-        description: Patterns of what is left out, as for M(firedrill.standby.seed_offer). They must be excluded there; here they only tell wishes apart.
+        description: Patterns of what is left out, as for M(firedrill.standby.seed_offer). They must be excluded there;
+          here they only tell wishes apart.
         type: list
         elements: str
         default: []
   source_quiet:
     description:
-      - Nobody writes to the source's files (a cold copy). Every file is then read once more on the source at the end, and any difference is an error.
+      - Nobody writes to the source's files (a cold copy). Every file is then read once more on the source at the end,
+        and any difference is an error.
     type: bool
     default: false
   read_back:
@@ -145,7 +160,8 @@ options:
     default: false
   verify:
     description:
-      - When the copy was finished earlier, compare the digests of its files too, not only sizes and time stamps. Reads every file.
+      - When the copy was finished earlier, compare the digests of its files too, not only sizes and time stamps. Reads
+        every file.
     type: bool
     default: false
   chunk_size:
@@ -171,7 +187,8 @@ options:
     default: []
   overwrite_finished:
     description:
-      - Overwrite a finished copy whose files have changed since, that is, on which a database has probably lived. Make sure that no instance uses them.
+      - Overwrite a finished copy whose files have changed since, that is, on which a database has probably lived. Make
+        sure that no instance uses them.
     type: bool
     default: false
   retries:
@@ -181,7 +198,8 @@ options:
     default: 5
   wait:
     description:
-      - Wait for the end of the copy and show how far it is. With V(false) the task returns at once with RV(finished) false while the copy goes on.
+      - Wait for the end of the copy and show how far it is. With V(false) the task returns at once with RV(finished)
+        false while the copy goes on.
     type: bool
     default: true
   job:
@@ -226,7 +244,8 @@ running:
   type: bool
   returned: when O(state=prepared)
 public_key:
-  description: The public half of the copy's key; none in check mode when it is not made yet, and none when the copy is finished.
+  description: The public half of the copy's key; none in check mode when it is not made yet, and none when the copy is
+    finished.
   type: str
   returned: when O(state=prepared)
 removed:
@@ -270,12 +289,14 @@ trees:
   elements: dict
   returned: when finished or in check mode
 digests:
-  description: Digest of each single file by target. It is the digest over the digests of the chunks, with algorithm and chunk size.
+  description: Digest of each single file by target. It is the digest over the digests of the chunks, with algorithm and
+    chunk size.
   type: dict
   returned: when finished
-  sample: {/data/orders/system001.dtf: "sha256/4194304:5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"}
+  sample: {/data/orders/system001.dtf: "sha256/4194304:5feceb66ffc86f38d952786c6d696c79"}
 resized:
-  description: Files whose size changed on the source while they were copied, with C(target), C(listed) and C(copied) bytes.
+  description: Files whose size changed on the source while they were copied, with C(target), C(listed) and C(copied)
+    bytes.
   type: list
   elements: dict
   returned: when finished

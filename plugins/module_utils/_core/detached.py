@@ -4,19 +4,24 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Work that outlives the module call that started it, and the dead man's timer.
 
-A copy of a terabyte must not hang on one SSH session of the controller, and backup mode must end although the controller is dead. Both are
-done by a Python callable that runs on in a process of its own:
+A copy of a terabyte must not hang on one SSH session of the controller, and backup mode must end although the
+controller is dead. Both are done by a Python callable that runs on in a process of its own:
 
-* ``start`` forks twice and *does not* execute anything: the archive that Ansible runs a module from is deleted as soon as the module ends, so
-  everything the work needs must have been imported before, and secrets stay in memory, in no file and no argument list;
-* a lock (``flock``) is held for the life of the process: a second start attaches to the same work or is refused with the holder's pid and age;
-* a status file (JSON, replaced atomically, 0600) tells state, progress, result; a process is named by pid, start time and boot, so a pid that was
-  given to another process later is never mistaken for ours;
-* ``dead_man`` waits for its lease file: renewed, it waits on; not renewed for so many seconds, it acts; removed, it ends without acting.
+* ``start`` forks twice and *does not* execute anything: the archive that Ansible runs a module from is deleted as soon
+  as the module ends, so everything the work needs must have been imported before, and secrets stay in memory, in no
+  file and no argument list;
+* a lock (``flock``) is held for the life of the process: a second start attaches to the same work or is refused with
+  the holder's pid and age;
+* a status file (JSON, replaced atomically, 0600) tells state, progress, result; a process is named by pid, start time
+  and boot, so a pid that was given to another process later is never mistaken for ours;
+* ``dead_man`` waits for its lease file: renewed, it waits on; not renewed for so many seconds, it acts; removed, it
+  ends without acting.
 
-Four files per job in its directory: ``NAME.lock``, ``NAME.json`` (status), ``NAME.log`` (output and tracebacks), ``NAME.lease`` (dead man only).
+Four files per job in its directory: ``NAME.lock``, ``NAME.json`` (status), ``NAME.log`` (output and tracebacks),
+``NAME.lease`` (dead man only).
 
-Limits: a host whose logind has ``KillUserProcesses=yes`` kills such processes with the login session; the job is then found dead and resumed.
+Limits: a host whose logind has ``KillUserProcesses=yes`` kills such processes with the login session; the job is then
+found dead and resumed.
 """
 
 import errno
@@ -55,7 +60,9 @@ START_LIMIT = 30.0
 
 
 class Process(NamedTuple):
-    """A process that cannot be mistaken: ``started`` is its start time in clock ticks since ``boot``; both "" where the system has no /proc."""
+    """A process that cannot be mistaken: ``started`` is its start time in clock ticks since ``boot``; both "" where the
+    system has no /proc.
+    """
 
     pid: int
     started: str
@@ -65,9 +72,9 @@ class Process(NamedTuple):
 class Status(NamedTuple):
     """What is known of a job.
 
-    ``state``: one of the words above. ``key``: what the job works on, as given at the start. ``age`` and ``heartbeat_age``: seconds since the
-    start and since the last sign of life (None when unknown). ``progress``, ``result``: as reported by the work. ``error``: arguments of
-    ``fail_json`` when the work failed.
+    ``state``: one of the words above. ``key``: what the job works on, as given at the start. ``age`` and
+    ``heartbeat_age``: seconds since the start and since the last sign of life (None when unknown). ``progress``,
+    ``result``: as reported by the work. ``error``: arguments of ``fail_json`` when the work failed.
     """
 
     name: str
@@ -155,7 +162,8 @@ def private_directory(path: str) -> None:
     if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_mode & 0o022:
         raise Refusal(
             seen="{0} has owner {1} and mode {2:o}".format(path, seen.st_uid, seen.st_mode),
-            meaning="A directory for job files must be a directory of user {0} that nobody else can write, and no link".format(os.geteuid()),
+            meaning="A directory for job files must be a directory of user {0} that nobody else can "
+            "write, and no link".format(os.geteuid()),
             remedy="Remove it, or chown it to the user the task runs as and chmod it to 0700",
         )
 
@@ -223,7 +231,9 @@ class Job:
         if time.monotonic() - self._written >= PROGRESS_INTERVAL:
             self.write()
 
-    def end(self, state: str, result: Optional[Mapping[str, Any]] = None, error: Optional[Mapping[str, Any]] = None) -> None:
+    def end(
+        self, state: str, result: Optional[Mapping[str, Any]] = None, error: Optional[Mapping[str, Any]] = None
+    ) -> None:
         """Record the end of the work."""
         self._ended.set()
         self._record.update(state=state, result=dict(result or {}), error=dict(error or {}), ended=time.monotonic())
@@ -306,7 +316,8 @@ def start(directory: str, name: str, key: str, work: Work) -> Started:
     :arg directory: where the job's files are kept; created 0700, must be ours.
     :arg name: name of the job, one at a time per directory and name.
     :arg key: what the job works on; a running job of the same key is attached to.
-    :arg work: gets the :class:`Job` and returns a JSON-able result. Everything it needs must be imported before, see the module's text.
+    :arg work: gets the :class:`Job` and returns a JSON-able result. Everything it needs must be imported before, see
+        the module's text.
     :returns: :class:`Started` with the first status.
     :raises Refusal: when a job of another key holds the lock, or when the directory is not ours.
     """
@@ -349,7 +360,7 @@ def _in_child(directory: str, name: str, key: str, work: Work, lock: int, reader
         if os.fork() == 0:
             _become_daemon(directory, name, (lock, writer))
             _work(directory, name, key, work, writer)
-    except BaseException as error:  # the caller's code must not run twice, whatever happened: tell it and leave
+    except BaseException as error:  # noqa: BLE001 - the caller's code must not run twice, whatever happened: tell it and leave
         try:
             os.write(writer, str(error).encode("utf-8", "replace") or b"unknown error")
         except OSError:
@@ -368,7 +379,9 @@ def _become_daemon(directory: str, name: str, keep: Tuple[int, int]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # The directory that a module's temporary files went to is removed with the module.
     tempfile.tempdir = None
-    log = os.open(_path(directory, name, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    log = os.open(
+        _path(directory, name, "log"), os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600
+    )
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(log, 1)
@@ -403,7 +416,7 @@ def _work(directory: str, name: str, key: str, work: Work, writer: int) -> None:
         job.end(CANCELLED)
     except StandbyError as error:
         job.end(FAILED, error=error.as_failure())
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - whatever it was, it is recorded
         traceback.print_exc()
         job.end(FAILED, error=_unexpected(error, _path(directory, name, "log")))
         code = 1
@@ -423,7 +436,8 @@ def _unexpected(error: BaseException, log: str) -> Dict[str, Any]:
 def cancel(directory: str, name: str, deadline: float = 30.0) -> Status:
     """End a job without its result. Idempotent: a job that is not running stays as it is.
 
-    For a dead man the decision falls under the lock of his lease: either he has not acted and never will, or he has and the status tells.
+    For a dead man the decision falls under the lock of his lease: either he has not acted and never will, or he has and
+    the status tells.
 
     :arg deadline: seconds to wait for the end.
     :returns: the last status; CANCELLED, or FINISHED or FAILED when the work was faster.
@@ -464,7 +478,10 @@ def _with_lease(path: str, act: Callable[[int], Any]) -> Tuple[bool, Any]:
 
 
 def renew_lease(path: str) -> bool:
-    """Renew a lease by its file. False when it has lapsed or was cancelled: then the dead man has acted or will not act any more."""
+    """Renew a lease by its file.
+
+    False when it has lapsed or was cancelled: then the dead man has acted or will not act any more.
+    """
     return _with_lease(path, os.utime)[0]
 
 
@@ -501,14 +518,16 @@ def dead_man(
 ) -> Started:
     """Arm a dead man's timer: when its lease is not renewed for ``seconds``, ``act`` runs once with success.
 
-    Time is counted on the monotonic clock from the last change of the lease file that was seen, so a step of the wall clock neither lengthens
-    nor shortens it.
+    Time is counted on the monotonic clock from the last change of the lease file that was seen, so a step of the wall
+    clock neither lengthens nor shortens it.
 
-    :arg act: what to do when the lease lapses, such as to end backup mode; returns a JSON-able result. Secrets it needs are kept in memory only.
-    :arg key: what is protected; an armed timer of the same key is attached to and its lease renewed (its ``seconds`` stay as they were).
+    :arg act: what to do when the lease lapses, such as to end backup mode; returns a JSON-able result. Secrets it needs
+        are kept in memory only.
+    :arg key: what is protected; an armed timer of the same key is attached to and its lease renewed (its ``seconds``
+        stay as they were).
     :arg attempts: how often a failing ``act`` is tried. :arg pause: seconds between two tries.
-    :returns: :class:`Started`. The end of the timer is in the status: FINISHED with ``result = {lapsed: true, acted: {...}, attempts}``, FAILED
-        with the last error when all tries failed, CANCELLED when :func:`cancel` was faster.
+    :returns: :class:`Started`. The end of the timer is in the status: FINISHED with ``result = {lapsed: true, acted:
+        {...}, attempts}``, FAILED with the last error when all tries failed, CANCELLED when :func:`cancel` was faster.
     """
     private_directory(directory)
     path = lease_path(directory, name)
@@ -569,12 +588,19 @@ def _act(act: Callable[[], Mapping[str, Any]], attempts: int, pause: float) -> D
     def attempt() -> Optional[Mapping[str, Any]]:
         try:
             return act()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, it is recorded
             traceback.print_exc()
             errors.append(error)
             return None
 
-    end = wait_until(attempt, lambda value: value is not None or len(errors) >= attempts, float("inf"), "the action", "", interval=pause)
+    end = wait_until(
+        attempt,
+        lambda value: value is not None or len(errors) >= attempts,
+        float("inf"),
+        "the action",
+        "",
+        interval=pause,
+    )
     if end.value is None:
         raise errors[-1]
     return {"lapsed": True, "acted": dict(end.value), "attempts": len(errors) + 1}

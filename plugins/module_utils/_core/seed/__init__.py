@@ -6,7 +6,8 @@
 
 Parts, each replaceable alone:
 
-* ``agent``: serves offered files on the source, over its standard input and output; one file without any import of ours;
+* ``agent``: serves offered files on the source, over its standard input and output; one file without any import of
+  ours;
 * ``offer``: lays the agent and one line of ``authorized_keys`` on the source, and takes them away;
 * ``transport``: reaches an agent (``ssh`` or ``local``) and tells failures apart;
 * ``session``: the agent's protocol, seen from the target;
@@ -14,5 +15,6 @@ Parts, each replaceable alone:
 * ``target``: looks at the target's directories and space before anything is written, opens files safely;
 * ``pull``: the chunk engine that brings them together.
 
-A chain of hosts needs no new part: a finished target offers its files with ``offer`` and serves them with the same ``agent``.
+A chain of hosts needs no new part: a finished target offers its files with ``offer`` and serves them with the same
+``agent``.
 """

@@ -4,27 +4,33 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Serves the files of one offer over standard input and output: the source's side of a copy.
 
-This file is laid on the source as it is and runs there alone: it imports the standard library only (Python 3.6 or later). Usage::
+This file is laid on the source as it is and runs there alone: it imports the standard library only (Python 3.6 or
+later). Usage::
 
     python3 -I agent.py OFFER.json
 
-The offer is the whole of what it may do: ``{"seed": id, "expires": seconds since 1970, "files": [path], "trees": [{"path", "exclude": [pattern]}],
-"lease": path or null}``. It writes nothing; it renews the lease file's time stamp when asked, and only that of the offer.
+The offer is the whole of what it may do: ``{"seed": id, "expires": seconds since 1970, "files": [path], "trees":
+[{"path", "exclude": [pattern]}], "lease": path or null}``. It writes nothing; it renews the lease file's time stamp
+when asked, and only that of the offer.
 
-Protocol, version 1. The agent first writes ``MAGIC``; login scripts may have written something before it. Then both sides speak frames: a
-header (kind, number of the request, length of the body) and the body. Requests are answered in order; several may be under way.
+Protocol, version 1. The agent first writes ``MAGIC``; login scripts may have written something before it. Then both
+sides speak frames: a header (kind, number of the request, length of the body) and the body. Requests are answered in
+order; several may be under way.
 
 * HELLO, agent to target, unasked: JSON ``{version, seed, host, pid, python, rates: {algorithm: MiB/s}}``;
-* BEGIN: JSON ``{algorithm, chunk}``, fixes the digest of this session and the largest chunk it will ask for; answered by BEGIN;
-* LIST: answered by ENTRIES frames, JSON lists of ``{key, type: f|d|l|?, size, mode, mtime_ns, link, error}``, and an empty ENTRIES at the end;
-* READ: flags, offset, length, the key of a file, and the digest that the target has already, or none. Answered by CHUNK: what it is (DATA, SAME as the
-  target's, ZERO, or DIGEST only), its length (shorter than asked for at the end of the file), the present size of the file, the digest, the bytes.
-  The answer NOT_YET is reserved for a source that is itself being filled;
+* BEGIN: JSON ``{algorithm, chunk}``, fixes the digest of this session and the largest chunk it will ask for; answered
+  by BEGIN;
+* LIST: answered by ENTRIES frames, JSON lists of ``{key, type: f|d|l|?, size, mode, mtime_ns, link, error}``, and an
+  empty ENTRIES at the end;
+* READ: flags, offset, length, the key of a file, and the digest that the target has already, or none. Answered by
+  CHUNK: what it is (DATA, SAME as the target's, ZERO, or DIGEST only), its length (shorter than asked for at the end of
+  the file), the present size of the file, the digest, the bytes. The answer NOT_YET is reserved for a source that is
+  itself being filled;
 * LEASE: JSON ``{renew: bool}``; answered by LEASE: JSON ``{held: bool or null}``, null when the offer has none;
 * ERROR, agent to target: JSON ``{errno, text, path}``, the answer to a request that failed; the session goes on.
 
-A file is named by its key, with NUL between the parts: ``f`` and the path of an offered file, or ``t``, the path of an offered tree and the path
-below it.
+A file is named by its key, with NUL between the parts: ``f`` and the path of an offered file, or ``t``, the path of an
+offered tree and the path below it.
 """
 
 import fcntl
@@ -91,7 +97,8 @@ def digest_of(algorithm: str, data: Any = b"") -> Any:
 
 
 def measure_rates() -> Dict[str, int]:
-    """MiB/s of each algorithm on this host: which is faster depends on the processor and on what Python was built with."""
+    """MiB/s of each algorithm on this host: which is faster depends on the processor and on what "
+    "Python was built with."""
     sample = bytes(1024 * 1024)
     rates = {}
     for algorithm in ALGORITHMS:
@@ -107,7 +114,10 @@ def _time_of(algorithm: str, sample: bytes) -> float:
 
 
 def widen_pipe(handle: int) -> None:
-    """Ask for a pipe of 1 MiB instead of 64 KiB: fewer changes between the processes. Not a pipe, or not allowed: no matter."""
+    """Ask for a pipe of 1 MiB instead of 64 KiB: fewer changes between the processes.
+
+    Not a pipe, or not allowed: no matter.
+    """
     try:
         fcntl.fcntl(handle, getattr(fcntl, "F_SETPIPE_SZ", 1031), 1024 * 1024)
     except OSError:
@@ -148,13 +158,16 @@ def parts_of(key: str) -> Tuple[str, Optional[str]]:
 
 
 class Offer:
-    """What may be read. Paths of files are followed through links (they were named); below a tree no link is followed."""
+    """What may be read. Paths of files are followed through links (they were named); below a tree "
+    "no link is followed."""
 
     def __init__(self, record: Dict[str, Any]) -> None:
         self.seed = str(record["seed"])
         self.expires = float(record["expires"])
         self.files: List[str] = [str(path) for path in record["files"]]
-        self.trees: List[Tuple[str, List[str]]] = [(str(tree["path"]), [str(one) for one in tree["exclude"]]) for tree in record["trees"]]
+        self.trees: List[Tuple[str, List[str]]] = [
+            (str(tree["path"]), [str(one) for one in tree["exclude"]]) for tree in record["trees"]
+        ]
         self.lease: Optional[str] = record.get("lease")
 
     def entries(self) -> Iterator[Entry]:
@@ -175,8 +188,7 @@ class Offer:
                 continue
             yield path
             if stat.S_ISDIR(os.lstat(os.path.join(root, path)).st_mode):
-                for deeper in self._walk(root, path, exclude):
-                    yield deeper
+                yield from self._walk(root, path, exclude)
 
     @staticmethod
     def _entry(key: str, path: str, look: Any) -> Entry:
@@ -190,7 +202,9 @@ class Offer:
                 return Entry(key, kind, 0, 0, 0, "", "{0} may not be read by this user".format(path))
         except OSError as error:
             return Entry(key, "?", 0, 0, 0, "", "{0}: {1}".format(path, error.strerror))
-        return Entry(key, kind, seen.st_size if kind == "f" else 0, stat.S_IMODE(seen.st_mode), seen.st_mtime_ns, link, "")
+        return Entry(
+            key, kind, seen.st_size if kind == "f" else 0, stat.S_IMODE(seen.st_mode), seen.st_mtime_ns, link, ""
+        )
 
     def open(self, key: str) -> int:
         """A descriptor of an offered file.
@@ -237,7 +251,10 @@ class Answer(NamedTuple):
 
 
 class Agent:
-    """One session. A thread reads requests, files and digests; the caller's thread writes, so that both go on at the same time."""
+    """One session.
+
+    A thread reads requests, files and digests; the caller's thread writes, so that both go on at the same time.
+    """
 
     def __init__(self, offer: Offer, source: int, sink: int) -> None:
         self.offer = offer
@@ -336,7 +353,11 @@ class Agent:
             else:
                 raise Refused("unknown request {0}".format(kind))
         except OSError as error:
-            what = {"errno": error.errno, "text": error.strerror, "path": error.filename if isinstance(error.filename, str) else path}
+            what = {
+                "errno": error.errno,
+                "text": error.strerror,
+                "path": error.filename if isinstance(error.filename, str) else path,
+            }
             self._answers.put(_json_frame(ERROR, number, what))
         except (Refused, ValueError, KeyError, struct.error) as error:
             self._answers.put(_json_frame(ERROR, number, {"errno": None, "text": str(error), "path": path}))
@@ -387,14 +408,17 @@ class Agent:
             return DIGEST
         if have == digest:
             return SAME
-        if filled and buffer[0] == 0 and buffer[filled - 1] == 0:
-            # Whole buffers are compared by memcmp; of the last, shorter chunk of a file a copy is taken.
-            if buffer == self._zeros or (filled < len(buffer) and buffer[:filled] == self._zeros[:filled]):
-                return ZERO
-        return DATA
+        if not filled or buffer[0] or buffer[filled - 1]:
+            return DATA
+        # Whole buffers are compared by memcmp; of the last, shorter chunk of a file a copy is taken.
+        is_zero = buffer == self._zeros or (filled < len(buffer) and buffer[:filled] == self._zeros[:filled])
+        return ZERO if is_zero else DATA
 
     def _lease(self, renew: bool) -> Optional[bool]:
-        """Whether the lease of the offer is held, renewed first if asked. The lock is the one of who waits for it to lapse."""
+        """Whether the lease of the offer is held, renewed first if asked.
+
+        The lock is the one of who waits for it to lapse.
+        """
         if self.offer.lease is None:
             return None
         try:
@@ -434,7 +458,8 @@ def _json_frame(kind: int, number: int, value: Any) -> Answer:
 
 
 def main(arguments: List[str]) -> int:
-    """Serve the offer named in the arguments. Exit code 0: the peer closed; 3: the offer has expired or cannot be read."""
+    """Serve the offer named in the arguments. Exit code 0: the peer closed; 3: the offer has "
+    "expired or cannot be read."""
     if len(arguments) != 1:
         sys.stderr.write("usage: agent.py OFFER.json\n")
         return 2
@@ -445,7 +470,11 @@ def main(arguments: List[str]) -> int:
         sys.stderr.write("offer withdrawn or unreadable: {0}\n".format(error))
         return 3
     if time.time() >= offer.expires:
-        sys.stderr.write("offer {0} expired at {1}\n".format(offer.seed, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.expires))))
+        sys.stderr.write(
+            "offer {0} expired at {1}\n".format(
+                offer.seed, time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(offer.expires))
+            )
+        )
         return 3
     try:
         Agent(offer, 0, 1).serve()

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""What is to be copied and what of it is there: the records of a seed, their file, and their arithmetic. No network here.
+"""What is to be copied and what of it is there: the records of a seed, their file, and their arithmetic. No network
+here.
 
-The manifest is one JSON file in the seed's directory. It is the proof that files of a target are this very seed's: without it, a target that is
-not empty is refused. It says ``unfinished`` from before the first byte is written until every file is complete, verified and durable.
+The manifest is one JSON file in the seed's directory. It is the proof that files of a target are this very seed's:
+without it, a target that is not empty is refused. It says ``unfinished`` from before the first byte is written until
+every file is complete, verified and durable.
 
-The digest of a file is the digest over the digests of its chunks in order, written ``sha256/4194304:<hex>`` (algorithm, bytes of a chunk): it can
-be told of a file of any size after a resumed copy without reading the file again. :func:`file_digest` computes it for a file on disk.
+The digest of a file is the digest over the digests of its chunks in order, written ``sha256/4194304:<hex>`` (algorithm,
+bytes of a chunk): it can be told of a file of any size after a resumed copy without reading the file again.
+:func:`file_digest` computes it for a file on disk.
 """
 
 import hashlib
@@ -46,7 +49,9 @@ class File(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """A wish for everything below a directory, except what matches a pattern of ``exclude`` (see ``agent.is_excluded``)."""
+    """A wish for everything below a directory, except what matches a pattern of ``exclude`` (see
+    ``agent.is_excluded``).
+    """
 
     source: str
     target: str
@@ -56,7 +61,8 @@ class Tree(NamedTuple):
 class Item(NamedTuple):
     """One thing that is made on the target.
 
-    ``type``: f, d or l. ``root``: the directory that the caller named (a tree's target, or the directory of a single file's target);
+    ``type``: f, d or l. ``root``: the directory that the caller named (a tree's target, or the directory of a single
+    file's target);
     ``relative``: the path below it, of which no directory may be a link. ``key``: its name in the agent's protocol.
     ``digest`` and ``mtime_ns`` are those of the finished file on the target.
     """
@@ -86,7 +92,9 @@ class Item(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A seed as recorded: ``wish`` is the digest of what was asked for (:func:`wish_digest`), ``summary`` the result of the finished copy."""
+    """A seed as recorded: ``wish`` is the digest of what was asked for (:func:`wish_digest`), ``summary`` the result of
+    the finished copy.
+    """
 
     seed: str
     generation: str
@@ -108,13 +116,17 @@ def check_seed_id(seed: str) -> None:
     if not re.match(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z", seed):
         raise Refusal(
             seen="seed_id is {0!r}".format(seed),
-            meaning="Allowed are 1 to 64 letters, digits, dots, underscores and dashes, beginning with a letter or digit",
+            meaning="Allowed are 1 to 64 letters, digits, dots, underscores and dashes, beginning "
+            "with a letter or digit",
             remedy="Choose another seed_id, such as the name of the standby",
         )
 
 
 def chunks(size: int, chunk: int, start: int = 0) -> Iterator[Tuple[int, int]]:
-    """(offset, length) of the chunks of a file of ``size`` bytes, from the chunk boundary ``start`` on. They cover it once and without gaps."""
+    """(offset, length) of the chunks of a file of ``size`` bytes, from the chunk boundary ``start`` on.
+
+    They cover it once and without gaps.
+    """
     for offset in range(start, size, chunk):
         yield offset, min(chunk, size - offset)
 
@@ -161,9 +173,17 @@ def tree_digest(items: Sequence[Item]) -> str:
     return "sha256:" + whole.hexdigest()
 
 
-def wish_digest(seed: str, generation: str, files: Sequence[File], trees: Sequence[Tree], extra: Mapping[str, Any]) -> str:
+def wish_digest(
+    seed: str, generation: str, files: Sequence[File], trees: Sequence[Tree], extra: Mapping[str, Any]
+) -> str:
     """Identity of what is asked for, to tell whether a running or finished copy is the one that is meant."""
-    record = [seed, generation, sorted(list(one) for one in files), sorted([one.source, one.target, sorted(one.exclude)] for one in trees), extra]
+    record = [
+        seed,
+        generation,
+        sorted(list(one) for one in files),
+        sorted([one.source, one.target, sorted(one.exclude)] for one in trees),
+        extra,
+    ]
     return hashlib.sha256(json.dumps(record, sort_keys=True, default=str).encode("ascii")).hexdigest()
 
 
@@ -174,16 +194,22 @@ def mode_of(file: File, source_mode: int) -> int:
     return 0o600 if file.kind in PRIVATE_KINDS else source_mode
 
 
-def items_of(files: Sequence[File], trees: Sequence[Tree], entries: Sequence[agent.Entry]) -> Tuple[List[Item], List[str]]:
+def items_of(
+    files: Sequence[File], trees: Sequence[Tree], entries: Sequence[agent.Entry]
+) -> Tuple[List[Item], List[str]]:
     """What the agent listed, as things to be made on the target.
 
-    :returns: the items, directories before what is in them; and the paths that are neither file nor directory nor link and are left out.
-    :raises Refusal: naming every offered file that the source cannot read, or a listing that contradicts what was asked for.
+    :returns: the items, directories before what is in them; and the paths that are neither file nor directory nor link
+        and are left out.
+    :raises Refusal: naming every offered file that the source cannot read, or a listing that contradicts what was asked
+        for.
     """
     problems = [entry.error for entry in entries if entry.error]
     if problems:
         raise Refusal(
-            seen="The source cannot serve {0} of the offered files: {1}".format(len(problems), "; ".join(problems[:10])),
+            seen="The source cannot serve {0} of the offered files: {1}".format(
+                len(problems), "; ".join(problems[:10])
+            ),
             meaning="A copy of these files would not be complete",
             remedy="Correct the list of files, or their owner and mode on the source, and offer them again",
             details={"unreadable": problems},
@@ -191,8 +217,8 @@ def items_of(files: Sequence[File], trees: Sequence[Tree], entries: Sequence[age
     items: List[Item] = []
     left_out: List[str] = []
     links: Set[str] = set()
-    by_source = dict((file.source, file) for file in files)
-    trees_by_source = dict((tree.source, tree) for tree in trees)
+    by_source = {file.source: file for file in files}
+    trees_by_source = {tree.source: tree for tree in trees}
     for entry in entries:
         path, relative = agent.parts_of(entry.key)
         if relative is None and path in by_source:
@@ -255,8 +281,9 @@ def load(seed_dir: str) -> Optional[Manifest]:
         raise UnknownState(
             seen="{0} is not a manifest of format {1} ({2})".format(place, FORMAT, error),
             meaning="What the target holds cannot be proven to be ours",
-            remedy="Look at the directory; if its copy is not wanted any more, remove the copied files and then the directory by hand",
-        )
+            remedy="Look at the directory; if its copy is not wanted any more, remove the copied "
+            "files and then the directory by hand",
+        ) from error
 
 
 def save(seed_dir: str, manifest: Manifest) -> None:

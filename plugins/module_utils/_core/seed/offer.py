@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""Offering files on the source: the agent, the list of what it may read, and one line of ``authorized_keys``; and taking all of it away.
+"""Offering files on the source: the agent, the list of what it may read, and one line of ``authorized_keys``; and
+taking all of it away.
 
-Everything of an offer is under ``<directory>/<seed>/`` (0700). The line carries the marker ``firedrill-seed=<seed>`` and lets one key, from given
-addresses, run the agent on this one list and nothing else. An offer that is forgotten does no harm: the agent refuses it after its expiry, sshd
-refuses the key where it knows ``expiry-time`` (OpenSSH 7.7), and the next offer in the same directory removes it.
+Everything of an offer is under ``<directory>/<seed>/`` (0700). The line carries the marker ``firedrill-seed=<seed>``
+and lets one key, from given addresses, run the agent on this one list and nothing else. An offer that is forgotten does
+no harm: the agent refuses it after its expiry, sshd refuses the key where it knows ``expiry-time`` (OpenSSH 7.7), and
+the next offer in the same directory removes it.
 """
 
 import fcntl
@@ -40,9 +42,9 @@ _KEY_LINE = re.compile(r"(ssh-[a-z0-9-]+|ecdsa-sha2-nistp\d+|sk-[a-z0-9@.-]+) [A
 class Wish(NamedTuple):
     """What is to be offered.
 
-    ``allowed_from``: addresses or patterns of authorized_keys' ``from``. ``lifetime``: seconds. ``lease``: the lease file that the agent may renew,
-    or None. ``port``: of sshd, None to find it out. ``address``: under which the target reaches this host. ``authorized_keys``: None for the
-    user's own. ``python``: interpreter for the agent.
+    ``allowed_from``: addresses or patterns of authorized_keys' ``from``. ``lifetime``: seconds. ``lease``: the lease
+    file that the agent may renew, or None. ``port``: of sshd, None to find it out. ``address``: under which the target
+    reaches this host. ``authorized_keys``: None for the user's own. ``python``: interpreter for the agent.
     """
 
     seed: str
@@ -93,7 +95,9 @@ def check_wish(wish: Wish) -> None:
             meaning="Only one key, from known addresses, for named files and a limited time, is ever let in",
             remedy="Correct the option; the public key is what seed_pull with state=prepared returned on the target",
         )
-    missing = [path for path in wish.files if not os.path.isfile(path)] + [tree[0] for tree in wish.trees if not os.path.isdir(tree[0])]
+    missing = [path for path in wish.files if not os.path.isfile(path)] + [
+        tree[0] for tree in wish.trees if not os.path.isdir(tree[0])
+    ]
     unreadable = [path for path in wish.files if path not in missing and not os.access(path, os.R_OK)]
     if missing or unreadable:
         raise Refusal(
@@ -130,7 +134,11 @@ def find_server(wish: Wish, run: Runner, configuration: str = "/etc/ssh/sshd_con
         if not _is_own(address):
             continue
         done = run(Command(("ssh-keyscan", "-T", "5", "-p", str(port), address), deadline=30.0))
-        keys = [" ".join(line.split()[1:3]) for line in done.output.splitlines() if line.strip() and not line.startswith("#")]
+        keys = [
+            " ".join(line.split()[1:3])
+            for line in done.output.splitlines()
+            if line.strip() and not line.startswith("#")
+        ]
         banner = re.search(r"SSH-2\.0-(\S+)", done.output + done.errors)
         if keys:
             return Server(port, tuple(sorted(set(keys))), banner.group(1) if banner else "")
@@ -192,14 +200,23 @@ def version_of(banner: str) -> Tuple[int, int]:
 
 
 def key_line(wish: Wish, expires: float, banner: str) -> str:
-    """The line of authorized_keys. An option that this sshd does not know would make it ignore the line, so the newer ones depend on its version."""
+    """The line of authorized_keys.
+
+    An option that this sshd does not know would make it ignore the line, so the newer ones depend on its version.
+    """
     version = version_of(banner)
     place = os.path.join(wish.directory, wish.seed)
     command = " ".join(
         shlex.quote(word)
-        for word in transport.local_argv(wish.python, os.path.join(place, "agent.py"), os.path.join(place, "offer.json"))
+        for word in transport.local_argv(
+            wish.python, os.path.join(place, "agent.py"), os.path.join(place, "offer.json")
+        )
     )
-    options = ["restrict" if version >= (7, 2) else RESTRICTIONS, 'command="{0}"'.format(command), 'from="{0}"'.format(",".join(wish.allowed_from))]
+    options = [
+        "restrict" if version >= (7, 2) else RESTRICTIONS,
+        'command="{0}"'.format(command),
+        'from="{0}"'.format(",".join(wish.allowed_from)),
+    ]
     if version >= (7, 7):
         options.append('expiry-time="{0}"'.format(_local_time(expires)))
     kind, data = wish.public_key.split()[:2]
@@ -231,7 +248,9 @@ def offer_record(wish: Wish, expires: float) -> Dict[str, Any]:
 
 
 class Found(NamedTuple):
-    """An offer as it is: its record, whether the agent's file is the present one, its line of authorized_keys, and other offers that expired."""
+    """An offer as it is: its record, whether the agent's file is the present one, its line of authorized_keys, and
+    other offers that expired.
+    """
 
     record: Optional[Dict[str, Any]]
     agent_is_current: bool
@@ -259,7 +278,12 @@ def _stale(wish: Wish, now: float) -> Tuple[str, ...]:
     found = []
     for name in names:
         record = detached.read_json(os.path.join(wish.directory, name, "offer.json"))
-        if name != wish.seed and record is not None and record.get("seed") == name and float(record.get("expires", now)) < now:
+        if (
+            name != wish.seed
+            and record is not None
+            and record.get("seed") == name
+            and float(record.get("expires", now)) < now
+        ):
             found.append(name)
     return tuple(found)
 
@@ -316,9 +340,8 @@ def warnings_for(wish: Wish) -> List[str]:
             seen = os.stat(path)
             if seen.st_mode & 0o022 or seen.st_uid not in (0, os.geteuid()):
                 found.append(
-                    "{0} has owner {1} and mode {2:04o}: sshd with StrictModes (the default) ignores keys below a path that others can write".format(
-                        path, seen.st_uid, stat.S_IMODE(seen.st_mode)
-                    )
+                    "{0} has owner {1} and mode {2:04o}: sshd with StrictModes (the default) ignores "
+                    "keys below a path that others can write".format(path, seen.st_uid, stat.S_IMODE(seen.st_mode))
                 )
     return found
 
@@ -364,7 +387,9 @@ def present(wish: Wish, run: Runner, check_mode: bool, now: Optional[float] = No
     expires = _keep_expiry(wish, found, moment) or int(moment + wish.lifetime)
     record = offer_record(wish, expires)
     line = key_line(wish, expires, server.banner) if wish.transport == "ssh" else ""
-    changed = found.record is None or dict(found.record, made=None) != dict(record, made=None) or not found.agent_is_current
+    changed = (
+        found.record is None or dict(found.record, made=None) != dict(record, made=None) or not found.agent_is_current
+    )
     changed = changed or found.line != line or bool(found.stale)
     if changed and not check_mode:
         _install(wish, record, line, found)
@@ -430,7 +455,9 @@ def _install(wish: Wish, record: Dict[str, Any], line: str, found: Found) -> Non
         if line:
             made += _make_ssh_directory(keys)
         # The list is laid before the key: there is no moment at which the key opens more than the present offer.
-        detached.write_atomically(os.path.join(place, "offer.json"), json.dumps(dict(record, made=made), indent=1, sort_keys=True) + "\n")
+        detached.write_atomically(
+            os.path.join(place, "offer.json"), json.dumps(dict(record, made=made), indent=1, sort_keys=True) + "\n"
+        )
         detached.write_atomically(os.path.join(place, "agent.py"), agent_text())
         lines = read_lines(keys)
         wanted = add_line(lines, line, wish.seed) if line else [one for one in lines if seed_of(one) != wish.seed]
@@ -479,7 +506,11 @@ def absent(directory: str, seed: str, authorized_keys: Optional[str], check_mode
     wish = Wish(seed, directory, "ssh", "", (), (), (), None, 60, None, "", authorized_keys, "")
     found = observe(wish, 0.0)
     place = os.path.join(directory, seed)
-    changed = bool(found.line) or os.path.exists(os.path.join(place, "offer.json")) or os.path.exists(os.path.join(place, "agent.py"))
+    changed = (
+        bool(found.line)
+        or os.path.exists(os.path.join(place, "offer.json"))
+        or os.path.exists(os.path.join(place, "agent.py"))
+    )
     if changed and not check_mode:
         with _Locked(directory):
             keys = authorized_keys_path(wish)

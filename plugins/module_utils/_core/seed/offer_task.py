@@ -11,7 +11,10 @@ from typing import Any, Dict
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import offer
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 
-_TREE: Dict[str, Any] = {"source": {"type": "path", "required": True}, "exclude": {"type": "list", "elements": "str", "default": []}}
+_TREE: Dict[str, Any] = {
+    "source": {"type": "path", "required": True},
+    "exclude": {"type": "list", "elements": "str", "default": []},
+}
 SPEC: Dict[str, Any] = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "seed_id": {"type": "str", "required": True},
@@ -52,7 +55,9 @@ def seed_offer(context: Context) -> Outcome:
     """The module's function."""
     params = context.params
     if params["state"] == "absent":
-        done = offer.absent(str(params["directory"]), str(params["seed_id"]), params["authorized_keys"], context.check_mode)
+        done = offer.absent(
+            str(params["directory"]), str(params["seed_id"]), params["authorized_keys"], context.check_mode
+        )
         return Outcome(done.changed, {}, done.before, done.after, str(params["directory"]))
     done = offer.present(wish_of(params), context.runner, context.check_mode)
     values = {

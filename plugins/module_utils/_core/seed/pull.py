@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""The chunk engine: pulls the files of a seed from the source's agent, proves every chunk, resumes without sending again what is right.
+"""The chunk engine: pulls the files of a seed from the source's agent, proves every chunk, resumes without sending
+again what is right.
 
-Order of a copy: ask the source what there is -> check everything on the target -> write the manifest ``unfinished`` -> copy into parts -> verify ->
-make durable -> give the files their names -> write the manifest ``finished``. Until the manifest is written nothing on the target has changed.
+Order of a copy: ask the source what there is -> check everything on the target -> write the manifest ``unfinished`` ->
+copy into parts -> verify -> make durable -> give the files their names -> write the manifest ``finished``. Until the
+manifest is written nothing on the target has changed.
 
-A file of an open database may grow or shrink while it is copied: what it had at the last look is copied, its tail too, and the result names it in
-``resized``. With ``source_quiet`` any change is an error instead, and every file is read again on the source at the end.
+A file of an open database may grow or shrink while it is copied: what it had at the last look is copied, its tail too,
+and the result names it in ``resized``. With ``source_quiet`` any change is an error instead, and every file is read
+again on the source at the end.
 """
 
 import collections
@@ -21,8 +24,17 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Mapping, NamedTup
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent, manifest, target, transport
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.manifest import Item, Manifest
-from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.session import Chunk, Corrupted, Failure, Session
-from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.transport import Connect, Endpoint, Unreachable
+from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.session import (
+    Chunk,
+    Corrupted,
+    Failure,
+    Session,
+)
+from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.transport import (
+    Connect,
+    Endpoint,
+    Unreachable,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock
 
 #: Requests under way: enough to keep the source reading over a long line, few enough to be sent again after a cut.
@@ -39,10 +51,14 @@ POLLED = "polled"
 
 
 class Options(NamedTuple):
-    """How to copy. ``chunk``: bytes. ``rate_limit``: bytes a second, 0 for none. ``margin``: share of the needed space left free.
-    ``source_quiet``: nobody writes to the source. ``read_back``: read every file of the target again at the end. ``retries``: tries after a broken
-    conversation without any progress between them; ``retry_delay``: seconds before the first, doubled each time. ``tolerated``: see
-    ``target.check_empty``. ``overwrite_finished``: a finished seed whose files changed since may be overwritten."""
+    """How to copy.
+
+    ``chunk``: bytes. ``rate_limit``: bytes a second, 0 for none. ``margin``: share of the needed space left free.
+    ``source_quiet``: nobody writes to the source. ``read_back``: read every file of the target again at the end.
+    ``retries``: tries after a broken conversation without any progress between them; ``retry_delay``: seconds before
+    the first, doubled each time. ``tolerated``: see ``target.check_empty``. ``overwrite_finished``: a finished seed
+    whose files changed since may be overwritten.
+    """
 
     chunk: int = 4 * 1024 * 1024
     rate_limit: int = 0
@@ -56,7 +72,9 @@ class Options(NamedTuple):
 
 
 class Wish(NamedTuple):
-    """A whole seed: ``generation`` names the state of the source (one hot backup, say); another generation is compared chunk by chunk."""
+    """A whole seed: ``generation`` names the state of the source (one hot backup, say); another generation is compared
+    chunk by chunk.
+    """
 
     seed: str
     generation: str
@@ -73,11 +91,14 @@ class Wish(NamedTuple):
 
     @property
     def roots(self) -> List[str]:
-        return sorted(set(os.path.dirname(file.target) for file in self.files) | set(tree.target for tree in self.trees))
+        return sorted({os.path.dirname(file.target) for file in self.files} | {tree.target for tree in self.trees})
 
 
 class Survey(NamedTuple):
-    """What is to be done, after every check. ``spaces``: see ``target``. ``left_out``: paths of trees that cannot be copied (sockets, devices)."""
+    """What is to be done, after every check.
+
+    ``spaces``: see ``target``. ``left_out``: paths of trees that cannot be copied (sockets, devices).
+    """
 
     items: Tuple[Item, ...]
     left_out: Tuple[str, ...]
@@ -107,11 +128,13 @@ def check_wish(wish: Wish) -> None:
                 meaning="Every file has one source and one target",
                 remedy="Remove the duplicates from files and trees",
             )
-    unknown = sorted(set(file.kind for file in wish.files) - set(manifest.KINDS))
+    unknown = sorted({file.kind for file in wish.files} - set(manifest.KINDS))
     if unknown or not targets:
         raise Refusal(
             seen="kind {0!r}".format(unknown[0]) if unknown else "Neither files nor trees are given",
-            meaning="Allowed kinds are {0}".format(", ".join(manifest.KINDS)) if unknown else "There is nothing to copy",
+            meaning="Allowed kinds are {0}".format(", ".join(manifest.KINDS))
+            if unknown
+            else "There is nothing to copy",
             remedy="Correct files and trees",
         )
     if not 4096 <= wish.options.chunk <= agent.MAX_CHUNK:
@@ -149,7 +172,10 @@ def digests_match(record: Manifest) -> List[str]:
 
 
 def is_finished(wish: Wish) -> Optional[Manifest]:
-    """The manifest, when this very wish was finished and its files are as they were then; None otherwise. Asks nobody and changes nothing."""
+    """The manifest, when this very wish was finished and its files are as they were then; None otherwise.
+
+    Asks nobody and changes nothing.
+    """
     record = manifest.load(wish.seed_dir)
     if record is None or record.state != manifest.FINISHED or record.wish != wish.digest:
         return None
@@ -168,7 +194,9 @@ def _refuse_lived_on(wish: Wish, before: Optional[Manifest]) -> None:
     changed = [item.target for item in before.items if not still_matches(item)]
     if before.state == manifest.FINISHED and changed and not wish.options.overwrite_finished:
         raise Refusal(
-            seen="Seed {0!r} was finished, and {1} of its files changed since: {2}".format(before.seed, len(changed), ", ".join(changed[:5])),
+            seen="Seed {0!r} was finished, and {1} of its files changed since: {2}".format(
+                before.seed, len(changed), ", ".join(changed[:5])
+            ),
             meaning="A database has probably lived on these files; overwriting them could lose data",
             remedy="If no instance uses them and they are not wanted any more, set overwrite_finished to true",
             details={"changed_since": changed[:1000]},
@@ -193,7 +221,9 @@ def survey(wish: Wish, session: Session) -> Survey:
     found = target.spaces(items, wish.options.margin)
     target.check_space(found)
     same_chunks = before is not None and before.chunk == wish.options.chunk
-    algorithm = before.algorithm if before is not None and same_chunks else choose_algorithm(session.hello.get("rates") or {})
+    algorithm = (
+        before.algorithm if before is not None and same_chunks else choose_algorithm(session.hello.get("rates") or {})
+    )
     return Survey(
         tuple(items),
         tuple(left_out),
@@ -293,7 +323,9 @@ class Meter:
         return self._clock.now() - self._start
 
     def report(self) -> Dict[str, Any]:
-        """Progress: bytes, percent, rate over the last ten seconds in bytes a second, remaining seconds (None when not to be told)."""
+        """Progress: bytes, percent, rate over the last ten seconds in bytes a second, remaining seconds (None when not
+        to be told).
+        """
         now = self._clock.now()
         if now - self._marks[-1][0] >= 0.25:
             self._marks.append((now, self.done))
@@ -318,8 +350,8 @@ class Meter:
 class _Copy:
     """One file under way: its part, and the digests of its chunks so far.
 
-    ``outstanding``: requests made and not yet applied. ``all_asked``: no further request will be made. ``ended``: the source's file was found
-    to end before its listed size, so answers for what lies behind are dropped.
+    ``outstanding``: requests made and not yet applied. ``all_asked``: no further request will be made. ``ended``: the
+    source's file was found to end before its listed size, so answers for what lies behind are dropped.
     """
 
     def __init__(self, item: Item, algorithm: str, table: Optional[Any]) -> None:
@@ -386,7 +418,8 @@ Report = Callable[..., None]
 class Pull:
     """One run of a copy, from survey to finished manifest.
 
-    :arg connect: how the source is reached. :arg report: gets progress as keyword arguments. :arg clock: time, for tests.
+    :arg connect: how the source is reached. :arg report: gets progress as keyword arguments. :arg clock: time, for
+        tests.
     """
 
     def __init__(self, wish: Wish, connect: Connect, report: Report, clock: Optional[Clock] = None) -> None:
@@ -409,7 +442,7 @@ class Pull:
         self._lease_asked = 0.0
         self._polled = self._poll_mark()
 
-    # -- the conversation ------------------------------------------------------------------------------------------------------------------
+    # -- the conversation
 
     def _open_session(self) -> Session:
         endpoint = self.wish.endpoint
@@ -422,11 +455,14 @@ class Pull:
             return 0
 
     def _watch_lease(self, session: Session) -> None:
-        """Renew the lease on the source when the controller has polled, ask for it otherwise, and stop when it is not held any more."""
+        """Renew the lease on the source when the controller has polled, ask for it otherwise, and stop when it is not
+        held any more.
+        """
         if session.lease_held is False:
             raise StandbyError(
                 seen="The lease on {0} is not held any more".format(self.wish.endpoint.name),
-                meaning="Nobody renewed it in time, so the source ended what it protected (backup mode): this copy cannot be used",
+                meaning="Nobody renewed it in time, so the source ended what it protected (backup "
+                "mode): this copy cannot be used",
                 remedy="Run again: backup mode is begun anew, and only what differs is sent",
                 details={"reason": "lease_lapsed"},
             )
@@ -461,13 +497,13 @@ class Pull:
             self._session.begin(plan.algorithm, plan.chunk)
         return self._session
 
-    # -- the steps -------------------------------------------------------------------------------------------------------------------------
+    # -- the steps
 
     def run(self) -> Dict[str, Any]:
         """Copy.
 
-        :returns: ``{changed, bytes_total, bytes_sent, bytes_skipped, bytes_zero, files, trees, resized, left_out, duration, rate, method, algorithm,
-            reconnects, source_host}``.
+        :returns: ``{changed, bytes_total, bytes_sent, bytes_skipped, bytes_zero, files, trees, resized, left_out,
+            duration, rate, method, algorithm, reconnects, source_host}``.
         :raises StandbyError: with the copy resumable, unless it is a Refusal: then nothing was changed.
         """
         try:
@@ -502,7 +538,9 @@ class Pull:
             self._session = None
 
     def _prepare(self, plan: Survey) -> None:
-        """Write the manifest, then make directories and links, then take away what an earlier listing of this seed left behind."""
+        """Write the manifest, then make directories and links, then take away what an earlier listing of this seed left
+        behind.
+        """
         made_before = plan.before
         record = Manifest(
             self.wish.seed,
@@ -535,7 +573,7 @@ class Pull:
     def _stale(plan: Survey) -> Tuple[Item, ...]:
         if plan.before is None:
             return ()
-        wanted = set(item.target for item in plan.items)
+        wanted = {item.target for item in plan.items}
         return tuple(item for item in plan.before.items if item.target not in wanted)
 
     def _table(self, number: int, item: Item, plan: Survey) -> Optional[Any]:
@@ -551,15 +589,14 @@ class Pull:
             self._opened.append(copy)
             self._allocate(copy)
             self._report(current=item.target)
-            for request in self._chunks_of(copy, plan):
-                yield request
+            yield from self._chunks_of(copy, plan)
 
     @staticmethod
     def _allocate(copy: _Copy) -> None:
         try:
             target.preallocate(copy.handle, copy.size)
         except OSError as error:
-            raise target.disk_error(copy.item.part, error, copy.size)
+            raise target.disk_error(copy.item.part, error, copy.size) from error
 
     def _chunks_of(self, copy: _Copy, plan: Survey) -> Iterator[_Request]:
         for offset, length in manifest.chunks(copy.size, plan.chunk):
@@ -577,13 +614,21 @@ class Pull:
             if copy in self._opened and copy.is_complete:
                 self._end_file(copy, plan)
 
-    def _drive(self, plan: Survey, source: Iterator[_Request], apply: Callable[[_Request, Chunk, Survey], None], flags: int = 0) -> None:
-        """Keep requests under way and apply the answers, over broken conversations. New requests of ``_again`` go first."""
+    def _drive(
+        self, plan: Survey, source: Iterator[_Request], apply: Callable[[_Request, Chunk, Survey], None], flags: int = 0
+    ) -> None:
+        """Keep requests under way and apply the answers, over broken conversations.
+
+        New requests of ``_again`` go first.
+        """
         exhausted = False
         while True:
             try:
                 session = self._session_now(plan)
-                while len(self._pending) < WINDOW_REQUESTS and sum(one.length for one in self._pending) < WINDOW_CHUNKS * plan.chunk:
+                while (
+                    len(self._pending) < WINDOW_REQUESTS
+                    and sum(one.length for one in self._pending) < WINDOW_CHUNKS * plan.chunk
+                ):
                     request = self._again.popleft() if self._again else next(source, None)
                     if request is None:
                         exhausted = True
@@ -649,7 +694,7 @@ class Pull:
                     remedy="Offer the files again with the same version of this collection",
                 )
         except OSError as error:
-            raise target.disk_error(copy.item.part, error, copy.size)
+            raise target.disk_error(copy.item.part, error, copy.size) from error
 
     def _follow(self, request: _Request, chunk: Chunk, plan: Survey) -> None:
         """After a chunk: has the source's file shrunk or grown?"""
@@ -701,7 +746,7 @@ class Pull:
         if item.in_tree:
             target.place_part(item)
 
-    # -- verification and end --------------------------------------------------------------------------------------------------------------
+    # -- verification and end
 
     def _compare_with_source(self, plan: Survey) -> None:
         """Read every file of a quiet source again there; its digest must be the one of what was sent.
@@ -724,7 +769,9 @@ class Pull:
         for check in checks:
             now = manifest.name_digest(plan.algorithm, plan.chunk, check.whole.digest())
             if now != check.item.digest:
-                raise _not_quiet(check.item, "its digest is {0} now, and was {1} when it was sent".format(now, check.item.digest))
+                raise _not_quiet(
+                    check.item, "its digest is {0} now, and was {1} when it was sent".format(now, check.item.digest)
+                )
 
     def _prove_lease(self, plan: Survey) -> None:
         """The lease must have been held to the end of the last read."""
@@ -803,7 +850,7 @@ class Pull:
             "bytes_zero": meter.zero,
             "files": describe_files(self.wish, items),
             "trees": describe_trees(self.wish, items),
-            "digests": dict((item.target, item.digest) for item in items if item.type == "f" and not item.in_tree),
+            "digests": {item.target: item.digest for item in items if item.type == "f" and not item.in_tree},
             "resized": [self._resized[name] for name in sorted(self._resized)],
             "left_out": list(plan.left_out),
             "duration": round(duration, 3),
@@ -860,6 +907,7 @@ def _not_quiet(item: Item, what: str) -> StandbyError:
     return StandbyError(
         seen="{0} changed on the source while it was copied: {1}".format(agent.parts_of(item.key)[0], what),
         meaning="source_quiet promised that nobody writes there; a cold copy of a running database is worthless",
-        remedy="Stop the source's instance for a cold copy, or use the hot method; run again: only what differs is sent",
+        remedy="Stop the source's instance for a cold copy, or use the hot method; run again: only "
+        "what differs is sent",
         details={"reason": "not_quiet", "target": item.target},
     )

@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""What the module seed_pull does: prepare a key, start or attach to the copy and tell how far it is, or give an unfinished copy up."""
+"""What the module seed_pull does: prepare a key, start or attach to the copy and tell how far it is, or give an
+unfinished copy up.
+"""
 
 import os
 import tempfile
@@ -104,8 +106,12 @@ def wish_of(params: Mapping[str, Any]) -> pull.Wish:
         generation=str(params["generation"]),
         seed_dir=str(params["seed_dir"]),
         endpoint=endpoint,
-        files=tuple(manifest.File(one["source"], one["target"], one["kind"], _mode(one.get("mode"))) for one in params["files"]),
-        trees=tuple(manifest.Tree(one["source"], one["target"], tuple(one.get("exclude") or ())) for one in params["trees"]),
+        files=tuple(
+            manifest.File(one["source"], one["target"], one["kind"], _mode(one.get("mode"))) for one in params["files"]
+        ),
+        trees=tuple(
+            manifest.Tree(one["source"], one["target"], tuple(one.get("exclude") or ())) for one in params["trees"]
+        ),
         options=options,
     )
     pull.check_wish(wish)
@@ -146,10 +152,15 @@ def present(context: Context) -> Outcome:
         return _predict(context, wish)
     plan = _survey(context, wish)
     started = detached.start(
-        wish.seed_dir, JOB, wish.digest, lambda work: pull.Pull(wish, transport.connector(context.runner), work.progress).run()
+        wish.seed_dir,
+        JOB,
+        wish.digest,
+        lambda work: pull.Pull(wish, transport.connector(context.runner), work.progress).run(),
     )
     outcome = _attend(wish, started.status, bool(context.params["wait"]))
-    return outcome._replace(before=_sizes(plan.before.items if plan.before else ()), after=_sizes(plan.items), header=wish.seed_dir)
+    return outcome._replace(
+        before=_sizes(plan.before.items if plan.before else ()), after=_sizes(plan.items), header=wish.seed_dir
+    )
 
 
 def _survey(context: Context, wish: pull.Wish) -> pull.Survey:
@@ -157,10 +168,13 @@ def _survey(context: Context, wish: pull.Wish) -> pull.Survey:
     if not can_be_asked(wish):
         raise Refusal(
             seen="option source is {0!r}, and the key {1} {2}".format(
-                dict(context.params["source"] or {}), _key(wish.seed_dir), "exists" if os.path.exists(_key(wish.seed_dir)) else "does not exist"
+                dict(context.params["source"] or {}),
+                _key(wish.seed_dir),
+                "exists" if os.path.exists(_key(wish.seed_dir)) else "does not exist",
             ),
             meaning="The source cannot be reached without its address, host keys and the seed's key",
-            remedy="Run seed_pull with state=prepared on the target, seed_offer on the source, and give its return value 'source' here",
+            remedy="Run seed_pull with state=prepared on the target, seed_offer on the source, and "
+            "give its return value 'source' here",
         )
     detached.private_directory(wish.seed_dir)
     if wish.endpoint.transport == "ssh":
@@ -194,10 +208,14 @@ def can_be_asked(wish: pull.Wish) -> bool:
 
 def _predict(context: Context, wish: pull.Wish) -> Outcome:
     """Check mode: what a run would do. Without an offer, as in a first check run, only that it would copy."""
-    values: Dict[str, Any] = {"finished": False, "method": "pull over {0}".format(wish.endpoint.transport), "bytes_total": None}
+    values: Dict[str, Any] = {
+        "finished": False,
+        "method": "pull over {0}".format(wish.endpoint.transport),
+        "bytes_total": None,
+    }
     if not can_be_asked(wish):
         values["msg"] = "The source cannot be asked yet, because nothing is offered: sizes and space are unknown."
-        return Outcome(True, values, {}, dict((one.target, "UNKNOWN") for one in wish.files + wish.trees), wish.seed_dir)
+        return Outcome(True, values, {}, {one.target: "UNKNOWN" for one in wish.files + wish.trees}, wish.seed_dir)
     with tempfile.NamedTemporaryFile("w", suffix=".known_hosts") as known_hosts:
         known_hosts.write(transport.known_hosts_text(wish.endpoint))
         known_hosts.flush()
@@ -215,13 +233,21 @@ def _predict(context: Context, wish: pull.Wish) -> Outcome:
 
 def _sizes(items: Tuple[manifest.Item, ...]) -> Dict[str, str]:
     """For the diff: each single file with its size; trees would drown it."""
-    return dict((item.target, "{0} bytes, mode {1:04o}".format(item.size, item.mode)) for item in items if not item.in_tree)
+    return {item.target: "{0} bytes, mode {1:04o}".format(item.size, item.mode) for item in items if not item.in_tree}
 
 
 def _unchanged(done: manifest.Manifest) -> Outcome:
     values = dict(done.summary)
     values.pop("changed", None)
-    values.update(finished=True, bytes_sent=0, bytes_zero=0, bytes_skipped=values.get("bytes_total", 0), duration=0.0, rate=0, reconnects=0)
+    values.update(
+        finished=True,
+        bytes_sent=0,
+        bytes_zero=0,
+        bytes_skipped=values.get("bytes_total", 0),
+        duration=0.0,
+        rate=0,
+        reconnects=0,
+    )
     return Outcome(False, values)
 
 
@@ -262,7 +288,9 @@ def poll(wish: pull.Wish, job: str) -> Outcome:
     status = detached.ask(wish.seed_dir, JOB)
     if job_name(status) != job:
         raise StandbyError(
-            seen="Job {0} of {1} is not there; what is there is {2!r}, {3}".format(job, wish.seed_dir, job_name(status), status.state),
+            seen="Job {0} of {1} is not there; what is there is {2!r}, {3}".format(
+                job, wish.seed_dir, job_name(status), status.state
+            ),
             meaning="Another run of the same copy took over",
             remedy="Run the same task again: it attaches to the copy, or finds it finished",
         )
@@ -288,7 +316,9 @@ def poll(wish: pull.Wish, job: str) -> Outcome:
 
 def _failure_of(status: detached.Status) -> StandbyError:
     raw = status.error
-    error = StandbyError(str(raw.get("seen")), str(raw.get("meaning")), str(raw.get("remedy")), raw.get("details") or {})
+    error = StandbyError(
+        str(raw.get("seen")), str(raw.get("meaning")), str(raw.get("remedy")), raw.get("details") or {}
+    )
     error.nothing_changed = bool(raw.get("nothing_changed"))
     error.details["progress"] = status.progress
     return error
@@ -298,7 +328,11 @@ def prepared(context: Context) -> Outcome:
     """Have a key pair of this seed's own, and tell what is there of it already."""
     seed_dir = str(context.params["seed_dir"])
     record = manifest.load(seed_dir)
-    finished = record is not None and record.state == manifest.FINISHED and record.generation == str(context.params["generation"])
+    finished = (
+        record is not None
+        and record.state == manifest.FINISHED
+        and record.generation == str(context.params["generation"])
+    )
     finished = finished and record is not None and all(pull.still_matches(item) for item in record.items)
     values: Dict[str, Any] = {
         "finished": finished,
@@ -313,7 +347,11 @@ def prepared(context: Context) -> Outcome:
         detached.private_directory(seed_dir)
         _make_key(seed_dir, str(context.params["seed_id"]), context.runner)
     return Outcome(
-        True, dict(values, public_key=_public_key(seed_dir)), {}, {_key(seed_dir): "a key pair for this seed only, mode 0600"}, seed_dir
+        True,
+        dict(values, public_key=_public_key(seed_dir)),
+        {},
+        {_key(seed_dir): "a key pair for this seed only, mode 0600"},
+        seed_dir,
     )
 
 
@@ -331,7 +369,12 @@ def _make_key(seed_dir: str, seed: str, run: Runner) -> None:
     transport.forget_key(seed_dir)
     said: List[str] = []
     for key_type in KEY_TYPES:
-        done = run(Command(("ssh-keygen", "-q", "-t") + key_type + ("-N", "", "-C", "firedrill-seed", "-f", _key(seed_dir)), deadline=120.0))
+        done = run(
+            Command(
+                ("ssh-keygen", "-q", "-t") + key_type + ("-N", "", "-C", "firedrill-seed", "-f", _key(seed_dir)),
+                deadline=120.0,
+            )
+        )
         if done.returncode == 0:
             os.chmod(_key(seed_dir), 0o600)
             return
@@ -345,7 +388,10 @@ def _make_key(seed_dir: str, seed: str, run: Runner) -> None:
 
 
 def absent(context: Context) -> Outcome:
-    """Give an unfinished copy up: end its process, remove what its manifest proves to be its own. Files of a finished copy stay."""
+    """Give an unfinished copy up: end its process, remove what its manifest proves to be its own.
+
+    Files of a finished copy stay.
+    """
     seed, seed_dir = str(context.params["seed_id"]), str(context.params["seed_dir"])
     record = manifest.load(seed_dir)
     if record is not None and record.seed != seed:
@@ -357,14 +403,14 @@ def absent(context: Context) -> Outcome:
     unfinished = record is not None and record.state == manifest.UNFINISHED
     parts = _parts_of(record) if record is not None and unfinished else []
     there = [path for path in parts if os.path.lexists(path)]
-    changed = os.path.isdir(seed_dir) and bool(os.listdir(seed_dir)) or bool(there)
+    changed = (os.path.isdir(seed_dir) and bool(os.listdir(seed_dir))) or bool(there)
     if changed and not context.check_mode:
         detached.cancel(seed_dir, JOB)
         target.remove_ours(parts)
         if record is not None and unfinished:
             _remove_empty(record)
         _remove_records(seed_dir)
-    return Outcome(changed, {"finished": False, "removed": there}, dict((path, "unfinished") for path in there), {}, seed_dir)
+    return Outcome(changed, {"finished": False, "removed": there}, dict.fromkeys(there, "unfinished"), {}, seed_dir)
 
 
 def _parts_of(record: manifest.Manifest) -> List[str]:

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""The agent's protocol seen from the target: requests go out, a thread takes the answers in and proves their digests."""
+"""The agent's protocol seen from the target: requests go out, a thread takes the answers in and "
+"proves their digests."""
 
 import json
 import queue
@@ -11,7 +12,12 @@ from typing import Any, Dict, List, NamedTuple, Optional, Union
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent
-from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.transport import Channel, Endpoint, Unreachable, explain
+from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.transport import (
+    Channel,
+    Endpoint,
+    Unreachable,
+    explain,
+)
 
 #: Bytes that login scripts on the source may write before the agent's first word.
 NOISE_LIMIT = 65536
@@ -58,7 +64,8 @@ class Session:
     """A conversation with one agent. Not for several threads, except for its own.
 
     :arg channel: a fresh conversation. :arg endpoint: for messages. :arg seed: the seed that the agent must serve.
-    :raises Unreachable: when the agent does not come up. :raises UnknownState: when it is another seed's or of another version.
+    :raises Unreachable: when the agent does not come up. :raises UnknownState: when it is another seed's or of another
+        version.
     """
 
     def __init__(self, channel: Channel, endpoint: Endpoint, seed: str) -> None:
@@ -129,16 +136,16 @@ class Session:
         self._fill(memoryview(body))
         try:
             return json.loads(body.decode("ascii"))
-        except ValueError:
+        except ValueError as error:
             raise Corrupted(
                 seen="An answer of {0} is not JSON".format(self._endpoint.name),
                 meaning="Bytes were changed on their way",
                 remedy="Run again; the copy goes on where it stopped",
-            )
+            ) from error
 
     def _json(self, wanted: int) -> Any:
         """The next answer, which must be of this kind; for the calm part of a session, before :meth:`begin`."""
-        kind, number, length = self._head()
+        kind, _number, length = self._head()
         body = self._body(length)
         if kind == agent.ERROR:
             raise Unreachable(
@@ -248,10 +255,12 @@ class Session:
                     continue
                 body = self._body(length)
                 if kind == agent.ERROR:
-                    self._answers.put(Failure(number, body.get("errno"), str(body.get("text")), str(body.get("path") or "")))
+                    self._answers.put(
+                        Failure(number, body.get("errno"), str(body.get("text")), str(body.get("path") or ""))
+                    )
                 elif kind == agent.LEASE:
                     self._answers.put(_Lease(body["held"]))
-        except BaseException as error:  # handed over to the thread that waits for the answer
+        except BaseException as error:  # noqa: BLE001 - handed over to the thread that waits for the answer
             self._answers.put(_End(error))
 
     def _chunk(self, number: int, body: int) -> Chunk:
@@ -261,7 +270,10 @@ class Session:
         digest = bytearray(digest_length)
         self._fill(memoryview(digest))
         data = None
-        if body != agent.CHUNK_HEAD.size + digest_length + (length if what == agent.DATA else 0) or length > self._chunk_size:
+        if (
+            body != agent.CHUNK_HEAD.size + digest_length + (length if what == agent.DATA else 0)
+            or length > self._chunk_size
+        ):
             raise self._corrupted(number)
         if what == agent.DATA:
             data = self._pool.get()
@@ -277,8 +289,10 @@ class Session:
     def _corrupted(self, number: int) -> Corrupted:
         return Corrupted(
             seen="The bytes of answer {0} from {1} do not agree with their digest".format(number, self._endpoint.name),
-            meaning="They were changed between the source's disk and this process: memory, network card or the agent itself",
-            remedy="Run again: only what is not proven is sent again. If it comes back, suspect the hardware of one of the two hosts",
+            meaning="They were changed between the source's disk and this process: memory, network "
+            "card or the agent itself",
+            remedy="Run again: only what is not proven is sent again. If it comes back, suspect the "
+            "hardware of one of the two hosts",
         )
 
     def zero_digest(self, length: int) -> bytes:

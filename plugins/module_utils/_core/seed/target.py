@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""The target's side of the disk: what is there before anything is written, and files opened so that no link leads them astray."""
+"""The target's side of the disk: what is there before anything is written, and files opened so that no link leads them
+astray.
+"""
 
 import ctypes
 import errno
@@ -81,7 +83,9 @@ def check_directories(roots: Sequence[str]) -> None:
         raise Refusal(
             seen="; ".join(problems),
             meaning="The copy would fail half-way, or another user could put a link in its way",
-            remedy="Create the directories for user {0} with mode 0750, or run as the database's OS user".format(os.geteuid()),
+            remedy="Create the directories for user {0} with mode 0750, or run as the database's OS user".format(
+                os.geteuid()
+            ),
             details={"directories": problems},
         )
 
@@ -91,7 +95,8 @@ def check_empty(roots: Sequence[str], ours: Set[str], tolerated: Sequence[str]) 
 
     Empty directories are tolerated: there is nothing in them that could be lost.
 
-    :arg roots: directories that files are copied to. :arg ours: every path that the seed's manifest proves to be its own.
+    :arg roots: directories that files are copied to. :arg ours: every path that the seed's manifest proves to be its
+        own.
     :arg tolerated: absolute paths, or names, that may be there; whatever is below them as well.
     :raises Refusal: naming what lies there.
     """
@@ -104,7 +109,8 @@ def check_empty(roots: Sequence[str], ours: Set[str], tolerated: Sequence[str]) 
         shown = ", ".join(foreign[:8]) + (" and {0} more".format(len(foreign) - 8) if len(foreign) > 8 else "")
         raise Refusal(
             seen="The target is not empty: {0}".format(shown),
-            meaning="These files are not of this unfinished seed, and nothing is overwritten that is not proven to be ours",
+            meaning="These files are not of this unfinished seed, and nothing is overwritten that is "
+            "not proven to be ours",
             remedy="Check whose they are; move them away or remove them by hand, then run again",
             details={"foreign": foreign[:1000]},
         )
@@ -121,8 +127,7 @@ def _files_below(root: str, tolerated: Sequence[str]) -> Iterator[str]:
         if name in ALWAYS_IGNORED or name in tolerated or path in tolerated:
             continue
         if os.path.isdir(path) and not os.path.islink(path):
-            for deeper in _files_below(path, tolerated):
-                yield deeper
+            yield from _files_below(path, tolerated)
         else:
             yield path
 
@@ -167,7 +172,9 @@ def check_space(found: Sequence[Space]) -> None:
     short = [space for space in found if space.needed > space.free]
     if short:
         raise Refusal(
-            seen="; ".join("{0}: {1} bytes needed, {2} free".format(space.path, space.needed, space.free) for space in short),
+            seen="; ".join(
+                "{0}: {1} bytes needed, {2} free".format(space.path, space.needed, space.free) for space in short
+            ),
             meaning="The copy does not fit, with the margin that is asked for",
             remedy="Free or add at least {0} bytes there, or choose other directories".format(
                 max(space.needed - space.free for space in short)
@@ -209,7 +216,7 @@ def open_directory(root: str, relative: str, make: bool = False) -> int:
     except OSError as error:
         os.close(place)
         if error.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise _in_the_way(os.path.join(root, relative), "a link or a file is in its way")
+            raise _in_the_way(os.path.join(root, relative), "a link or a file is in its way") from error
         raise
     except BaseException:
         os.close(place)
@@ -227,7 +234,8 @@ def _in_the_way(path: str, what: str) -> StandbyError:
 def open_part(item: Item) -> Tuple[int, bool]:
     """Open the part of a file for reading and writing, made if it is missing.
 
-    A finished file of the same seed (from a run that broke off while files were put into their places) becomes the part again.
+    A finished file of the same seed (from a run that broke off while files were put into their places) becomes the part
+    again.
 
     :returns: the descriptor, and whether there was something in it already.
     :raises StandbyError: when what is there is a link, no plain file, another user's or has a second name.
@@ -238,15 +246,19 @@ def open_part(item: Item) -> Tuple[int, bool]:
         if _exists(name, directory) and not _exists(name + PART_SUFFIX, directory):
             os.rename(name, name + PART_SUFFIX, src_dir_fd=directory, dst_dir_fd=directory)
         try:
-            handle = os.open(name + PART_SUFFIX, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory)
+            handle = os.open(
+                name + PART_SUFFIX, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600, dir_fd=directory
+            )
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EISDIR, errno.ENXIO):
-                raise _in_the_way(item.part, os.strerror(error.errno or 0))
-            raise _denied(item.part, error)
+                raise _in_the_way(item.part, os.strerror(error.errno or 0)) from error
+            raise _denied(item.part, error) from error
         seen = os.fstat(handle)
         if not stat.S_ISREG(seen.st_mode) or seen.st_uid != os.geteuid() or seen.st_nlink != 1:
             os.close(handle)
-            raise _in_the_way(item.part, "mode {0:o}, owner {1}, {2} names".format(seen.st_mode, seen.st_uid, seen.st_nlink))
+            raise _in_the_way(
+                item.part, "mode {0:o}, owner {1}, {2} names".format(seen.st_mode, seen.st_uid, seen.st_nlink)
+            )
         return handle, seen.st_size > 0
     finally:
         os.close(directory)
@@ -274,8 +286,11 @@ def disk_error(path: str, error: OSError, size: int) -> StandbyError:
         return _denied(path, error)
     seen = os.statvfs(os.path.dirname(path))
     return StandbyError(
-        seen="{0}: {1}; the file has {2} bytes, {3} are free".format(path, error.strerror, size, seen.f_bavail * seen.f_frsize),
-        meaning="Something else filled the file system after the space was checked, or a quota is reached; the copy is unfinished",
+        seen="{0}: {1}; the file has {2} bytes, {3} are free".format(
+            path, error.strerror, size, seen.f_bavail * seen.f_frsize
+        ),
+        meaning="Something else filled the file system after the space was checked, or a quota is "
+        "reached; the copy is unfinished",
         remedy="Free space there and run again: the copy goes on where it stopped",
     )
 
@@ -304,7 +319,7 @@ def make_link(item: Item) -> None:
             pass
         except OSError as error:
             if error.errno == errno.EINVAL:
-                raise _in_the_way(item.target, "it is no link")
+                raise _in_the_way(item.target, "it is no link") from error
             raise
         os.symlink(item.link, name, dir_fd=directory)
     finally:
@@ -346,9 +361,11 @@ _fallocate = _load_fallocate()
 
 
 def preallocate(handle: int, size: int) -> None:
-    """Give a file its size and, where the file system can, its blocks, so that a full disk shows at the start and not near the end.
+    """Give a file its size and, where the file system can, its blocks, so that a full disk shows at the start and not
+    near the end.
 
-    ``posix_fallocate`` is not used: where the file system has no such call, the C library writes into every block of the file instead.
+    ``posix_fallocate`` is not used: where the file system has no such call, the C library writes into every block of
+    the file instead.
 
     :raises OSError: ENOSPC.
     """

@@ -4,8 +4,9 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """Reaching the agent on the source, and telling apart why it cannot be reached.
 
-Beside ``runner`` this is the one place that starts a process, because a conversation needs its pipes: ``ssh`` with the seed's own key and its own
-list of host keys, or the agent itself where source and target are directories of one host and one user (a lab without root).
+Beside ``runner`` this is the one place that starts a process, because a conversation needs its pipes: ``ssh`` with the
+seed's own key and its own list of host keys, or the agent itself where source and target are directories of one host
+and one user (a lab without root).
 """
 
 import os
@@ -24,7 +25,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.seed impor
 KEY = "key"
 KNOWN_HOSTS = "known_hosts"
 
-#: AES-GCM is three times as fast as the others on a processor with AES instructions. What the local ssh does not know is left out.
+#: AES-GCM is three times as fast as the others on a processor with AES instructions. What the local ssh does not know
+#: is left out.
 CIPHERS = (
     "aes128-gcm@openssh.com",
     "aes256-gcm@openssh.com",
@@ -46,8 +48,9 @@ GRACE = 5.0
 class Endpoint(NamedTuple):
     """Where the files come from.
 
-    ``transport``: ssh or local. ``argv``: the agent's command for local. ``host``, ``port``, ``user`` and ``host_keys`` (lines ``type base64``)
-    for ssh. ``seed_dir``: holds the key and, unless ``known_hosts`` is another path, the list of host keys.
+    ``transport``: ssh or local. ``argv``: the agent's command for local. ``host``, ``port``, ``user`` and ``host_keys``
+    (lines ``type base64``) for ssh. ``seed_dir``: holds the key and, unless ``known_hosts`` is another path, the list
+    of host keys.
     """
 
     transport: str
@@ -69,7 +72,10 @@ class Endpoint(NamedTuple):
 
 
 class Unreachable(StandbyError):
-    """The conversation with the source did not begin or broke off. ``again``: True when another try may succeed by itself."""
+    """The conversation with the source did not begin or broke off.
+
+    ``again``: True when another try may succeed by itself.
+    """
 
     def __init__(self, seen: str, meaning: str, remedy: str, again: bool, reason: str, said: str = "") -> None:
         super().__init__(seen, meaning, remedy, {"reason": reason, "said": said})
@@ -116,7 +122,10 @@ class Channel:
             rest = rest[os.write(self._sink, rest) :]
 
     def stop(self) -> None:
-        """Ask the process to end, now. Its reader then sees the end of the conversation. The agent writes nothing, so any moment is safe."""
+        """Ask the process to end, now.
+
+        Its reader then sees the end of the conversation. The agent writes nothing, so any moment is safe.
+        """
         try:
             os.killpg(self._process.pid, signal.SIGTERM)
         except ProcessLookupError:
@@ -125,7 +134,8 @@ class Channel:
     def ending(self) -> Tuple[Optional[int], str]:
         """Wait for the end of the process, hasten it if need be: what it returned and what it said on standard error.
 
-        The pipes stay open: another thread may be using them, and a descriptor that is closed under it may soon be another file.
+        The pipes stay open: another thread may be using them, and a descriptor that is closed under it may soon be
+        another file.
         """
         for number in (None, signal.SIGTERM, signal.SIGKILL):
             if number is not None:
@@ -205,7 +215,7 @@ def open_channel(endpoint: Endpoint, argv: Sequence[str]) -> Channel:
 
     :raises Unreachable: when the program cannot be started at all.
     """
-    errors = tempfile.TemporaryFile()
+    errors = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the conversation
     environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C", "LANG": "C"}
     environment.update((name, os.environ[name]) for name in ("HOME", "USER", "LOGNAME") if name in os.environ)
     try:
@@ -227,7 +237,7 @@ def open_channel(endpoint: Endpoint, argv: Sequence[str]) -> Channel:
             remedy="Install the OpenSSH client on the target" if argv[0] == "ssh" else "Offer the files again",
             again=False,
             reason="no_program",
-        )
+        ) from error
     return Channel(process, errors, endpoint)
 
 
@@ -263,7 +273,8 @@ _CAUSES = (
         "key_refused",
         r"Permission denied \(|Too many authentication failures|no mutual signature",
         False,
-        "The source's sshd does not accept the seed's key: the offer expired or was withdrawn, this host's address is not the offered one, "
+        "The source's sshd does not accept the seed's key: the offer expired or was withdrawn, this "
+        "host's address is not the offered one, "
         "or sshd does not let this user in (AllowUsers, a home directory that others can write, SELinux)",
         "Offer the files again; if it is refused again, read the source's sshd log (journalctl -u sshd) at this moment",
     ),
@@ -327,7 +338,10 @@ _CAUSES = (
 
 
 def explain(endpoint: Endpoint, returncode: Optional[int], said: str, noise: str = "") -> Unreachable:
-    """Why a conversation ended, from what the process returned and said. ``noise``: what came before the agent's first word."""
+    """Why a conversation ended, from what the process returned and said.
+
+    ``noise``: what came before the agent's first word.
+    """
     text = "{0}\n{1}".format(said, noise)
     said_line = " ".join(line.strip() for line in said.splitlines() if line.strip() and not line.startswith("@"))[-600:]
     for cause in _CAUSES:
@@ -340,7 +354,11 @@ def explain(endpoint: Endpoint, returncode: Optional[int], said: str, noise: str
                 cause.reason,
                 said,
             )
-    ended = "was ended by signal {0}".format(-returncode) if returncode is not None and returncode < 0 else "ended with code {0}".format(returncode)
+    ended = (
+        "was ended by signal {0}".format(-returncode)
+        if returncode is not None and returncode < 0
+        else "ended with code {0}".format(returncode)
+    )
     return Unreachable(
         seen="The agent on {0} {1}{2}{3}".format(
             endpoint.name,

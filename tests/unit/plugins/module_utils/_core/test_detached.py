@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Detached work: it outlives its starter, is attached to, refused, cancelled, found dead; the dead man acts once or never."""
+"""Detached work: it outlives its starter, is attached to, refused, cancelled, found dead; the dead man acts once or
+never.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def place(tmp_path: Path) -> Iterator[str]:
 
 
 def ended(place: str, name: str) -> detached.Status:
-    return wait_until(lambda: detached.ask(place, name), lambda seen: not seen.is_running, 20, "the job", "", interval=0.02).value
+    return wait_until(
+        lambda: detached.ask(place, name), lambda seen: not seen.is_running, 20, "the job", "", interval=0.02
+    ).value
 
 
 def until(predicate: Callable[[], Any], what: str) -> Any:
@@ -141,8 +145,11 @@ def test_job_outlives_its_starter_and_holds_no_pipe(place: str) -> None:
         "print('started')\n"
     ).format(str(Path(detached.__file__).parents[6]), place)
     before = time.monotonic()
-    # subprocess.run returns only when standard output is closed by everybody: a job that kept it would hold us for 30 s.
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=25, check=True)
+    # subprocess.run returns only when standard output is closed by everybody: a job that kept it would hold us for 30
+    # s.
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=25, check=True
+    )
     assert done.stdout == b"started\n" and time.monotonic() - before < 20
     assert detached.ask(place, "copy").is_running
 
@@ -190,7 +197,9 @@ def test_renewed_lease_does_not_lapse_and_cancelled_one_never_acts(place: str, t
 def test_renewing_by_the_file_alone_is_enough(place: str, tmp_path: Path) -> None:
     detached.dead_man(place, "end_backup", 1.0, dict)
     end = time.monotonic() + 2.0
-    until(lambda: detached.renew_lease(detached.lease_path(place, "end_backup")) and time.monotonic() > end, "two leases")
+    until(
+        lambda: detached.renew_lease(detached.lease_path(place, "end_backup")) and time.monotonic() > end, "two leases"
+    )
     assert detached.ask(place, "end_backup").is_running
     assert detached.remove_lease(detached.lease_path(place, "end_backup"))
     assert not detached.renew_lease(detached.lease_path(place, "end_backup"))

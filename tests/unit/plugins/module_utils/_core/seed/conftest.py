@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A source and a target in two directories, the real agent as a child process between them, and faults to put on the line."""
+"""A source and a target in two directories, the real agent as a child process between them, and faults to put on the
+line.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import run
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent, manifest, pull, transport
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock
@@ -86,7 +89,13 @@ class Lab:
     def offer_file(self) -> Path:
         path = self.base / "offer.json"
         trees = [{"path": tree.source, "exclude": list(tree.exclude)} for tree in self.trees]
-        record = {"seed": "s1", "expires": self.expires, "files": [file.source for file in self.files], "trees": trees, "lease": self.lease}
+        record = {
+            "seed": "s1",
+            "expires": self.expires,
+            "files": [file.source for file in self.files],
+            "trees": trees,
+            "lease": self.lease,
+        }
         path.write_text(json.dumps(record))
         return path
 
@@ -112,7 +121,7 @@ class Lab:
 
     def same(self) -> bool:
         """Every file of the target holds what the source's holds, and no part is left."""
-        assert not [path for path in self.base.rglob("*" + manifest.PART_SUFFIX)]
+        assert not list(self.base.rglob("*" + manifest.PART_SUFFIX))
         return all(Path(file.source).read_bytes() == Path(file.target).read_bytes() for file in self.files)
 
     def state(self) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent, manifest, pull
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock
-from hypothesis import given
-from hypothesis import strategies as st
 
 SIZES = st.integers(0, 2000)
 CHUNKS = st.integers(1, 300)
@@ -38,7 +39,9 @@ def test_chunks_of_a_grown_file_are_the_old_ones_and_the_tail(size: int, more: i
 
 
 @given(st.binary(max_size=5000), st.integers(1, 700), st.sampled_from(agent.ALGORITHMS))
-def test_file_digest_is_the_digest_over_the_chunks(tmp_path_factory: Any, content: bytes, chunk: int, algorithm: str) -> None:
+def test_file_digest_is_the_digest_over_the_chunks(
+    tmp_path_factory: Any, content: bytes, chunk: int, algorithm: str
+) -> None:
     path = tmp_path_factory.getbasetemp() / "digest"
     path.write_bytes(content)
     whole = agent.digest_of(algorithm)
@@ -63,7 +66,9 @@ def test_different_files_have_different_digests(tmp_path_factory: Any, one: byte
     assert (digests[0] == digests[1]) == (one == other)
 
 
-NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=8).filter(lambda name: name not in (".", ".."))
+NAMES = st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1, max_size=8).filter(
+    lambda name: name not in (".", "..")
+)
 
 
 @given(NAMES, st.lists(NAMES, min_size=1, max_size=3))
@@ -81,7 +86,12 @@ TREES = (manifest.Tree("/s/home", "/t/home", ()),)
 
 
 def test_listing_becomes_items() -> None:
-    listed = [entry(agent.key_of("/s/a")), entry(agent.key_of("/s/home", "d"), "d"), entry(agent.key_of("/s/home", "d/f")), entry(agent.key_of("/s/home", "p"), "?")]
+    listed = [
+        entry(agent.key_of("/s/a")),
+        entry(agent.key_of("/s/home", "d"), "d"),
+        entry(agent.key_of("/s/home", "d/f")),
+        entry(agent.key_of("/s/home", "p"), "?"),
+    ]
     items, left_out = manifest.items_of(FILES, TREES, listed)
     assert [(item.target, item.type, item.mode, item.in_tree) for item in items] == [
         ("/t/b", "f", 0o600, False),
@@ -104,19 +114,25 @@ def test_listing_becomes_items() -> None:
     ],
 )
 def test_listing_that_contradicts_the_wish_is_refused(listed: list[str]) -> None:
-    with pytest.raises(UnknownState, match="The source (listed|did not list)"):
+    with pytest.raises(UnknownState, match=r"The source (listed|did not list)"):
         manifest.items_of(FILES, TREES, [entry(key) for key in listed])
 
 
 def test_path_through_a_link_is_refused() -> None:
-    listed = [entry(agent.key_of("/s/a")), entry(agent.key_of("/s/home", "l"), "l", "/etc"), entry(agent.key_of("/s/home", "l/passwd"))]
+    listed = [
+        entry(agent.key_of("/s/a")),
+        entry(agent.key_of("/s/home", "l"), "l", "/etc"),
+        entry(agent.key_of("/s/home", "l/passwd")),
+    ]
     with pytest.raises(UnknownState, match="not asked for"):
         manifest.items_of(FILES, TREES, listed)
 
 
 def record(**changes: Any) -> manifest.Manifest:
     item = manifest.Item(agent.key_of("/s/\udcff"), "f", "datafile", "/t", "\udcff", 5, 0o600, 1, "", "sha256/4:00")
-    return manifest.Manifest("s1", "g", manifest.UNFINISHED, "w", "sha256", 4096, "host", (item,), {"a": 1})._replace(**changes)
+    return manifest.Manifest("s1", "g", manifest.UNFINISHED, "w", "sha256", 4096, "host", (item,), {"a": 1})._replace(
+        **changes
+    )
 
 
 def test_manifest_comes_back_as_it_was_written(tmp_path: Path) -> None:
@@ -137,7 +153,13 @@ def test_wish_digest_tells_wishes_apart_but_not_their_order() -> None:
     files = (manifest.File("/s/a", "/t/a", "redo", None), manifest.File("/s/b", "/t/b", "redo", 0o600))
     base = manifest.wish_digest("s", "g", files, TREES, {})
     assert manifest.wish_digest("s", "g", files[::-1], TREES, {}) == base
-    others = [("x", "g", files, TREES, {}), ("s", "x", files, TREES, {}), ("s", "g", files[:1], TREES, {}), ("s", "g", files, (), {}), ("s", "g", files, TREES, {"quiet": True})]
+    others = [
+        ("x", "g", files, TREES, {}),
+        ("s", "x", files, TREES, {}),
+        ("s", "g", files[:1], TREES, {}),
+        ("s", "g", files, (), {}),
+        ("s", "g", files, TREES, {"quiet": True}),
+    ]
     assert len({manifest.wish_digest(*other) for other in others} | {base}) == len(others) + 1
 
 
@@ -148,7 +170,10 @@ def test_seed_id_is_a_plain_word(seed: str) -> None:
 
 
 def test_tree_digest_sees_every_difference() -> None:
-    items = [manifest.Item("t\0/s\0a", "f", "software", "/t", "a", 5, 0o600, 1, "", "d1"), manifest.Item("t\0/s\0l", "l", "software", "/t", "l", 0, 0o777, 1, "a", "")]
+    items = [
+        manifest.Item("t\0/s\0a", "f", "software", "/t", "a", 5, 0o600, 1, "", "d1"),
+        manifest.Item("t\0/s\0l", "l", "software", "/t", "l", 0, 0o777, 1, "a", ""),
+    ]
     base = manifest.tree_digest(items)
     assert manifest.tree_digest(items[::-1]) == base
     for changed in (items[0]._replace(mode=0o644), items[0]._replace(digest="d2"), items[0]._replace(relative="b")):

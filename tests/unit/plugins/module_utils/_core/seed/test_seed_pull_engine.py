@@ -1,6 +1,8 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The copy against a real agent: what is sent, what is not, and what becomes of it when the line, the disk or the source misbehaves."""
+"""The copy against a real agent: what is sent, what is not, and what becomes of it when the line, the disk or the
+source misbehaves.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
-from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent, manifest, pull, target, transport
+from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import (
+    agent,
+    manifest,
+    pull,
+    target,
+    transport,
+)
 
 CHUNK = 64 * 1024
 
@@ -26,14 +35,25 @@ def test_copy_is_exact_and_counted(lab: Any, noise: Any) -> None:
     result = lab.pull()
     assert lab.same()
     total = 11 * CHUNK + 17 + 6
-    assert (result["bytes_total"], result["bytes_sent"], result["bytes_skipped"], result["bytes_zero"]) == (total, total, 0, 0)
+    assert (result["bytes_total"], result["bytes_sent"], result["bytes_skipped"], result["bytes_zero"]) == (
+        total,
+        total,
+        0,
+        0,
+    )
     assert result["changed"] and result["method"] == "pull over local" and result["reconnects"] == 0
-    modes = {name: stat.S_IMODE((lab.target / name).stat().st_mode) for name in ("system001.dtf", "c1.ctl", ".passwd", "empty.log")}
+    modes = {
+        name: stat.S_IMODE((lab.target / name).stat().st_mode)
+        for name in ("system001.dtf", "c1.ctl", ".passwd", "empty.log")
+    }
     assert modes == {"system001.dtf": 0o640, "c1.ctl": 0o600, ".passwd": 0o600, "empty.log": 0o600}
     record = manifest.load(str(lab.seed_dir))
     assert record is not None and record.state == manifest.FINISHED
     with open(lab.target / "system001.dtf", "rb") as file:
-        assert manifest.file_digest(file.fileno(), record.algorithm, CHUNK) == result["digests"][str(lab.target / "system001.dtf")]
+        assert (
+            manifest.file_digest(file.fileno(), record.algorithm, CHUNK)
+            == result["digests"][str(lab.target / "system001.dtf")]
+        )
     assert pull.is_finished(lab.wish()) is not None and pull.digests_match(record) == []
 
 
@@ -46,7 +66,12 @@ def test_zero_chunks_are_not_sent(lab: Any, noise: Any) -> None:
 
 def test_tree_keeps_modes_times_links_and_leaves_out_what_is_excluded(lab: Any, noise: Any) -> None:
     home = lab.source / "home"
-    for name, content, mode in (("bin/tbsvr", noise(3 * CHUNK), 0o755), ("lib/a.so", b"x", 0o444), ("license/license.xml", b"l", 0o600), ("instance/x", b"i", 0o600)):
+    for name, content, mode in (
+        ("bin/tbsvr", noise(3 * CHUNK), 0o755),
+        ("lib/a.so", b"x", 0o444),
+        ("license/license.xml", b"l", 0o600),
+        ("instance/x", b"i", 0o600),
+    ):
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_bytes(content)
         (home / name).chmod(mode)
@@ -62,7 +87,10 @@ def test_tree_keeps_modes_times_links_and_leaves_out_what_is_excluded(lab: Any, 
     wanted = ["bin", "bin/away", "bin/tb", "bin/tbsvr", "client", "client/empty", "lib", "lib/a.so", "license"]
     assert sorted(str(path.relative_to(copy)) for path in copy.rglob("*")) == wanted
     assert os.readlink(copy / "bin/away") == "/nowhere/at/all"
-    assert stat.S_IMODE((copy / "bin").stat().st_mode) == 0o550 and stat.S_IMODE((copy / "bin/tbsvr").stat().st_mode) == 0o755
+    assert (
+        stat.S_IMODE((copy / "bin").stat().st_mode) == 0o550
+        and stat.S_IMODE((copy / "bin/tbsvr").stat().st_mode) == 0o755
+    )
     assert (copy / "bin/tbsvr").stat().st_mtime == 1000
     assert result["left_out"] == [str(home / "pipe")]
     assert result["trees"][0]["files"] == 2
@@ -96,7 +124,8 @@ def test_broken_run_resumes_without_sending_what_is_right(lab: Any, noise: Any) 
     arrived = sum(
         1
         for offset in range(0, 10 * CHUNK, CHUNK)
-        if (lab.target / ("a.dtf" + manifest.PART_SUFFIX)).read_bytes()[offset : offset + CHUNK] == source.read_bytes()[offset : offset + CHUNK]
+        if (lab.target / ("a.dtf" + manifest.PART_SUFFIX)).read_bytes()[offset : offset + CHUNK]
+        == source.read_bytes()[offset : offset + CHUNK]
     )
     assert 4 <= arrived <= 6
     result = lab.pull()
@@ -178,7 +207,9 @@ def test_disk_full_in_the_middle_is_told_and_resumed(lab: Any, noise: Any, monke
     assert lab.same()
 
 
-def test_lack_of_space_is_refused_before_anything_is_written(lab: Any, noise: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lack_of_space_is_refused_before_anything_is_written(
+    lab: Any, noise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lab.add("a.dtf", noise(4 * CHUNK))
     before = lab.state()
 
@@ -186,7 +217,9 @@ def test_lack_of_space_is_refused_before_anything_is_written(lab: Any, noise: An
         f_frsize, f_bavail = 4096, 3 * CHUNK // 4096
 
     monkeypatch.setattr(target.spaces, "__defaults__", (lambda path: Small,))
-    with pytest.raises(Refusal, match="{0}: {1} bytes needed, {2} free".format(lab.target, int(4 * CHUNK * 1.05), 3 * CHUNK)):
+    with pytest.raises(
+        Refusal, match="{0}: {1} bytes needed, {2} free".format(lab.target, int(4 * CHUNK * 1.05), 3 * CHUNK)
+    ):
         lab.pull()
     assert lab.state() == before and os.listdir(lab.seed_dir) == []
 
@@ -198,7 +231,7 @@ def test_target_that_is_not_ours_is_refused_by_name(lab: Any, noise: Any) -> Non
     (lab.target / "other.dtf").write_text("precious")
     (lab.target / "a.dtf").write_text("precious too")
     before = lab.state()
-    with pytest.raises(Refusal, match="The target is not empty: .*a.dtf, .*other.dtf") as caught:
+    with pytest.raises(Refusal, match=r"The target is not empty: .*a.dtf, .*other.dtf") as caught:
         lab.pull()
     assert caught.value.nothing_changed and lab.state() == before
     (lab.target / "a.dtf").unlink()
@@ -291,7 +324,7 @@ def test_denied_write_is_told(lab: Any, noise: Any, monkeypatch: pytest.MonkeyPa
         return original(path, *args, **named)
 
     monkeypatch.setattr(target.os, "open", deny)
-    with pytest.raises(StandbyError, match="Permission denied. The file cannot be written by user"):
+    with pytest.raises(StandbyError, match=r"Permission denied. The file cannot be written by user"):
         lab.pull()
 
 
@@ -375,7 +408,9 @@ def test_quiet_source_that_grows_is_an_error(lab: Any, noise: Any) -> None:
         copied.run()
 
 
-def test_lease_is_renewed_when_polled_and_its_lapse_ends_the_copy(lab: Any, noise: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lease_is_renewed_when_polled_and_its_lapse_ends_the_copy(
+    lab: Any, noise: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(pull, "LEASE_INTERVAL", 0.0)
     lease = tmp_path / "end_backup.lease"
     lease.touch()
@@ -408,7 +443,9 @@ def test_missing_and_unreadable_sources_are_all_named(lab: Any, noise: Any) -> N
     for name in ("gone1.dtf", "gone2.dtf"):
         lab.add(name, b"x").unlink()
     lab.trees.append(manifest.Tree(str(lab.source / "no"), str(lab.target / "no"), ()))
-    with pytest.raises(Refusal, match=r"3 of the offered files: .*gone1.dtf: No such file.*gone2.dtf.*no: No such") as caught:
+    with pytest.raises(
+        Refusal, match=r"3 of the offered files: .*gone1.dtf: No such file.*gone2.dtf.*no: No such"
+    ) as caught:
         lab.pull()
     assert caught.value.nothing_changed and os.listdir(lab.target) == []
 
@@ -423,7 +460,7 @@ def test_file_that_disappears_on_the_way_is_told(lab: Any, noise: Any) -> None:
         source.unlink()
 
     copied._prepare = prepare  # type: ignore[method-assign]
-    with pytest.raises(StandbyError, match="cannot read .*a.dtf: No such file"):
+    with pytest.raises(StandbyError, match=r"cannot read .*a.dtf: No such file"):
         copied.run()
 
 
@@ -456,7 +493,9 @@ def test_other_seed_or_version_of_agent_is_refused(lab: Any, noise: Any) -> None
 def test_expired_offer_is_refused_with_its_reason(lab: Any, noise: Any) -> None:
     lab.add("a.dtf", noise(CHUNK))
     lab.expires = 1.0
-    with pytest.raises(transport.Unreachable, match=r"offer s1 expired at 1970-01-01.*does not offer these files any more") as caught:
+    with pytest.raises(
+        transport.Unreachable, match=r"offer s1 expired at 1970-01-01.*does not offer these files any more"
+    ) as caught:
         lab.pull()
     assert not caught.value.again
 
@@ -469,8 +508,14 @@ def test_expired_offer_is_refused_with_its_reason(lab: Any, noise: Any) -> None:
         ({"files": (manifest.File("/s/a'b", "/t/a", "datafile", None),)}, "holds a quote"),
         ({"files": (manifest.File("/s/../a", "/t/a", "datafile", None),)}, "is not a plain path"),
         ({"files": (manifest.File("/s/a", "/t/" + "n" * 245, "datafile", None),)}, "more than 240 bytes"),
-        ({"files": (manifest.File("/s/a", "/t/a", "datafile", None), manifest.File("/s/b", "/t/a", "redo", None))}, "target /t/a is given more"),
-        ({"files": (manifest.File("/s/a", "/t/a", "datafile", None), manifest.File("/s/a", "/t/b", "redo", None))}, "source /s/a is given more"),
+        (
+            {"files": (manifest.File("/s/a", "/t/a", "datafile", None), manifest.File("/s/b", "/t/a", "redo", None))},
+            "target /t/a is given more",
+        ),
+        (
+            {"files": (manifest.File("/s/a", "/t/a", "datafile", None), manifest.File("/s/a", "/t/b", "redo", None))},
+            "source /s/a is given more",
+        ),
         ({"files": (manifest.File("/s/a", "/t/a", "carrot", None),)}, "kind 'carrot'"),
         ({"files": (), "trees": ()}, "Neither files nor trees"),
         ({"options": pull.Options(chunk=100)}, "chunk_size is 100 bytes"),
@@ -490,11 +535,26 @@ def test_agent_reads_nothing_that_is_not_offered(lab: Any, noise: Any, tmp_path:
     (home / "kept").write_text("kept")
     (home / "away").symlink_to(tmp_path)
     (home / "link").symlink_to(secret)
-    offer = agent.Offer({"seed": "s", "expires": 0, "files": [str(home / "kept")], "trees": [{"path": str(home), "exclude": ["sub"]}], "lease": None})
+    offer = agent.Offer(
+        {
+            "seed": "s",
+            "expires": 0,
+            "files": [str(home / "kept")],
+            "trees": [{"path": str(home), "exclude": ["sub"]}],
+            "lease": None,
+        }
+    )
     os.close(offer.open(agent.key_of(str(home / "kept"))))
     os.close(offer.open(agent.key_of(str(home), "kept")))
     (home / "sub" / "x").write_text("x")
-    for path, relative in ((str(home), "away/secret"), (str(home), "link"), (str(home), "sub/x"), (str(home), "../../secret"), (str(home), "."), (str(tmp_path), "secret")):
+    for path, relative in (
+        (str(home), "away/secret"),
+        (str(home), "link"),
+        (str(home), "sub/x"),
+        (str(home), "../../secret"),
+        (str(home), "."),
+        (str(tmp_path), "secret"),
+    ):
         with pytest.raises((agent.Refused, OSError)):
             offer.open(agent.key_of(path, relative))
     for key in (agent.key_of(str(secret)), "f", "", "x\0y", "t\0/\0etc/passwd"):
@@ -505,9 +565,13 @@ def test_agent_reads_nothing_that_is_not_offered(lab: Any, noise: Any, tmp_path:
 def test_noise_of_login_scripts_before_the_agent_is_passed_over(lab: Any, noise: Any) -> None:
     lab.add("a.dtf", noise(CHUNK))
     wish = lab.wish()
-    loud = ("/bin/sh", "-c", "echo Welcome; echo to the host; exec \"$@\"", "sh") + wish.endpoint.argv
+    loud = ("/bin/sh", "-c", 'echo Welcome; echo to the host; exec "$@"', "sh") + wish.endpoint.argv
     pull.Pull(wish._replace(endpoint=wish.endpoint._replace(argv=loud)), lab.connect, lab.report).run()
     assert lab.same()
     dead = ("/bin/sh", "-c", "echo This account is currently not available.; exit 1")
-    with pytest.raises(transport.Unreachable, match="This account is currently not available. The source's login shell"):
-        pull.Pull(wish._replace(generation="g2", endpoint=wish.endpoint._replace(argv=dead)), lab.connect, lab.report).run()
+    with pytest.raises(
+        transport.Unreachable, match=r"This account is currently not available. The source's login shell"
+    ):
+        pull.Pull(
+            wish._replace(generation="g2", endpoint=wish.endpoint._replace(argv=dead)), lab.connect, lab.report
+        ).run()

@@ -15,20 +15,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, run
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import offer, pull, transport
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin")
-ENDPOINT = transport.Endpoint("ssh", (), "10.0.0.1", 2222, "tibero", ("ssh-ed25519 AAAA comment", "ssh-rsa BBBB"), "/seed dir")
+ENDPOINT = transport.Endpoint(
+    "ssh", (), "10.0.0.1", 2222, "tibero", ("ssh-ed25519 AAAA comment", "ssh-rsa BBBB"), "/seed dir"
+)
 
 
 def test_ssh_trusts_and_offers_nothing_but_the_seeds_own() -> None:
     argv = transport.ssh_argv(ENDPOINT, ["aes128-gcm@openssh.com", "aes128-ctr"])
     assert argv[:8] == ["ssh", "-F", "none", "-T", "-p", "2222", "-l", "tibero"]
     assert argv[-3:] == ["--", "10.0.0.1", "firedrill-seed"]
-    options = {argv[number + 1].partition("=")[0]: argv[number + 1].partition("=")[2] for number, word in enumerate(argv) if word == "-o"}
-    assert options["StrictHostKeyChecking"] == "yes" and options["BatchMode"] == "yes" and options["IdentitiesOnly"] == "yes"
+    options = {
+        argv[number + 1].partition("=")[0]: argv[number + 1].partition("=")[2]
+        for number, word in enumerate(argv)
+        if word == "-o"
+    }
+    assert (
+        options["StrictHostKeyChecking"] == "yes"
+        and options["BatchMode"] == "yes"
+        and options["IdentitiesOnly"] == "yes"
+    )
     assert options["UserKnownHostsFile"] == '"/seed dir/known_hosts"' and options["GlobalKnownHostsFile"] == "/dev/null"
     assert options["IdentityFile"] == '"/seed dir/key"' and options["Ciphers"] == "aes128-gcm@openssh.com,aes128-ctr"
     assert options["ControlPath"] == "none" and options["ForwardAgent"] == "no"
@@ -56,10 +67,28 @@ def test_ciphers_unknown_to_the_local_ssh_are_left_out() -> None:
         ("Timeout, server 10.0.0.1 not responding.", "timeout", True),
         ("ssh: Could not resolve hostname nowhere: Name or service not known", "name", False),
         ("tibero@10.0.0.1: Permission denied (publickey).", "key_refused", False),
-        ("No ED25519 host key is known for 10.0.0.1 and you have requested strict checking.\nHost key verification failed.", "host_key", False),
-        ("@@@@@@@@@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\n@@@@@@@@@@@@\nHost key verification failed.", "host_key", False),
-        ("Unable to negotiate with 10.0.0.1 port 22: no matching cipher found. Their offer: aes256-cbc", "negotiation", False),
-        ("kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.0.0.1 port 22", "dropped", True),
+        (
+            "No ED25519 host key is known for 10.0.0.1 and you have requested strict checking.\nHost "
+            "key verification failed.",
+            "host_key",
+            False,
+        ),
+        (
+            "@@@@@@@@@@@@\n@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     "
+            "@\n@@@@@@@@@@@@\nHost key verification failed.",
+            "host_key",
+            False,
+        ),
+        (
+            "Unable to negotiate with 10.0.0.1 port 22: no matching cipher found. Their offer: aes256-cbc",
+            "negotiation",
+            False,
+        ),
+        (
+            "kex_exchange_identification: Connection closed by remote host\nConnection closed by 10.0.0.1 port 22",
+            "dropped",
+            True,
+        ),
         ("client_loop: send disconnect: Broken pipe", "dropped", True),
         ("offer s1 expired at 2026-01-01T00:00:00Z", "offer", False),
         ("/usr/bin/python3: can't open file '/x/agent.py': [Errno 2] No such file or directory", "python", False),
@@ -91,11 +120,14 @@ class Sshd:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         (base / "config").write_text(
-            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {base}/host\nAuthorizedKeysFile {self.keys}\nPidFile none\n"
+            f"Port {self.port}\nListenAddress 127.0.0.1\nHostKey {base}/host\nAuthorizedKeysFile "
+            f"{self.keys}\nPidFile none\n"
             "StrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nLogLevel VERBOSE\n"
         )
         self.log = base / "log"
-        self.process = subprocess.Popen([SSHD, "-D", "-f", str(base / "config"), "-E", str(self.log)], start_new_session=True)
+        self.process = subprocess.Popen(
+            [SSHD, "-D", "-f", str(base / "config"), "-E", str(self.log)], start_new_session=True
+        )
         wait_until(self._answers, bool, 20, "sshd to answer", "", interval=0.05)
 
     def _answers(self) -> bool:
@@ -120,15 +152,28 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
 
 def _offer(lab: Any, sshd: Sshd, **changes: Any) -> offer.Wish:
     wish = offer.Wish(
-        "s1", str(lab.base / "offers"), "ssh", (lab.seed_dir / "key.pub").read_text(), ("127.0.0.1",), tuple(file.source for file in lab.files),
-        (), None, 3600, sshd.port, "127.0.0.1", str(sshd.keys), "/usr/bin/python3" if Path("/usr/bin/python3").exists() else "",
+        "s1",
+        str(lab.base / "offers"),
+        "ssh",
+        (lab.seed_dir / "key.pub").read_text(),
+        ("127.0.0.1",),
+        tuple(file.source for file in lab.files),
+        (),
+        None,
+        3600,
+        sshd.port,
+        "127.0.0.1",
+        str(sshd.keys),
+        "/usr/bin/python3" if Path("/usr/bin/python3").exists() else "",
     )
     return wish._replace(**changes)
 
 
 def _endpoint(lab: Any, offered: offer.Offered) -> transport.Endpoint:
     source = offered.source
-    endpoint = transport.Endpoint("ssh", (), source["host"], source["port"], source["user"], tuple(source["host_keys"]), str(lab.seed_dir))
+    endpoint = transport.Endpoint(
+        "ssh", (), source["host"], source["port"], source["user"], tuple(source["host_keys"]), str(lab.seed_dir)
+    )
     (lab.seed_dir / "known_hosts").write_text(transport.known_hosts_text(endpoint))
     return endpoint
 
@@ -142,7 +187,12 @@ def test_copy_over_a_real_sshd(lab: Any, noise: Any, sshd: Sshd) -> None:
     wish = _offer(lab, sshd)
     offered = offer.present(wish, run, False)
     line = sshd.keys.read_text().splitlines()[-1]
-    assert line.startswith("restrict,command=") and 'from="127.0.0.1"' in line and "expiry-time=" in line and line.endswith(" firedrill-seed=s1")
+    assert (
+        line.startswith("restrict,command=")
+        and 'from="127.0.0.1"' in line
+        and "expiry-time=" in line
+        and line.endswith(" firedrill-seed=s1")
+    )
     assert offered.source["user"] == pwd.getpwuid(os.geteuid()).pw_name
     endpoint = _endpoint(lab, offered)
     lab.fault.cut_after = [10 * chunk]
@@ -175,7 +225,9 @@ def test_refused_key_changed_host_key_and_dead_server_are_told_apart(lab: Any, n
         return caught.value.reason
 
     assert reason(endpoint) == "key_refused"
-    (lab.seed_dir / "known_hosts").write_text(transport.known_hosts_text(endpoint._replace(host_keys=((lab.seed_dir / "key.pub").read_text(),))))
+    (lab.seed_dir / "known_hosts").write_text(
+        transport.known_hosts_text(endpoint._replace(host_keys=((lab.seed_dir / "key.pub").read_text(),)))
+    )
     assert reason(endpoint) == "host_key"
     sshd.stop()
     assert reason(endpoint) == "refused"
