@@ -7,6 +7,7 @@
 Public API
     parse(data) -> License                       bytes of the file, in the encoding it declares
     validity(licence, on, host) -> Validity      would a boot on this date and host accept it; pure
+    last_day(licence) -> date or None
     days_left(licence, on) -> int or None
 
 Source: one expired demo licence of 7.2.3 (H). The licence is checked at boot only (M). Serial number and signature
@@ -14,7 +15,6 @@ are not kept: a record must be safe to print. The last day counts: the recorded 
 2025/08/01 (L).
 """
 
-import codecs
 import datetime
 import re
 import xml.etree.ElementTree as ElementTree
@@ -61,21 +61,29 @@ _LONGEST = 1 << 20
 _ENCODINGS = frozenset(
     [
         "utf-8",
+        "utf8",
+        "us-ascii",
         "ascii",
-        "iso8859-1",
-        "iso8859-15",
+        "iso-8859-1",
+        "latin1",
+        "latin-1",
+        "iso-8859-15",
+        "windows-1252",
         "cp1252",
-        "euc_kr",
+        "euc-kr",
+        "ks_c_5601-1987",
         "cp949",
+        "ms949",
+        "uhc",
         "johab",
         "gb2312",
         "gbk",
         "gb18030",
         "big5",
-        "euc_jp",
+        "euc-jp",
         "shift_jis",
+        "windows-31j",
         "cp932",
-        "utf-16",
     ]
 )
 
@@ -90,7 +98,7 @@ def _text_of(data: bytes) -> str:
     declared = _DECLARED.match(data)
     encoding = declared.group(1).decode("ascii") if declared else "utf-8"
     try:
-        if codecs.lookup(encoding).name in _ENCODINGS:
+        if encoding.lower() in _ENCODINGS:
             return data.decode(encoding)
     except (LookupError, UnicodeError):
         pass  # reported below, together with encodings that no licence has
@@ -185,12 +193,27 @@ def _record(element: ElementTree.Element) -> License:
     )
 
 
+def last_day(licence: License) -> Optional[datetime.date]:
+    """Return the last day on which a boot is accepted, or None if the licence has no end.
+
+    Without an end date it follows from start (or issue) date and duration, as the recorded licence has it (L).
+    """
+    first = licence.start_date or licence.issue_date
+    if licence.end_date is None and licence.duration is not None and first is not None:
+        try:
+            return first + datetime.timedelta(days=licence.duration - 1)
+        except OverflowError:
+            return None
+    return licence.end_date
+
+
 def days_left(licence: License, on: datetime.date) -> Optional[int]:
     """Return how many days a boot is still possible after the given one.
 
     Negative if expired, None if the licence has no end.
     """
-    return (licence.end_date - on).days if licence.end_date is not None else None
+    end = last_day(licence)
+    return (end - on).days if end is not None else None
 
 
 def validity(licence: License, on: datetime.date, host: Optional[str] = None) -> Validity:
@@ -204,11 +227,12 @@ def validity(licence: License, on: datetime.date, host: Optional[str] = None) ->
         return Validity(
             False, "the licence starts on %s, the host's date is %s" % (licence.start_date.isoformat(), on.isoformat())
         )
-    if licence.end_date is not None and on > licence.end_date:
+    end = last_day(licence)
+    if end is not None and on > end:
         return Validity(
             False,
             "the licence ended on %s, the host's date is %s: an instance that is stopped now cannot start again"
-            % (licence.end_date.isoformat(), on.isoformat()),
+            % (end.isoformat(), on.isoformat()),
         )
     if host is not None and licence.host and licence.host.lower() != host.lower():
         return Validity(False, "the licence is bound to host %r, this host is %r" % (licence.host, host))

@@ -145,6 +145,7 @@ _RULE_LINE = re.compile(r"[=*]{8,}[ \t]*\Z")
 _SQL_WORD = re.compile(
     r"(?:ALTER|CREATE|DROP|INSERT|UPDATE|DELETE|MERGE|COMMIT|ROLLBACK|GRANT|REVOKE)\b", re.IGNORECASE
 )
+_BEHIND = re.compile(r"[;:][ \t]*(?=TB[RS]-[0-9]+[ \t]*:)")
 _ASKED = re.compile(r"(?:Enter[ \t]+[A-Za-z ]{1,30}:[ \t]*)+")
 
 # Errors whose text goes over several lines in the catalogue, and how the further lines read. 7.x prints one line more
@@ -179,6 +180,9 @@ def _reply_behind(text: str) -> str:
     Database altered.``).
     """
     if len(text) < 1000 and _SQL_WORD.match(text):
+        error = _BEHIND.search(text)
+        if error:
+            return text[error.end() :]
         cut = max(text.rfind(";"), text.rfind(": "))
         return text[cut + 1 :].strip(" \t") if cut >= 0 else text
     return text
@@ -295,7 +299,7 @@ class _Parser:
             return False
         asked = _ASKED.match(body)
         body = body[asked.end() :] if asked else body
-        error = _ERROR.match(body)
+        error = _ERROR.match(_reply_behind(body))
         if error:
             self.error(error)
             return True

@@ -255,6 +255,15 @@ def test_validity(on: datetime.date, host: str | None, valid: bool, said: str) -
     assert (license.days_left(licence(), on) or 0) == (datetime.date(2025, 8, 1) - on).days
 
 
+def test_an_end_that_follows_from_the_duration() -> None:
+    text = "<license><product>Tibero</product><issue_date>2025/07/03</issue_date><duration>%s</duration></license>"
+    found = license.parse((text % 30).encode())
+    assert license.last_day(found) == datetime.date(2025, 8, 1)
+    assert not license.validity(found, datetime.date(2025, 8, 2)).valid
+    assert license.last_day(license.parse((text % "unlimited").encode())) is None
+    assert license.last_day(license.parse((text % 999999999).encode())) is None
+
+
 def test_a_licence_without_end() -> None:
     assert licence(end="").end_date is None
     assert licence(end="unlimited").end_date is None

@@ -284,6 +284,10 @@ def test_pieces_of_a_statement_are_no_replies() -> None:
                 ("TBR", 8004, "Syntax error."),
             ],
         ),
+        (
+            "SQL> ALTER DATABASE OPEN; TBR-1098: Database in standby mode.\nalter x: TBS-70004: Not connected.",
+            [("TBR", 1098, "Database in standby mode."), ("TBS", 70004, "Not connected.")],
+        ),
         ("no TBR-8004: here", []),
         ("TBR-: x", []),
         ("XTBR-1: x", []),
