@@ -258,7 +258,7 @@ _LICENCE_PATH = re.compile(r"Check[ \t]*the[ \t]*license[ \t]*file[ \t]*-[ \t]*"
 _LICENCE_FILE = re.compile(r"[^\s'\"()*]+")
 _TIP_PATH = re.compile(r"Tip[ \t]*file[ \t]*path[ \t]*=[ \t]*", re.IGNORECASE)
 _BORDER = re.compile(r"[ \t]*\*{8,}[ \t]*\Z")
-_PATH = re.compile(r"(?:(?<![\w./$}>-])/|\$TB_HOME/|(?<!\w)\+[A-Za-z]\w*/)[^\s'\"()<>,;*]+")
+_PATH = re.compile(r"(?:(?<![\w./$}>-])/(?=[\w.$@{])|\$TB_HOME/|(?<!\w)\+[A-Za-z]\w*/)[^\s'\"()<>,;*]+")
 _WARNING = re.compile(r"^[*\s]*Warning[ \t]*:", re.IGNORECASE)
 _REUSE = re.compile(r"shared memory segment with the same key already exists", re.IGNORECASE)
 _CAT_NOISE = re.compile(r"[ \t]*cat:[ \t]")

@@ -335,6 +335,11 @@ def test_a_question_that_nobody_answered() -> None:
     assert parse_boot(question + "yes\n" + STARTED % "NORMAL FAILOVER mode").outcome == BootOutcome.STARTED
 
 
+def test_files_are_paths_and_no_rules() -> None:
+    text = " /------ newmount sql ------/\nopen failed(/a/b.dtf). 1/2 or/and +DS0/tac/c1.ctl, '$TB_HOME/x y'\n"
+    assert parse_boot(text).files == ("/a/b.dtf", "+DS0/tac/c1.ctl", "$TB_HOME/x")
+
+
 def test_the_last_instance_message_decides() -> None:
     assert parse_boot(SUSPENDED + STARTED % "NORMAL mode").outcome == BootOutcome.STARTED
     assert parse_boot(STARTED % "NORMAL mode" + SUSPENDED).outcome == BootOutcome.SUSPENDED
