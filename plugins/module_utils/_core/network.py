@@ -246,8 +246,8 @@ def _answer(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _serve(ports: Sequence[int], seconds: float, job: "detached.Job") -> Mapping[str, Any]:
-    """Hold the ports and answer until the time is over or the job is cancelled."""
+def _serve(ports: Sequence[int], seconds: float, count: int, job: "detached.Job") -> Mapping[str, Any]:
+    """Hold the ports and answer until the time is over, everybody was answered, or the job is cancelled."""
     waiting: List[socket.socket] = []
     failed: Dict[str, str] = {}
     held: List[int] = []
@@ -260,27 +260,34 @@ def _serve(ports: Sequence[int], seconds: float, job: "detached.Job") -> Mapping
     job.progress(held=held, failed=failed)
     job.write()
     end = time.monotonic() + seconds
+    answers = {port: 0 for port in held}
     try:
         while waiting and time.monotonic() < end:
             ready = select.select(waiting, [], [], max(end - time.monotonic(), 0.0))[0]
             for each in ready:
                 _answer(each.accept()[0])
+                answers[each.getsockname()[1]] += 1
+            if count and all(answers[port] >= count for port in held):
+                break
     finally:
         for each in waiting:
             each.close()
     return {"held": held, "failed": failed}
 
 
-def listen(directory: str, ports: Sequence[int], seconds: float) -> Dict[str, Any]:
+def listen(directory: str, ports: Sequence[int], seconds: float, count: int = 0) -> Dict[str, Any]:
     """Hold free ports open for a while, in a process of its own, and answer each connection with the time.
 
     :arg directory: for the files of the job; removed by :func:`stop_listening`.
     :arg seconds: the process ends after that, whatever happens to the one who started it.
+    :arg count: it ends earlier, once each port has answered so many times; 0 is never.
     :returns: ``held``: ports that are open now; ``failed``: reasons by port.
     """
     wanted = sorted(set(ports))
     stop_listening(directory)
-    detached.start(directory, JOB, ",".join(str(port) for port in wanted), lambda job: _serve(wanted, seconds, job))
+    detached.start(
+        directory, JOB, ",".join(str(port) for port in wanted), lambda job: _serve(wanted, seconds, count, job)
+    )
     seen = wait_until(
         lambda: detached.ask(directory, JOB),
         lambda status: "held" in status.progress or not status.is_running,

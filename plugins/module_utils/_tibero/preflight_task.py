@@ -47,6 +47,7 @@ PREFLIGHT_SPEC: Dict[str, Any] = dict(
     reach={"type": "list", "elements": "dict", "default": []},
     reach_timeout={"type": "float", "default": 5.0},
     listen={"type": "int", "default": 0},
+    listen_count={"type": "int", "default": 0},
     facts={"type": "raw"},
     primary={"type": "raw"},
     primary_member={"type": "str"},
@@ -337,7 +338,7 @@ def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
     ]
     if not free:
         return {"held": [], "failed": {}}
-    return network.listen(_listener_directory(params), free, float(params["listen"]))
+    return network.listen(_listener_directory(params), free, float(params["listen"]), params["listen_count"])
 
 
 # ----------------------------------------------------------------------------------------------------------- judging
