@@ -12,7 +12,8 @@ description:
     the tip exists.
   - Directories that are missing are made. An instance that is stopped is booted to NOMOUNT first; afterwards the
     server stops by itself and is left stopped.
-  - The statement travels on standard input. The password in it is in no argument list, log or result.
+  - The statement travels on standard input. The password of SYS in it, O(sys_password), is in no argument
+    list, log or result.
   - Data files, logs or control files that lie in the way without a control file are refused, and so is a creation
     that was begun and never ended.
 author: "The firedrill.standby authors (@firedrill)"
@@ -20,6 +21,7 @@ extends_documentation_fragment:
   - firedrill.standby.attributes
   - firedrill.standby.attributes.action_group
   - firedrill.standby.tibero
+  - firedrill.standby.tibero.login
 attributes:
   check_mode:
     support: full
@@ -32,11 +34,6 @@ options:
     description:
       - Name of the database; must be C(DB_NAME) of the tip, which is the default.
     type: str
-  sys_password:
-    description:
-      - Password that SYS gets.
-    type: str
-    required: true
   nomount_password:
     description:
       - Password of SYS before there is a database.

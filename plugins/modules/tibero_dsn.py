@@ -15,7 +15,6 @@ description:
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes
-  - firedrill.standby.attributes.action_group
 attributes:
   check_mode:
     support: full
@@ -98,7 +97,7 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
+file:
   description: The alias file.
   type: str
   returned: success

@@ -77,11 +77,12 @@ RETURN = r"""
 files:
   description:
     - What a copy consists of, archives excepted. C(kind) is V(datafile), V(redo), V(controlfile), V(tempfile) or
-      V(password); C(size) is in bytes, or none if the file cannot be looked at.
+      V(password); C(size) is in bytes, or none if the file cannot be looked at. C(when) is V(during) for what has to
+      be copied while backup mode is on, and V(after) for what has to be copied once it is over.
   type: list
   elements: dict
   returned: success
-  sample: [{path: /tibero/tbdata/orders/system001.dtf, kind: datafile, size: 104857600}]
+  sample: [{path: /tibero/tbdata/orders/system001.dtf, kind: datafile, size: 104857600, when: during}]
 first_sequence:
   description: Number of the first log whose archive the copy needs.
   type: int
@@ -95,13 +96,14 @@ archives:
   type: list
   elements: dict
   returned: when O(state=absent)
-  sample: [{path: /tibero/tbdata/orders/arch/log-t0-r0-s5.arc, kind: archive, size: 52428800, sequence: 5}]
+  sample: [{path: /tibero/tbdata/orders/arch/log-t0-r0-s5.arc, kind: archive, size: 52428800, when: after, sequence:
+    5}]
 tsn:
   description: TSN of the primary just before the begin.
   type: str
   returned: success
 controlfile_backup:
-  description: The server's backup of its control file.
+  description: The server's backup of its control file. It is made at the begin and made anew at the end.
   type: str
   returned: success
 backup_open:

@@ -48,7 +48,8 @@ QUESTION_LIMIT = 60.0
 #: Printed before each statement, so that an error can be told from that of its neighbour. PROMPT works without a
 #: login (H).
 _FENCE = "firedrill-statement-"
-_FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:SQL>[ \t]*)*" + _FENCE + r"([0-9]+)[ \t\r]*$\n?")
+# Before it stand prompts, and the line numbers of a statement of several lines, because the input is not echoed.
+_FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:(?:SQL>|[0-9]+)[ \t]*)*" + _FENCE + r"([0-9]+)[ \t\r]*$\n?")
 
 
 class Login(NamedTuple):

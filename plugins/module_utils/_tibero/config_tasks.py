@@ -108,7 +108,8 @@ def _need_directory(path: str, why: str) -> None:
 
 def _apply(context: Context, change: config_file.FileChange, values: Dict[str, Any], changed: bool = False) -> Outcome:
     """Write the file unless in check mode, and read it back: what is reported as changed was seen."""
-    values.update(path=change.path, changes=list(change.changes))
+    # Not "path": AnsibleModule would add owner, mode and a "state" of its own to the result.
+    values.update(file=change.path, changes=list(change.changes))
     if change.changed and not context.check_mode:
         kept = config_file.write(change, bool(context.params["backup"]))
         if kept:

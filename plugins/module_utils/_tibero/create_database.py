@@ -34,9 +34,8 @@ _TABLESPACE = {
 }
 
 DATABASE_SPEC: Dict[str, Any] = dict(
-    options.INSTANCE_SPEC,
+    options.COMMON_SPEC,
     name={"type": "str"},
-    sys_password={"type": "str", "required": True, "no_log": True},
     nomount_password={"type": "str", "no_log": True},
     data_dir={"type": "path"},
     character_set={"type": "str", "default": "UTF8"},
@@ -182,9 +181,17 @@ def _record(client: Tibero, done: bool) -> None:
     detached.write_atomically(_record_path(client), json.dumps(record) + "\n")
 
 
+def created_here(client: Tibero) -> bool:
+    """Whether our record says that this collection created the database of this instance."""
+    return bool((detached.read_json(_record_path(client)) or {}).get("done"))
+
+
 def ensure_database(context: Context, clock: Optional[Clock] = None) -> Outcome:
     """Create the database unless its control file is there; see the module's documentation."""
     params = context.params
+    if (params.get("sys_user") or "sys").lower() != "sys":
+        raise _bad("sys_user", params["sys_user"], "sys: nobody else exists before there is a database")
+    password_literal(params.get("sys_password") or "")
     client = _client(context, params["sys_password"])
     paths = client.control_files()
     if not paths:
@@ -195,7 +202,6 @@ def ensure_database(context: Context, clock: Optional[Clock] = None) -> Outcome:
         )
     name = params.get("name") or client.parameter("DB_NAME")
     _check(params, name, client.parameter("DB_NAME"))
-    password_literal(params["sys_password"])
     existing = [path for path in paths if os.path.exists(path)]
     if existing:
         _refuse_unfinished(client, existing)
@@ -211,9 +217,8 @@ def ensure_database(context: Context, clock: Optional[Clock] = None) -> Outcome:
 
 def _client(context: Context, password: str) -> Tibero:
     params = context.params
-    return Tibero(
-        params["tb_home"], params["tb_sid"], context.runner, Login("sys", password), params.get("timeout") or 300
-    )
+    login = Login("sys", password, params.get("alias") or "")
+    return Tibero(params["tb_home"], params["tb_sid"], context.runner, login, params.get("timeout") or 300)
 
 
 def _directory(client: Tibero, params: Mapping[str, Any]) -> str:

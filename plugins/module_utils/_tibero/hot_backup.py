@@ -41,6 +41,8 @@ ALTERED = ("altered",)
 JOB = "hot_backup"
 #: Errors of END BACKUP that mean that there was nothing to end (C).
 NOTHING_TO_END = (24011, 24055)
+#: Kinds that are copied after the end of the backup.
+AFTER = ("redo", "controlfile", "archive")
 #: Shortest lease in seconds: below it a slow log switch could outlast it.
 SHORTEST_LEASE = 30
 
@@ -63,6 +65,8 @@ class Record(NamedTuple):
     lease: int
     controlfile: str
     begun: bool
+    ended: bool = False
+    last_sequence: int = 0
 
 
 def _directory(client: Tibero) -> str:
@@ -89,6 +93,8 @@ def read_record(client: Tibero) -> Optional[Record]:
         int(raw.get("lease", 0)),
         str(raw.get("controlfile", "")),
         bool(raw.get("begun")),
+        bool(raw.get("ended")),
+        int(raw.get("last_sequence", 0)),
     )
 
 
@@ -131,7 +137,7 @@ def _present(context: Context, client: Tibero) -> Outcome:
     seen = look(client)
     record = read_record(client)
     _refuse_begin(seen, record)
-    already = bool(record and record.begun and seen.state.backup_open.equals(True))
+    already = bool(record and record.begun and not record.ended and seen.state.backup_open.equals(True))
     if context.check_mode:
         files = _files(client, record.controlfile if record else "")
         return _outcome(client, seen.state, record, files, not already, True)
@@ -179,7 +185,7 @@ def _refuse_begin(seen: Seen, record: Optional[Record]) -> None:
             remedy="Make V$BACKUP or _VT_BACKUP readable for the account",
             details={"state": state.as_dict()},
         )
-    if state.backup_open.value and not (record and record.begun):
+    if state.backup_open.value and not (record and record.begun and not record.ended):
         raise Refusal(
             seen="{0} has a backup open ({1}) that is not ours".format(state.name, state.backup_open.source),
             meaning="Beginning or ending it here would make somebody's backup worthless",
@@ -258,7 +264,10 @@ def end_backup(client: Tibero) -> Dict[str, Any]:
 
 
 def _files(client: Tibero, controlfile: str) -> List[Dict[str, Any]]:
-    """Everything a copy of the database consists of, archives excepted: ``{path, kind, size}``.
+    """Everything a copy of the database consists of, archives excepted: ``{path, kind, size, when}``.
+
+    ``when``: "during" for what has to be copied while backup mode is on, "after" for what has to be copied once it is
+    over, because a copy of it made earlier would end before the redo of END BACKUP (TBR-24111).
 
     :raises UnknownState: when a list cannot be read: a copy without some of its files is no copy.
     """
@@ -310,7 +319,7 @@ def _file(path: str, kind: str) -> Dict[str, Any]:
         size: Optional[int] = os.path.getsize(path)
     except OSError:
         size = None
-    return {"path": path, "kind": kind, "size": size}
+    return {"path": path, "kind": kind, "size": size, "when": "after" if kind in AFTER else "during"}
 
 
 def _outcome(
@@ -369,9 +378,11 @@ def _absent(context: Context, client: Tibero, clock: Optional[Clock]) -> Outcome
         )
     if context.check_mode:
         return _outcome(client, state, record, [], True, False, archives=[], last_sequence=None)
-    if not state.backup_open.value:
-        raise _lapsed(client, record)
-    return _end(context, client, record, clock)
+    if not record.ended:
+        if not state.backup_open.value:
+            raise _lapsed(client, record)
+        record = _end(client, record)
+    return _finish(context, client, record, clock)
 
 
 def _lapsed(client: Tibero, record: Record) -> CommandFailed:
@@ -390,7 +401,9 @@ def _lapsed(client: Tibero, record: Record) -> CommandFailed:
     )
 
 
-def _end(context: Context, client: Tibero, record: Record, clock: Optional[Clock]) -> Outcome:
+def _end(client: Tibero, record: Record) -> Record:
+    """END BACKUP, proven; written down at once, so that a failure in what follows is not taken for a backup that
+    ended early."""
     end_backup(client)
     detached.cancel(_directory(client), JOB)
     after = look(client).state
@@ -401,18 +414,28 @@ def _end(context: Context, client: Tibero, record: Record, clock: Optional[Clock
             remedy="Look at V$BACKUP by hand and end it",
             details={"state": after.as_dict()},
         )
-    last = _sequence(after)
+    record = record._replace(ended=True, last_sequence=_sequence(after))
+    _write_record(client, record)
+    return record
+
+
+def _finish(context: Context, client: Tibero, record: Record, clock: Optional[Clock]) -> Outcome:
+    """Log switches, the archives they bring, and the end of our record."""
     for _number in range(_switches(context, client)):
         client.execute(SWITCH, ALTERED)
-    archives = _archives(client, record.first_sequence, last, clock)
+    archives = _archives(client, record.first_sequence, record.last_sequence, clock)
+    if os.path.exists(record.controlfile):
+        os.unlink(record.controlfile)
+    _backup_controlfile(client, record.controlfile)  # anew: this one knows that the backup is over
     files = _files(client, record.controlfile)
-    over = {"first_sequence": record.first_sequence, "last_sequence": last, "controlfile": record.controlfile}
-    detached.write_atomically(_last_path(client), json.dumps(over) + "\n")
+    over = dict(record._asdict())
+    detached.write_atomically(_last_path(client), json.dumps(over, sort_keys=True) + "\n")
     try:
         os.unlink(_record_path(client))
     except FileNotFoundError:
         pass  # somebody removed our record; the backup is over in any case
-    return _outcome(client, after, record, files, True, False, archives=archives, last_sequence=last)
+    after = look(client).state
+    return _outcome(client, after, record, files, True, False, archives=archives, last_sequence=record.last_sequence)
 
 
 def _sequence(state: MemberState) -> int:

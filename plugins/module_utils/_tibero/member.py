@@ -153,13 +153,27 @@ def _reading(answers: Dict[str, Answer], name: str, column: str, why: str) -> Re
 
 
 def _has_control_file(client: Tibero) -> Optional[bool]:
-    """Whether any control file lies where the tip says; None without a tip, or when the place cannot be looked at."""
+    """Whether any control file lies where the tip says; None when that cannot be told.
+
+    Without a tip the instance can neither boot nor have been created, so there is none. A tip as gen_tip.sh leaves it
+    (7, recorded) names no control files; then there is none as long as the default database directory (H, 8 of the
+    reference) is empty or missing.
+    """
     try:
+        document = client.tip()
         paths = client.control_files()
     except StandbyError:
         return None
+    if document is None:
+        return False
     if not paths:
-        return None
+        directory = os.path.join(client.tb_home, "database", client.tb_sid)
+        try:
+            return None if os.listdir(directory) else False
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return None
     if [path for path in paths if path.startswith("+")]:
         return None  # in TAS disk space, which no file system call can see
     return bool([path for path in paths if os.path.exists(path)])

@@ -12,7 +12,7 @@ the arguments are asked for by name.
 import json
 import os
 import time
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, Refusal, UnknownState
@@ -20,6 +20,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.facts impo
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero, password_literal
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.create_database import created_here
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
 
@@ -31,14 +32,12 @@ SCRIPTS_SPEC: Dict[str, Any] = dict(
     force={"type": "bool", "default": False},
 )
 
-#: Accounts that only the script makes (H: list of accounts; recorded: "Creating system users & roles...").
-MADE_BY_SCRIPT = ("SYSGIS", "OUTLN", "LBACSYS")
-_PROBE = Query(
-    "DBA_USERS",
-    ("USERNAME",),
-    "USERNAME IN ({0})".format(",".join("'{0}'".format(name) for name in MADE_BY_SCRIPT)),
-    again=False,
-)
+#: The role that the script makes (recorded: "Creating the role DBA..."). The view itself may be missing before it has
+#: run (L).
+_ROLE_PROBE = Query("DBA_ROLES", ("ROLE",), "ROLE='DBA'", again=False)
+#: Accounts that come with a new database (H); whether CREATE DATABASE or the script makes them is not documented, so
+#: they are a weak sign.
+_ACCOUNT_PROBE = Query("DBA_USERS", ("USERNAME",), "USERNAME IN ('SYSGIS','OUTLN','LBACSYS')", again=False)
 
 
 def _record_path(client: Tibero) -> str:
@@ -57,31 +56,36 @@ def _record(client: Tibero, database: str, done: bool, script: str) -> None:
 
 
 class _Proof:
-    """Whether the script has run: by our record of this very database, or by accounts that only it makes."""
+    """Whether the script has run.
+
+    By our record of this very database, or by the role DBA. Accounts count only on a database that we have not
+    created ourselves: there it is better to believe that somebody has run the script than to run it on a database in
+    use.
+    """
 
     def __init__(self, client: Tibero, database: str) -> None:
         record = detached.read_json(_record_path(client)) or {}
         ours = record.get("database") == database
         self.begun = ours and not record.get("done")
         self.recorded = bool(ours and record.get("done"))
-        answer = client.ask([_PROBE])[0]
-        self.accounts: Tuple[str, ...] = tuple(
-            sorted(str(row["USERNAME"]) for row in answer.rows if row.get("USERNAME"))
-        )
+        self.created_here = created_here(client)
+        roles, accounts = client.ask([_ROLE_PROBE, _ACCOUNT_PROBE])
+        self.role = bool(roles.rows)
+        self.accounts = tuple(sorted(str(row["USERNAME"]) for row in accounts.rows if row.get("USERNAME")))
 
     @property
     def done(self) -> bool:
-        return self.recorded or (bool(self.accounts) and not self.begun)
+        return self.recorded or (not self.begun and (self.role or (bool(self.accounts) and not self.created_here)))
 
     @property
     def words(self) -> str:
         if self.recorded:
             return "our record"
-        return (
-            "accounts {0} exist".format(", ".join(self.accounts))
-            if self.accounts
-            else "no account of the script exists"
-        )
+        if self.role:
+            return "the role DBA exists"
+        if self.accounts:
+            return "accounts {0} exist".format(", ".join(self.accounts))
+        return "neither the role DBA nor an account of the vendor exists"
 
 
 def ensure_system_scripts(context: Context) -> Outcome:
@@ -185,8 +189,3 @@ def _answers(given: List[str]) -> List[str]:
 def _outcome(client: Tibero, changed: bool, values: Dict[str, Any]) -> Outcome:
     before = {"system_scripts": "not run" if changed else "run"}
     return Outcome(changed, values, before, {"system_scripts": "run"}, "dictionary of {0}".format(client.tb_sid))
-
-
-def recorded(client: Tibero) -> Optional[Dict[str, Any]]:
-    """Our record of the script, for reports."""
-    return detached.read_json(_record_path(client))

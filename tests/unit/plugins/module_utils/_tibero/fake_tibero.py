@@ -218,8 +218,9 @@ class FakeTibero:
         for line in lines[:-2]:
             if statement:
                 statement.append(line)
+                out += f"{len(statement):>5} " if len(statement) > 1 else ""
                 if line.endswith(";"):
-                    out += "SQL> " + self._statement("\n".join(statement), connected)
+                    out += self._statement("\n".join(statement), connected)
                     statement = []
             elif line.startswith("CONN "):
                 error = self._login_error(line[5:])
@@ -232,6 +233,7 @@ class FakeTibero:
             elif line.endswith(";"):
                 out += "SQL> " + self._statement(line, connected)
             else:
+                out += "SQL> "
                 statement = [line]
         assert not statement, f"a statement does not end: {statement}"
         return out + ("SQL> Disconnected.\n" if connected else "SQL> ")

@@ -77,7 +77,9 @@ def test_stopped_without_database(fake: FakeTibero) -> None:
     (fake.data / "c1.ctl").unlink()
     assert observe(fake.client()).role.value == "none"
     fake.tip.unlink()
-    assert not observe(fake.client()).role.is_known
+    assert observe(fake.client()).role.value == "none", "without a tip nothing was ever created"
+    fake.tip.write_text("DB_NAME=orders\n")
+    assert not observe(fake.client()).role.is_known, "the default directory is not empty"
 
 
 def test_crashed(fake: FakeTibero) -> None:
