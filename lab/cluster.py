@@ -92,6 +92,7 @@ def member_variables(lab: Lab, backend: str, name: str, spec: ClusterSpec, licen
             "standby_become": False,
             "standby_host_prepare": False,
             "standby_seed_transport": "local",
+            "software_profile": "",
         }
     else:
         make_licence(name, spec.version, spec.licence_days, licence)

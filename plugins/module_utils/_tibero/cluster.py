@@ -260,14 +260,6 @@ def check_cluster(members: Sequence[Member]) -> None:
             remedy="leave the flag on one member; it counts only while no database exists anywhere",
             details={"variable": "standby_bootstrap_primary"},
         )
-    directories = sorted({item.data_dir for item in members})
-    if len(directories) > 2:
-        raise Refusal(
-            seen="tibero_data_dir has {0} different values: {1}".format(len(directories), ", ".join(directories)),
-            meaning="STANDBY_FILE_NAME_CONVERT holds one pair of directories, so a member could not follow every other as its primary",
-            remedy="use at most two different data directories in a cluster",
-            details={"variable": "tibero_data_dir"},
-        )
 
 
 def check_mode(members: Sequence[Member], primary: str) -> None:
@@ -338,8 +330,20 @@ def find_primary(members: Sequence[Member], observed: Mapping[str, str], running
     )
 
 
-def _parameter_sets(item: Member, members: Sequence[Member]) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
-    """Own tip keys of a member, its replication keys as written, and the values of its destinations. None of them depends on who is primary now."""
+def _conversion(item: Member, members: Sequence[Member], primary: str) -> str:
+    """The value of STANDBY_FILE_NAME_CONVERT, or "" when it is not needed. It holds one pair of directories (H, MAN).
+
+    With two directories in the cluster the pair is the same whoever is primary, so it stands on both sides and no role change touches it. With
+    more, a standby can only follow the directory of the present primary, and the primary needs none.
+    """
+    foreign = sorted({other.data_dir for other in members if other.data_dir != item.data_dir})
+    if len(foreign) > 1:
+        foreign = [other.data_dir for other in members if other.name == primary and other.data_dir != item.data_dir]
+    return '"{0},{1}"'.format(foreign[0], item.data_dir) if foreign else ""
+
+
+def _parameter_sets(item: Member, members: Sequence[Member], primary: str) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
+    """Own tip keys of a member, its replication keys as written, and the values of its destinations."""
     own = {
         "DB_NAME": item.db_name,
         "LISTENER_PORT": str(item.listener_port),
@@ -360,9 +364,9 @@ def _parameter_sets(item: Member, members: Sequence[Member]) -> Tuple[Dict[str, 
         value = "{0}:{1} {2}".format(address, peer.standby_port, peer.transport)
         destinations["LOG_REPLICATION_DEST_{0}".format(number)] = value
     replication.update({key: '"{0}"'.format(value) for key, value in destinations.items()})
-    foreign = sorted({peer.data_dir for peer in peers if peer.data_dir != item.data_dir})
-    if foreign:
-        replication["STANDBY_FILE_NAME_CONVERT"] = '"{0},{1}"'.format(foreign[0], item.data_dir)
+    conversion = _conversion(item, members, primary)
+    if conversion:
+        replication["STANDBY_FILE_NAME_CONVERT"] = conversion
     return own, replication, destinations
 
 
@@ -404,7 +408,7 @@ def plan(
         primary = flagged[0]
     check_mode(members, primary)
     item = next(one for one in members if one.name == host)
-    own, replication, destinations = _parameter_sets(item, members)
+    own, replication, destinations = _parameter_sets(item, members, primary)
     role = facts.PRIMARY if host == primary else facts.STANDBY
     if role == facts.STANDBY and not item.symmetric_tips:
         replication = {key: value for key, value in replication.items() if not _OWN_PATTERN.match(key)}

@@ -102,7 +102,6 @@ def test_the_standby_port_is_the_listener_port_plus_four_when_it_is_not_given():
         ([make("a", 1), make("b", 2, tibero_db_name="other")], ["tibero_db_name", "'orders' on a", "'other' on b"]),
         ([make("a", 1), make("b", 2, tibero_version=6)], ["tibero_version"]),
         ([make("a", 1), make("b", 2, tibero_protection_mode="availability")], ["tibero_protection_mode"]),
-        ([make("a", 1), make("b", 2, tibero_data_dir="/x"), make("c", 3, tibero_data_dir="/y")], ["STANDBY_FILE_NAME_CONVERT", "/x"]),
     ],
 )
 def test_a_contradictory_cluster_is_refused(members, words):
@@ -188,6 +187,13 @@ def test_other_paths_are_converted_on_both_sides():
     roles = [facts.PRIMARY, facts.STANDBY, facts.STANDBY]
     assert planned("busan1", roles).replication["STANDBY_FILE_NAME_CONVERT"] == '"/db/orders,/data/orders"'
     assert planned("seoul1", roles).replication["STANDBY_FILE_NAME_CONVERT"] == '"/data/orders,/db/orders"'
+
+
+def test_with_more_than_two_directories_a_standby_follows_the_present_primary():
+    members = [make("seoul1", 1), make("seoul2", 2, tibero_data_dir="/x"), make("busan1", 3, tibero_data_dir="/y")]
+    roles = [facts.STANDBY, facts.PRIMARY, facts.STANDBY]
+    assert planned("busan1", roles, members=members).replication["STANDBY_FILE_NAME_CONVERT"] == '"/x,/y"'
+    assert "STANDBY_FILE_NAME_CONVERT" not in planned("seoul2", roles, members=members).replication
 
 
 def test_blank_standby_tips_keep_no_destination():
