@@ -260,7 +260,7 @@ def _serve(ports: Sequence[int], seconds: float, count: int, job: "detached.Job"
     job.progress(held=held, failed=failed)
     job.write()
     end = time.monotonic() + seconds
-    answers = {port: 0 for port in held}
+    answers = dict.fromkeys(held, 0)
     try:
         while waiting and time.monotonic() < end:
             ready = select.select(waiting, [], [], max(end - time.monotonic(), 0.0))[0]

@@ -8,6 +8,7 @@ Nothing is changed on the host. The only thing that is left behind is the tempor
 """
 
 import datetime
+import hashlib
 import os
 import re
 import secrets
@@ -284,14 +285,18 @@ def _ports(params: Mapping[str, Any]) -> Dict[str, int]:
     return {"listener": listener, "special": listener + 1, "standby": int(params["standby_port"] or listener + 4)}
 
 
-def _listener_directory(params: Mapping[str, Any]) -> str:
-    """Private to this user and this instance; below /tmp because TB_HOME need not exist yet."""
-    return "/tmp/.firedrill-preflight-{0}-{1}".format(os.geteuid(), params["tb_sid"])
+def listener_directory(params: Mapping[str, Any]) -> str:
+    """Private to this user and this instance; below /tmp because TB_HOME need not exist yet.
+
+    Two members of a lab may be directories of one host with the same TB_SID, so TB_HOME is part of the name.
+    """
+    home = hashlib.sha256(os.fsencode(params["tb_home"])).hexdigest()[:12]
+    return "/tmp/.firedrill-preflight-{0}-{1}-{2}".format(os.geteuid(), params["tb_sid"], home)
 
 
 def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
     """All facts of this member but the reach."""
-    network.stop_listening(_listener_directory(params))
+    network.stop_listening(listener_directory(params))
     found: Dict[str, "Fact[Any]"] = dict(host_facts.platform_facts())
     looked = _look(client)
     found.update(_state(looked))
@@ -338,7 +343,7 @@ def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
     ]
     if not free:
         return {"held": [], "failed": {}}
-    return network.listen(_listener_directory(params), free, float(params["listen"]), params["listen_count"])
+    return network.listen(listener_directory(params), free, float(params["listen"]), params["listen_count"])
 
 
 # ----------------------------------------------------------------------------------------------------------- judging
@@ -457,7 +462,7 @@ def run(context: Context) -> Outcome:
     if not params["judge"]:
         result["listening"] = _hold_ports(params, facts)
         return Outcome(False, dict(result, facts=facts.as_dict(), state=facts.as_state()))
-    network.stop_listening(_listener_directory(params))
+    network.stop_listening(listener_directory(params))
     facts, found = _judge(context, client, facts)
     result.update(
         facts=facts.as_dict(),

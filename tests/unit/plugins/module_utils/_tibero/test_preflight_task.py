@@ -81,7 +81,7 @@ class Host:
 def fresh(tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path, "seoul2")
     yield host
-    network.stop_listening(f"/tmp/.firedrill-preflight-{__import__('os').geteuid()}-{host.sid}")
+    network.stop_listening(preflight_task.listener_directory({"tb_home": str(host.root / "home"), "tb_sid": host.sid}))
 
 
 def value(outcome: Outcome, name: str) -> t.Any:
