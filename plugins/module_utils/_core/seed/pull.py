@@ -46,6 +46,8 @@ FLUSH_BYTES = 64 * 1024 * 1024
 LEASE_INTERVAL = 5.0
 #: A growing file is followed so many times; then what it had is taken, for the engine's redo covers the rest.
 GROWTH_ROUNDS = 5
+#: Seconds that one chunk may take under a rate limit.
+SLOWEST_CHUNK = 120.0
 #: The file that each poll of the controller touches.
 POLLED = "polled"
 
@@ -88,6 +90,11 @@ class Wish(NamedTuple):
     def digest(self) -> str:
         extra = {"quiet": self.options.source_quiet}
         return manifest.wish_digest(self.seed, self.generation, self.files, self.trees, extra)
+
+    @property
+    def job_key(self) -> str:
+        """What a running copy says it works on."""
+        return "seed {0}, generation {1!r}, wish {2}".format(self.seed, self.generation, self.digest[:12])
 
     @property
     def roots(self) -> List[str]:
@@ -142,6 +149,18 @@ def check_wish(wish: Wish) -> None:
             seen="chunk_size is {0} bytes".format(wish.options.chunk),
             meaning="Allowed are 4096 to {0}".format(agent.MAX_CHUNK),
             remedy="Leave it at its default of 4 MiB",
+        )
+    if wish.options.rate_limit and wish.options.chunk / float(wish.options.rate_limit) > SLOWEST_CHUNK:
+        raise Refusal(
+            seen="rate_limit is {0} bytes a second for chunks of {1} bytes".format(
+                wish.options.rate_limit, wish.options.chunk
+            ),
+            meaning="One chunk would take more than {0:.0f} s, and the source takes a silent target for dead".format(
+                SLOWEST_CHUNK
+            ),
+            remedy="Allow at least {0} bytes a second, or make chunk_size smaller".format(
+                int(wish.options.chunk / SLOWEST_CHUNK) + 1
+            ),
         )
 
 

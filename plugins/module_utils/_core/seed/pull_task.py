@@ -142,7 +142,7 @@ def present(context: Context) -> Outcome:
         return poll(wish, str(job))
     status = detached.ask(wish.seed_dir, JOB)
     if status.is_running:
-        if status.key != wish.digest:
+        if status.key != wish.job_key:
             raise detached.busy(status)
         return _attend(wish, status, bool(context.params["wait"]) and not context.check_mode)
     done = pull.is_finished(wish)
@@ -154,7 +154,7 @@ def present(context: Context) -> Outcome:
     started = detached.start(
         wish.seed_dir,
         JOB,
-        wish.digest,
+        wish.job_key,
         lambda work: pull.Pull(wish, transport.connector(context.runner), work.progress).run(),
     )
     outcome = _attend(wish, started.status, bool(context.params["wait"]))

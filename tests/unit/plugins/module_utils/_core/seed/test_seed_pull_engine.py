@@ -519,6 +519,7 @@ def test_expired_offer_is_refused_with_its_reason(lab: Any, noise: Any) -> None:
         ({"files": (manifest.File("/s/a", "/t/a", "carrot", None),)}, "kind 'carrot'"),
         ({"files": (), "trees": ()}, "Neither files nor trees"),
         ({"options": pull.Options(chunk=100)}, "chunk_size is 100 bytes"),
+        ({"options": pull.Options(rate_limit=1000)}, "rate_limit is 1000 bytes a second"),
     ],
 )
 def test_contradictory_wish_is_refused(lab: Any, change: dict[str, Any], message: str) -> None:

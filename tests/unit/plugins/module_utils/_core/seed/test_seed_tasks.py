@@ -142,7 +142,7 @@ def test_copy_goes_on_alone_and_is_attached_to(member: Member, noise: Any) -> No
     assert second.values["job"] == first.values["job"]
     until(lambda: member.pull(wait=False, job=first.values["job"]).values["progress"].get("bytes_done"), "progress")
     assert (member.lab.seed_dir / pull.POLLED).exists()
-    with pytest.raises(Refusal, match=r"Job pull is already at work: process \d+, since \d+ s") as refused:
+    with pytest.raises(Refusal, match=r"already at work: process \d+, since \d+ s, on .seed s1, generation") as refused:
         member.pull(generation="another")
     assert str(first.values["job"]).partition("-")[0] in str(refused.value)
     end = until(
