@@ -24,7 +24,9 @@ def main() -> int:
         print(f"== benchmarks/{path.name}", flush=True)
         start = time.monotonic()
         module = f"benchmarks.{path.stem}"
-        done = subprocess.run(gates.python("-m", module), cwd=tree.ROOT, env=gates.environment(), check=False)
+        done = subprocess.run(
+            gates.python("-m", module), cwd=tree.ROOT, env=gates.environment(isolated=False), check=False
+        )
         print(f"   {'ok' if done.returncode == 0 else 'FAILED'} in {time.monotonic() - start:.1f} s", flush=True)
         if done.returncode:
             red.append(path.name)

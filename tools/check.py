@@ -49,18 +49,18 @@ class Running:
         self._children: set[subprocess.Popen[bytes]] = set()
         self._stopping = False
 
-    def call(self, argv: Sequence[str], cwd: Path, log: IO[bytes], deadline: float) -> str:
+    def call(self, gate: gates.Gate, argv: Sequence[str], log: IO[bytes], deadline: float) -> str:
         """Run one command until the deadline (monotonic seconds); an empty string if it ended with 0, else why not."""
         with self._lock:
             if self._stopping:
                 return "not run: the whole run was stopped"
             child = subprocess.Popen(
                 argv,
-                cwd=cwd,
+                cwd=place_of(gate),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                env=gates.environment(),
+                env=gates.environment(isolated=not gate.in_checkout),
                 start_new_session=True,
             )
             self._children.add(child)
@@ -97,19 +97,23 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def run_gate(gate: gates.Gate, running: Running) -> Outcome:
     """Run the commands of one gate, all of them even if the first fails, so that one run shows all there is to mend."""
-    place = tree.ROOT if gate.in_checkout else tree.COPY
     start = time.monotonic()
     troubles = []
     with open(log_of(gate), "wb") as log:
-        for argv in gate.commands(place):
+        for argv in gate.commands(place_of(gate)):
             log.write(("$ " + " ".join(argv) + "\n").encode())
             log.flush()
-            trouble = running.call(argv, place, log, start + gate.limit)
+            trouble = running.call(gate, argv, log, start + gate.limit)
             if trouble:
                 troubles.append(trouble)
     if troubles and "limit" in troubles[-1]:
         troubles = [f"did not end within {gate.limit} s"]
     return Outcome(gate, time.monotonic() - start, ", ".join(dict.fromkeys(troubles)))
+
+
+def place_of(gate: gates.Gate) -> Path:
+    """Where a gate runs."""
+    return tree.ROOT if gate.in_checkout else tree.COPY
 
 
 def log_of(gate: gates.Gate) -> Path:

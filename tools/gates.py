@@ -9,10 +9,12 @@ the checkout. tests/gates/test_gates_bite.py runs the same commands over broken 
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,24 +63,40 @@ def existing(root: Path, *names: str) -> list[str]:
     return [name for name in names if (root / name).exists()]
 
 
-def environment(collections: Path = COLLECTIONS) -> dict[str, str]:
-    """The environment of every gate: nothing of the user's own Ansible settings, no network, and the copy as the
-    installed collection."""
+def environment(collections: Path = COLLECTIONS, isolated: bool = True) -> dict[str, str]:
+    """The environment of a gate: nothing of the user's own Ansible settings, and the copy as the installed collection.
+
+    ``isolated`` gives it a home directory below .cache too, since some tools leave logs and caches at home. What runs
+    the project over SSH keeps the real one: the path of SSH's control sockets has to be short.
+    """
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE_", "MOLECULE_", "PYTEST_"))
     }
+    home = {"HOME": str(isolated_home()), "ANSIBLE_HOME": str(CACHE / "ansible")} if isolated else {}
     return {
         **kept,
+        **home,
         "PATH": os.pathsep.join([str(BIN), kept.get("PATH", os.defpath), "/usr/sbin", "/sbin"]),
         "VIRTUAL_ENV": str(BIN.parent),
         "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "MYPYPATH": str(collections),
-        "ANSIBLE_HOME": str(CACHE / "ansible"),
         "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "LC_ALL": "C.UTF-8",
     }
+
+
+def isolated_home() -> Path:
+    """A home directory below .cache with the user's configuration of pip."""
+    home = CACHE / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    real = Path(os.path.expanduser(f"~{pwd.getpwuid(os.getuid()).pw_name}"))
+    for name in (".config", ".pip"):
+        if (real / name).is_dir():
+            with suppress(FileExistsError):
+                (home / name).symlink_to(real / name)
+    return home
 
 
 def _ruff(_root: Path) -> list[list[str]]:

@@ -24,8 +24,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import gates, tree
 
-#: The directory that stands for the user's home, so that nothing is left in the real one.
-HOME = tree.CACHE / "home"
 PLACE = tree.CACHE / "sanity" / "ansible_collections" / "firedrill" / "standby"
 BOOTSTRAP = "import ensurepip; ensurepip.bootstrap()\n"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -47,15 +45,11 @@ def pip_version() -> str:
     return next(group for group in found.groups() if group)
 
 
-def prepare_home() -> None:
-    """Lay the bootstrap script and the user's configuration of pip."""
-    cache = HOME / ".ansible" / "test" / "cache"
+def lay_bootstrap(home: Path) -> None:
+    """Lay the script with which ansible-test installs pip."""
+    cache = home / ".ansible" / "test" / "cache"
     cache.mkdir(parents=True, exist_ok=True)
     (cache / f"get_pip_{pip_version().replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
-    for name in (".config", ".pip"):
-        real, link = Path.home() / name, HOME / name
-        if real.exists() and not link.exists():
-            link.symlink_to(real)
 
 
 def excluded(root: Path) -> list[str]:
@@ -66,9 +60,9 @@ def excluded(root: Path) -> list[str]:
 
 
 def main() -> int:
-    prepare_home()
+    surroundings = {**gates.environment(), "PYTHONWARNINGS": "ignore"}
+    lay_bootstrap(Path(surroundings["HOME"]))
     command = gates.tool("ansible-test", "sanity", "--local", "--requirements", "--python", VERSION, "--color", "no")
-    surroundings = {**gates.environment(), "HOME": str(HOME), "PYTHONWARNINGS": "ignore"}
     for name in ("ANSIBLE_COLLECTIONS_PATH", "MYPYPATH"):
         surroundings.pop(name)
     # ansible-test makes its environments where they are missing; two runs at a time would make the same ones. It also

@@ -90,7 +90,17 @@ install_requirements() {
     : >"$stamp"
 }
 
+# Ansible finds a collection by its path only: this link gives the checkout the one it wants (ansible.cfg names it).
+link_checkout() {
+    local link=.cache/python/ansible_collections/firedrill/standby
+    mkdir -p "${link%/*}"
+    [ "$link" -ef . ] || ln -sfn "$PWD" "$link"
+}
+
 case "${1:-}" in
-run | test) install_requirements "$1" ;;
+run | test)
+    link_checkout
+    install_requirements "$1"
+    ;;
 *) stop "unknown set '${1:-}'." "Usage: tools/setup.sh run|test" ;;
 esac
