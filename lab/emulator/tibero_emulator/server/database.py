@@ -435,16 +435,24 @@ class Database:
         if known is not None:
             names.append(known.name)
         names.append(self.params.archive_name(0, control.resetlog_tsn, seq))
+        unfinished: LogFile | None = None
         for name in names:
             try:
                 log = LogFile.open(name)
             except (OSError, LogError):
                 continue
             header = log.header
-            if header.seq == seq and header.dbid == control.dbid and header.branch == self.branch_of(seq):
+            if header.seq != seq or header.dbid != control.dbid or header.branch != self.branch_of(seq):
+                log.close()
+            elif header.end is not None:
+                if unfinished is not None:
+                    unfinished.close()
                 return log
-            log.close()
-        return None
+            elif unfinished is None:
+                unfinished = log  # an online log copied while it was current: the archive of the same sequence has more
+            else:
+                log.close()
+        return unfinished
 
     def branch_of(self, seq: int) -> int:
         """Branch to which log `seq` belongs in this database's history."""

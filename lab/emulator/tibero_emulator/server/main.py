@@ -35,7 +35,6 @@ class Server:
         self.helpers = Helpers(request["mode"], request["sid"])
         self.ended = threading.Event()
         self.exit_code = 0
-        self._clean = True
         self._end_lock = threading.Lock()
         self._control: socket.socket
 
@@ -75,8 +74,10 @@ class Server:
         threading.Thread(target=self._accept, args=(handover,), name="accept", daemon=True).start()
         threading.Thread(target=self._serve_control, name="control", daemon=True).start()
         self.event("listening", ports=[ports[0]])
-        if not self._boot(mode):
-            self._cleanup()
+        refused = self._boot(mode)
+        if refused is not None:
+            self._finish()
+            self.event("refused", code=refused.code, text=refused.text)
             return 1
         self.close_events()
         self.ended.wait()
@@ -95,8 +96,8 @@ class Server:
         self.helpers.spawn(roles)
         return self.helpers.spawn_listener(sockets)
 
-    def _boot(self, mode: str) -> bool:
-        """Raise the instance; False when it refuses and must end."""
+    def _boot(self, mode: str) -> Refused | None:
+        """Raise the instance; the refusal when it must end (told only when nothing is left)."""
         instance = self.instance
         try:
             instance.boot(mode)
@@ -105,15 +106,14 @@ class Server:
             extra = suspended.extra
             self.event("suspended", mode=suspended.mode, code=suspended.code, text=suspended.text, extra=extra)
             self._write_proc_info(self._ports())
-            return True
+            return None
         except Refused as refused:
             instance.slog("FRM", f"{refused.code}: {refused.text}")
-            self.event("refused", code=refused.code, text=refused.text)
-            return False
+            return refused
         self._write_proc_info(self._ports())
         shown = "RECOVERY" if instance.state == "READ_ONLY" else instance.state
         self.event("up", mode=shown, flag=instance.flag)
-        return True
+        return None
 
     # ------------------------------------------------------------------ process information
     def _write_proc_info(self, ports: list[int]) -> None:

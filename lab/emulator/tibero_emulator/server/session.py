@@ -483,7 +483,10 @@ class Session:
         self.ended.set()
         connection = self._connection
         if connection is not None:
-            connection.interrupt()
+            try:
+                connection.interrupt()
+            except sqlite3.ProgrammingError:
+                pass  # its own thread has just closed it
         self.on_close()
 
     def close(self) -> None:
