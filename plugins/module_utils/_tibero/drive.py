@@ -37,7 +37,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
     is_satisfied,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.console import BootOutcome, DownOutcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, has_leftovers, look
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble import advice
 
 #: Login errors that no waiting cures: wrong password, locked, no password file, wrong DB_NAME, unknown alias.
@@ -386,14 +386,17 @@ def clean(client: Tibero) -> List[str]:
             "none lives",
             remedy="Stop the instance, or find out why the process list cannot be read",
         )
+    seen_before = has_leftovers(client)
     cleaned = client.clean()
-    if cleaned.done.timed_out or cleaned.report.outcome in (
+    refused = cleaned.done.timed_out or cleaned.report.outcome in (
         DownOutcome.CLEAN_REFUSED,
-        DownOutcome.QUESTION,
         DownOutcome.REFUSED,
         DownOutcome.BAD_MODE,
         DownOutcome.HELP,
-    ):
+    )
+    # Neither the question nor the words of success are known (L), so a text that is not recognised is judged by what
+    # it left.
+    if refused or (seen_before and has_leftovers(client)):
         raise CommandFailed(
             seen="tbdown clean came to {0!r}: {1}".format(
                 cleaned.report.outcome.value, cleaned.report.text.strip()[-300:]

@@ -102,7 +102,7 @@ def look(client: Tibero, words: Optional[Words] = None) -> Seen:
     instances = client.processes()
     record = role_record.read(client)
     boot_word = instances[0].mode.upper() if instances else ""
-    garbage = instances == () and _leftovers(client)
+    garbage = instances == () and has_leftovers(client)
     answers, login, why = _answers(client) if instances else ({}, 0, "the instance is stopped")
     evidence = Evidence(
         process=None if instances is None else bool(instances),
@@ -179,7 +179,8 @@ def _has_control_file(client: Tibero) -> Optional[bool]:
     return bool([path for path in paths if os.path.exists(path)])
 
 
-def _leftovers(client: Tibero) -> bool:
+def has_leftovers(client: Tibero) -> bool:
+    """Whether files lie there that only a living instance should have. A hint, see :data:`PROCESS_FILES`."""
     return bool([name for name in PROCESS_FILES if os.path.exists(os.path.join(client.instance_directory, name))])
 
 

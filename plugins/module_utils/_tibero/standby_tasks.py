@@ -169,10 +169,9 @@ def _refuse_archive(seen: Seen, params: Any) -> None:
     if has_standby and (params["state"] == "noarchivelog" or mode in ("PROTECTION", "AVAILABILITY")):
         raise Refusal(
             seen="{0} sends redo to standbys (mode {1})".format(state.name, mode or "UNKNOWN"),
-            meaning=(
-                "Without archives a standby cannot catch up after a gap; and in {0} the primary does not "
-                "boot without its standby"
-            ).format(mode or "some modes"),
+            meaning="Without archives a standby cannot catch up after a gap"
+            if params["state"] == "noarchivelog"
+            else "In this mode the primary does not boot without its standby, and it has to be booted twice",
             remedy="Remove the destinations (and lower the mode to PERFORMANCE) first, and build the standbys "
             "anew afterwards",
             details={"state": state.as_dict()},

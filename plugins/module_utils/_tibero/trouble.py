@@ -72,5 +72,5 @@ def advice(code: Optional[int], outcome: str = "") -> Advice:
         return ADVICE[code]
     message = lookup(code) if code is not None else None
     if message is not None:
-        return Advice(message.meaning, message.remedy)
+        return Advice(message.meaning.rstrip("."), message.remedy.rstrip("."))
     return _CONSOLE.get(outcome, _UNKNOWN)

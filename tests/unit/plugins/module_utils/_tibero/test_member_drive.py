@@ -223,6 +223,16 @@ def test_clean_is_refused_while_a_server_lives(fake: FakeTibero) -> None:
     assert not fake.programs()
 
 
+def test_clean_is_judged_by_what_it_leaves(fake: FakeTibero) -> None:
+    left = fake.home / "instance" / fake.sid / ".proc.list"
+    left.write_text("x")
+    fake.downs["clean"] = "Do you really want to clean? (y/n) : \n"
+    with pytest.raises(CommandFailed, match="still there"):
+        clean(fake.client())
+    fake.downs["clean"] = lambda: str(left.unlink() or "Do you really want to clean? (y/n) : \nfinished\n")
+    assert clean(fake.client())
+
+
 def test_clean_that_is_refused_by_the_program(fake: FakeTibero) -> None:
     fake.downs["clean"] = '\n"tbdown clean" failed. tbsvr is running.\n'
     with pytest.raises(CommandFailed, match="clean refused"):
