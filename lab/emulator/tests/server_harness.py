@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Start servers from JSON boot requests on free ports of 127.0.0.1 and talk to them over the wire: no command line tools involved."""
+"""Start servers from JSON boot requests on free ports of 127.0.0.1 and talk to them over the wire: no command line
+tools involved."""
 
 from __future__ import annotations
 
@@ -175,7 +176,8 @@ class Node:
         result = self.sql(
             f"create database user sys identified by tibero character set UTF8 logfile {groups} "
             f"{'archivelog' if archivelog else 'noarchivelog'} datafile 'system001.dtf' size 10M autoextend on next 5M "
-            "default temporary tablespace TEMP tempfile 'temp001.dtf' size 5M undo tablespace UNDO datafile 'undo001.dtf' size 5M "
+            "default temporary tablespace TEMP tempfile 'temp001.dtf' size 5M "
+            "undo tablespace UNDO datafile 'undo001.dtf' size 5M "
             f"default tablespace USR datafile 'usr001.dtf' size 10M autoextend on next 5M maxsize 500M {options}"
         )
         assert result.message == "Database created."

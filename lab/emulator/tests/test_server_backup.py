@@ -18,7 +18,9 @@ def pair(tmp_path: Path) -> Iterator[tuple[Node, Node]]:
     try:
         source.create(log_mb=2)
         source.sql("create table tibero.t (a number primary key, b varchar(100))")
-        source.sql("insert into tibero.t select level, rpad('x', 100, 'x') from dual connect by level <= 1000", "commit")
+        source.sql(
+            "insert into tibero.t select level, rpad('x', 100, 'x') from dual connect by level <= 1000", "commit"
+        )
         yield source, target
     finally:
         source.stop_hard()
@@ -27,7 +29,12 @@ def pair(tmp_path: Path) -> Iterator[tuple[Node, Node]]:
 
 def archives(source: Node, target: Node) -> None:
     """Copy all archives, as the last step of a hot copy."""
-    wait_for(lambda: source.value("select count(*) from v$log where archived = 'NO' and status <> 'CURRENT' and sequence# > 0") == "0")
+    wait_for(
+        lambda: (
+            source.value("select count(*) from v$log where archived = 'NO' and status <> 'CURRENT' and sequence# > 0")
+            == "0"
+        )
+    )
     shutil.copytree(source.data / "arch", target.data / "arch", dirs_exist_ok=True)
 
 
@@ -39,7 +46,10 @@ def convert(target: Node) -> None:
 
 def boot_refused(target: Node, mode: str, code: int) -> str:
     event = target.boot(mode)
-    assert (event["event"], event.get("code"), event.get("mode")) == ("suspended", code, "MOUNT"), (event, target.slog()[-1500:])
+    assert (event["event"], event.get("code"), event.get("mode")) == ("suspended", code, "MOUNT"), (
+        event,
+        target.slog()[-1500:],
+    )
     return str(event["text"])
 
 
@@ -244,8 +254,7 @@ def test_mixed_cold_copy_is_refused(pair: tuple[Node, Node]) -> None:
     shutil.copy(source.data / "usr001.dtf", source.root / "old")
     source.up()
     for _ in range(5):
-        source.sql("update tibero.t set b = 'n' where a < 10", "commit",
-                   "alter system switch logfile")  # fmt: skip
+        source.sql("update tibero.t set b = 'n' where a < 10", "commit", "alter system switch logfile")
     source.down()
     clone(source, target)
     shutil.rmtree(target.data / "arch")

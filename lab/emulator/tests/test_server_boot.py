@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from server_harness import Node, alive, wait_for
+
 from tibero_emulator import wire
 from tibero_emulator.server import blocks, control
 
@@ -35,7 +36,10 @@ def created(node: Node) -> Node:
 
 def suspended(node: Node, mode: str, code: int, at: str = "MOUNT") -> dict[str, object]:
     event = node.boot(mode)
-    assert (event["event"], event.get("code"), event.get("mode")) == ("suspended", code, at), (event, node.slog()[-1500:])
+    assert (event["event"], event.get("code"), event.get("mode")) == ("suspended", code, at), (
+        event,
+        node.slog()[-1500:],
+    )
     assert node.running()
     return event
 
@@ -55,8 +59,19 @@ def test_nomount(node: Node) -> None:
 
 def test_create_database_stops_the_instance_and_is_clean(created: Node) -> None:
     names = {each.name for each in created.data.iterdir()}
-    assert names >= {"c1.ctl", "c2.ctl", ".passwd", "log01.log", "log11.log", "log21.log", "system001.dtf", "undo001.dtf", "usr001.dtf", "temp001.dtf",
-                     "syssub001.dtf"}  # fmt: skip
+    assert names >= {
+        "c1.ctl",
+        "c2.ctl",
+        ".passwd",
+        "log01.log",
+        "log11.log",
+        "log21.log",
+        "system001.dtf",
+        "undo001.dtf",
+        "usr001.dtf",
+        "temp001.dtf",
+        "syssub001.dtf",
+    }
     assert (created.data / "c1.ctl").stat().st_mode & 0o777 == 0o600
     assert "Server is running at NOMOUNT mode (bootmode : NOMOUNT, bootflag : 0)" in created.slog()
 
@@ -76,7 +91,14 @@ def test_processes(created: Node) -> None:
     titles = [Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode() for pid in [info["pid"], *info["pids"]]]
     assert titles[0] == "tbsvr          -t NORMAL -SVR_SID tb"
     assert titles[1] == "tbsvr_MGWP     -t NORMAL -SVR_SID tb"
-    assert {title.split()[0] for title in titles} >= {"tbsvr_FGWP000", "tbsvr_PEWP000", "tbsvr_AGNT", "tbsvr_DBWR", "tbsvr_RCWP", "tblistener"}
+    assert {title.split()[0] for title in titles} >= {
+        "tbsvr_FGWP000",
+        "tbsvr_PEWP000",
+        "tbsvr_AGNT",
+        "tbsvr_DBWR",
+        "tbsvr_RCWP",
+        "tblistener",
+    }
     created.kill()
     wait_for(lambda: not any(alive(pid) for pid in info["pids"]), what="children die with the server")
 
@@ -236,7 +258,12 @@ def test_stale_data_file_and_media_recovery(created: Node) -> None:
     created.down()
     shutil.copy(created.data / "usr001.dtf", created.data / "old")
     created.up()
-    created.sql("insert into tibero.t values (7000, 'after the copy')", "commit", "alter system switch logfile", "alter system switch logfile")
+    created.sql(
+        "insert into tibero.t values (7000, 'after the copy')",
+        "commit",
+        "alter system switch logfile",
+        "alter system switch logfile",
+    )
     created.sql("insert into tibero.t values (7001, 'later')", "commit")
     created.down()
     shutil.copy(created.data / "old", created.data / "usr001.dtf")
@@ -254,8 +281,11 @@ def test_media_recovery_without_archive(created: Node) -> None:
     shutil.copy(created.data / "usr001.dtf", created.data / "old")
     created.up()
     for _ in range(4):
-        created.sql("insert into tibero.t select a + 10000 * (select count(*) from tibero.t), b from tibero.t where a < 3", "commit",
-                    "alter system switch logfile")  # fmt: skip
+        created.sql(
+            "insert into tibero.t select a + 10000 * (select count(*) from tibero.t), b from tibero.t where a < 3",
+            "commit",
+            "alter system switch logfile",
+        )
     created.down()
     shutil.copy(created.data / "old", created.data / "usr001.dtf")
     first = sorted((created.data / "arch").iterdir())[0]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from server_harness import Node, alive, clone, destination, make_standby, wait_for
+
 from tibero_emulator import wire
 
 ALL = "select count(*), sum(a) from tibero.t"
@@ -29,7 +30,11 @@ def nodes(tmp_path: Path) -> Iterator[Callable[[int], list[Node]]]:
             made.append(Node(tmp_path / name))
         primary = made[0]
         primary.create(log_mb=2)
-        primary.sql("create table tibero.t (a number primary key, b varchar(100))", "insert into tibero.t values (0, 'first')", "commit")
+        primary.sql(
+            "create table tibero.t (a number primary key, b varchar(100))",
+            "insert into tibero.t values (0, 'first')",
+            "commit",
+        )
         primary.down()
         for standby in made[1:]:
             make_standby(primary, standby)
@@ -215,7 +220,11 @@ def test_protection_terminates_without_its_standby(nodes: Callable[[int], list[N
     assert "PROTECTION and no LGWR SYNC standby answers" in primary.slog()
     primary.clean()
     event = primary.boot("NORMAL")
-    assert (event["event"], event["code"], event["text"]) == ("refused", 350008, "LGWR SYNC standby DB is required for PROTECTION")
+    assert (event["event"], event["code"], event["text"]) == (
+        "refused",
+        350008,
+        "LGWR SYNC standby DB is required for PROTECTION",
+    )
     standby.up("RECOVERY")
     primary.up()
     assert primary.value("select count(*) from tibero.t where a < 100") == "6"
@@ -341,7 +350,8 @@ def test_normal_boot_after_a_switchover_stop(nodes: Callable[[int], list[Node]])
 
 
 def test_former_primary_after_a_failover(nodes: Callable[[int], list[Node]]) -> None:
-    """Diverged: RECOVERY refuses with TBR-1036, a converted copy is refused by the new primary, NORMAL splits the brain."""
+    """Diverged: RECOVERY refuses with TBR-1036, a converted copy is refused by the new primary, NORMAL splits the
+    brain."""
     first, second = nodes(1)
     replicate(first, "PERFORMANCE", (second, "LGWR ASYNC"))
     replicate(second, "PERFORMANCE", (first, "LGWR ASYNC"))
@@ -463,7 +473,10 @@ def test_destinations_change_at_run_time(nodes: Callable[[int], list[Node]]) -> 
     primary.up()
     wait_for(lambda: status_of(primary) == "RUNNING")
     assert primary.refusal("alter system set log_replication_2_enable=Y") == 350012
-    assert primary.sql(f'ALTER SYSTEM SET LOG_REPLICATION_DEST_2 = "{destination(third, "LGWR ASYNC")}"').message == "System altered."
+    assert (
+        primary.sql(f'ALTER SYSTEM SET LOG_REPLICATION_DEST_2 = "{destination(third, "LGWR ASYNC")}"').message
+        == "System altered."
+    )
     wait_for(lambda: status_of(primary, 2) == "RUNNING")
     assert primary.refusal("alter system set log_replication_dest_3 = 'nonsense'") == 350007
     assert primary.refusal("alter system set log_replication_mode = sideways") == 350004
@@ -482,7 +495,8 @@ def test_destinations_change_at_run_time(nodes: Callable[[int], list[Node]]) -> 
 
 
 def test_cut_connection_heals(nodes: Callable[[int], list[Node]]) -> None:
-    """Through a relay that is cut without a FIN: the primary notices, reconnects, and the new connection supersedes the old."""
+    """Through a relay that is cut without a FIN: the primary notices, reconnects, and the new connection supersedes
+    the old."""
     primary, standby = nodes(1)
     relay = Relay(standby.port + 4)
     try:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from server_harness import Node, wait_for
+
 from tibero_emulator import wire
 
 
@@ -48,24 +49,42 @@ def code(client: wire.Client, sql: str) -> int:
         ("SELECT 'a' || NULL || 1.50 FROM DUAL", [["a1.5"]]),
         ("SELECT NVL(NULL, 'x'), NVL2('a', 'b', 'c'), COALESCE(NULL, NULL, 3) FROM DUAL", [["x", "b", "3"]]),
         ("SELECT DECODE(2, 1, 'one', 2, 'two', 'other'), DECODE(NULL, NULL, 'n') FROM DUAL", [["two", "n"]]),
-        ("SELECT MOD(7, 3), MOD(-7, 3), TRUNC(3.789, 2), TRUNC(-3.7), ROUND(2.5), 1/3 FROM DUAL",
-         [["1", "-1", "3.78", "-3", "3", "0.3333333333333333"]]),
-        ("SELECT TO_CHAR(1234.5, '9,999.00'), TO_CHAR(7, 'FM000'), TO_CHAR(-3), TO_CHAR(12, '0000000000') FROM DUAL",
-         [[" 1,234.50", "007", "-3", " 0000000012"]]),
-        ("SELECT TO_CHAR(TO_DATE('2024/02/29 13:05:07', 'YYYY/MM/DD HH24:MI:SS'), 'DD-MON-YY HH:MI:SS AM DY') FROM DUAL",
-         [["29-FEB-24 01:05:07 PM THU"]]),
-        ("SELECT TO_DATE('20240131', 'YYYYMMDD') + 1, DATE '2024-03-01' - DATE '2024-02-01' FROM DUAL", [["2024/02/01", "29"]]),
-        ("SELECT ADD_MONTHS(DATE '2024-01-31', 1), LAST_DAY(DATE '2023-02-03') FROM DUAL", [["2024/02/29", "2023/02/28"]]),
-        ("SELECT SUBSTR('abcdef', 2, 3), SUBSTR('abcdef', -2), INSTR('banana', 'a', 1, 2), LPAD('7', 3, '0') FROM DUAL",
-         [["bcd", "ef", "4", "007"]]),
+        (
+            "SELECT MOD(7, 3), MOD(-7, 3), TRUNC(3.789, 2), TRUNC(-3.7), ROUND(2.5), 1/3 FROM DUAL",
+            [["1", "-1", "3.78", "-3", "3", "0.3333333333333333"]],
+        ),
+        (
+            "SELECT TO_CHAR(1234.5, '9,999.00'), TO_CHAR(7, 'FM000'), TO_CHAR(-3), TO_CHAR(12, '0000000000') FROM DUAL",
+            [[" 1,234.50", "007", "-3", " 0000000012"]],
+        ),
+        (
+            "SELECT TO_CHAR(TO_DATE('2024/02/29 13:05:07', 'YYYY/MM/DD HH24:MI:SS'), "
+            "'DD-MON-YY HH:MI:SS AM DY') FROM DUAL",
+            [["29-FEB-24 01:05:07 PM THU"]],
+        ),
+        (
+            "SELECT TO_DATE('20240131', 'YYYYMMDD') + 1, DATE '2024-03-01' - DATE '2024-02-01' FROM DUAL",
+            [["2024/02/01", "29"]],
+        ),
+        (
+            "SELECT ADD_MONTHS(DATE '2024-01-31', 1), LAST_DAY(DATE '2023-02-03') FROM DUAL",
+            [["2024/02/29", "2023/02/28"]],
+        ),
+        (
+            "SELECT SUBSTR('abcdef', 2, 3), SUBSTR('abcdef', -2), INSTR('banana', 'a', 1, 2), "
+            "LPAD('7', 3, '0') FROM DUAL",
+            [["bcd", "ef", "4", "007"]],
+        ),
         ("SELECT COUNT(*) FROM (SELECT LEVEL FROM DUAL CONNECT BY LEVEL <= 100)", [["100"]]),
-        ("SELECT TRIM(TO_CHAR(ROWNUM, '0000000000')), ROWNUM FROM DUAL CONNECT BY LEVEL <= 2",
-         [["0000000001", "1"], ["0000000002", "2"]]),
+        (
+            "SELECT TRIM(TO_CHAR(ROWNUM, '0000000000')), ROWNUM FROM DUAL CONNECT BY LEVEL <= 2",
+            [["0000000001", "1"], ["0000000002", "2"]],
+        ),
         ("SELECT CASE WHEN '' IS NULL THEN 'empty is null' END FROM DUAL", [["empty is null"]]),
         ("SELECT USER, SYS_CONTEXT('USERENV', 'DB_NAME') FROM DUAL", [["TIBERO", "orders"]]),
         ("SELECT '<<' || TO_CHAR(COUNT(*)) || '>>' FROM DUAL", [["<<1>>"]]),
     ],
-)  # fmt: skip
+)
 def test_expressions(tibero: wire.Client, sql: str, expected: list[list[str | None]]) -> None:
     assert rows(tibero, sql) == expected
 
@@ -77,22 +96,32 @@ def test_headings_and_types(tibero: wire.Client) -> None:
 
 
 def test_tables_and_feedback(tibero: wire.Client) -> None:
-    assert tibero.execute("CREATE TABLE T1 (C1 NUMBER(5) PRIMARY KEY, C2 VARCHAR(10) NOT NULL, C3 CHAR(4), C4 DATE DEFAULT SYSDATE)").message == (
-        "Table 'T1' created."
-    )
+    assert tibero.execute(
+        "CREATE TABLE T1 (C1 NUMBER(5) PRIMARY KEY, C2 VARCHAR(10) NOT NULL, C3 CHAR(4), C4 DATE DEFAULT SYSDATE)"
+    ).message == ("Table 'T1' created.")
     assert tibero.execute("insert into t1 values (1, 'one', 'a', sysdate)").message == "1 row inserted."
-    assert tibero.execute("insert into t1 (c1, c2) select level + 1, 'r' || level from dual connect by level <= 4").message == "4 rows inserted."
+    assert (
+        tibero.execute("insert into t1 (c1, c2) select level + 1, 'r' || level from dual connect by level <= 4").message
+        == "4 rows inserted."
+    )
     assert tibero.execute("update t1 set c2 = upper(c2) where c1 > 3").message == "2 rows updated."
     assert tibero.execute("delete from t1 where c1 = 99").message == "0 row deleted."
     assert tibero.execute("commit").message == "Commit completed."
-    assert rows(tibero, "select c1, c2, c3 || '|' from t1 where c1 <= 1 or c2 = 'R4' order by c1 desc") == [["5", "R4", "|"], ["1", "one", "a   |"]]
+    assert rows(tibero, "select c1, c2, c3 || '|' from t1 where c1 <= 1 or c2 = 'R4' order by c1 desc") == [
+        ["5", "R4", "|"],
+        ["1", "one", "a   |"],
+    ]
     assert rows(tibero, "select c1 from t1 where c3 = 'a'") == [["1"]]
     assert rows(tibero, "select c1 from (select c1 from t1 order by c1 desc) where rownum <= 2") == [["5"], ["4"]]
     assert rows(tibero, "select count(*) from t1 where c4 is not null and c4 <= sysdate") == [["5"]]
     assert rows(tibero, "select a.c1, b.c1 from t1 a, t1 b where a.c1 = b.c1 - 4 and b.c1 is not null") == [["1", "5"]]
-    assert rows(tibero, "select a.c1, b.c1 from t1 a, t1 b where a.c1 + 4 = b.c1(+) and a.c1 < 3 order by 1") == [["1", "5"], ["2", None]]
+    assert rows(tibero, "select a.c1, b.c1 from t1 a, t1 b where a.c1 + 4 = b.c1(+) and a.c1 < 3 order by 1") == [
+        ["1", "5"],
+        ["2", None],
+    ]
     merged = tibero.execute(
-        "merge into t1 t using (select 1 c1, 'uno' c2 from dual union all select 50, 'new' from dual) s on (t.c1 = s.c1) "
+        "merge into t1 t using (select 1 c1, 'uno' c2 from dual union all select 50, 'new' from dual) s "
+        "on (t.c1 = s.c1) "
         "when matched then update set t.c2 = s.c2 when not matched then insert (c1, c2) values (s.c1, s.c2)"
     )
     assert merged.message == "2 rows merged."
@@ -130,7 +159,9 @@ def test_tables_and_feedback(tibero: wire.Client) -> None:
 )
 def test_errors(tibero: wire.Client, sql: str, expected: int) -> None:
     try:
-        tibero.execute("create table k (a number(5) constraint k_pk primary key, b varchar(5), c number check (c >= 0))")
+        tibero.execute(
+            "create table k (a number(5) constraint k_pk primary key, b varchar(5), c number check (c >= 0))"
+        )
         tibero.execute("insert into k values (1, 'a', 0)")
         tibero.execute("commit")
     except wire.WireError as error:
@@ -252,10 +283,29 @@ def test_views(node: Node) -> None:
     columns = [each["name"] for each in node.sql("select * from v$database").columns]
     assert columns[:5] == ["DBID", "NAME", "DB_CREATE_DATE", "CF_CREATE_DATE", "CURRENT_TSN"]
     columns = [each["name"] for each in node.sql("select * from v$instance").columns]
-    assert columns == ["INSTANCE_NUMBER", "INSTANCE_NAME", "DB_NAME", "HOST_NAME", "PARALLEL", "THREAD#", "VERSION", "STARTUP_TIME", "STATUS",
-                       "SHUTDOWN_PENDING", "TIP_FILE"]  # fmt: skip
-    assert node.sql("select name from v$tablespace order by ts#").rows == [["SYSTEM"], ["UNDO"], ["TEMP"], ["USR"], ["SYSSUB"]]
-    assert node.sql("select group#, member from v$logfile").rows == [[str(i), str(node.data / f"log{i}1.log")] for i in range(3)]
+    assert columns == [
+        "INSTANCE_NUMBER",
+        "INSTANCE_NAME",
+        "DB_NAME",
+        "HOST_NAME",
+        "PARALLEL",
+        "THREAD#",
+        "VERSION",
+        "STARTUP_TIME",
+        "STATUS",
+        "SHUTDOWN_PENDING",
+        "TIP_FILE",
+    ]
+    assert node.sql("select name from v$tablespace order by ts#").rows == [
+        ["SYSTEM"],
+        ["UNDO"],
+        ["TEMP"],
+        ["USR"],
+        ["SYSSUB"],
+    ]
+    assert node.sql("select group#, member from v$logfile").rows == [
+        [str(i), str(node.data / f"log{i}1.log")] for i in range(3)
+    ]
     assert node.sql("select name from v$controlfile").rows == [[name] for name in node.tip["CONTROL_FILES"]]
     assert node.sql("select file# from v$datafile").rows == [["0"], ["1"], ["2"], ["3"]]
     assert node.value("select value from _vt_parameter where name = 'DB_NAME'") == "orders"
@@ -265,15 +315,21 @@ def test_views(node: Node) -> None:
     assert node.sql("select tablespace_name from dba_temp_files").rows == [["TEMP"]]
     assert node.sql("select a.name, b.group# from v$database a, v$log b where b.status = 'CURRENT'").row_count == 1
     assert node.sql("select * from v$standby_dest").rows == []
-    assert node.value("select table_name from user_tables where table_name = 'T1'", user="tibero", password="tmax") == "T1"
+    assert (
+        node.value("select table_name from user_tables where table_name = 'T1'", user="tibero", password="tmax") == "T1"
+    )
 
 
 def test_archive_log_list_as_recorded(node: Node) -> None:
     before = node.sql("archive log list")
     assert [each["width"] for each in before.columns] == [31, 48]
     assert [row[0] for row in before.rows] == [
-        "Database log mode", "Archive destination", "Oldest online log sequence", "Next log sequence to archive", "Current log sequence",
-    ]  # fmt: skip
+        "Database log mode",
+        "Archive destination",
+        "Oldest online log sequence",
+        "Next log sequence to archive",
+        "Current log sequence",
+    ]
     assert before.rows[0][1] == "Archive Mode"
     assert str(before.rows[1][1]).endswith("/arch/")
     assert node.sql("alter system switch logfile").message == "System altered."
@@ -286,17 +342,24 @@ def test_archive_log_list_as_recorded(node: Node) -> None:
 
 
 def test_tablespaces_and_growth(node: Node, tibero: wire.Client) -> None:
-    assert node.sql("create tablespace drop_test_ts datafile 'drop_test_ts.dtf' size 2M AUTOEXTEND ON NEXT 1M MAXSIZE 1G").message == (
-        "Tablespace 'DROP_TEST_TS' created."
+    assert node.sql(
+        "create tablespace drop_test_ts datafile 'drop_test_ts.dtf' size 2M AUTOEXTEND ON NEXT 1M MAXSIZE 1G"
+    ).message == ("Tablespace 'DROP_TEST_TS' created.")
+    assert (
+        tibero.execute("create table tibero.test_tbl (c1 char(10), c2 number(10)) tablespace drop_test_ts").message
+        == "Table 'TIBERO.TEST_TBL' created."
     )
-    assert tibero.execute("create table tibero.test_tbl (c1 char(10), c2 number(10)) tablespace drop_test_ts").message == "Table 'TIBERO.TEST_TBL' created."
-    sql = "insert into tibero.test_tbl select trim(to_char(rownum, '0000000000')), rownum from dual connect by level <= 80000"
+    sql = "insert into tibero.test_tbl select trim(to_char(rownum, '0000000000')), rownum from dual "
+    sql += "connect by level <= 80000"
     assert tibero.execute(sql).message == "80000 rows inserted."
     tibero.execute("commit")
     size = int(str(node.value("select bytes from v$datafile where name like '%drop_test_ts.dtf'")))
     assert size > 2 * 1024 * 1024
     assert Path(node.data / "drop_test_ts.dtf").stat().st_size == size
-    assert node.sql("drop tablespace drop_test_ts including contents and datafiles").message == "Tablespace 'DROP_TEST_TS' dropped."
+    assert (
+        node.sql("drop tablespace drop_test_ts including contents and datafiles").message
+        == "Tablespace 'DROP_TEST_TS' dropped."
+    )
     assert not (node.data / "drop_test_ts.dtf").exists()
     node.sql("create tablespace tiny datafile 'tiny.dtf' size 1M")
     tibero.execute("create table full_one (a varchar(1000)) tablespace tiny")

@@ -1,6 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The wire between tbsql and the server: one JSON object per line over TCP. Invented; the real protocol is not imitated.
+"""The wire between tbsql and the server: one JSON object per line over TCP. Invented; the real protocol is not
+imitated.
 
 Client: hello {"user", "password", "db_name", "program"} -> {"ok": true, ...} or {"code", "text"};
 then {"op": "execute", "sql"} -> {"columns", "rows", "message", "row_count"} or {"code", "text"}, and {"op": "ping"}.

@@ -67,7 +67,8 @@ def run(session: Session, tokens: list[Token], sql: str) -> dict[str, Any]:
 
 
 def require(session: Session, privilege: str) -> None:
-    """TBR-17003 unless SYS, a DBA, or holder of the system privilege; SYSBACKUP may do what backups need (tibero.md 10)."""
+    """TBR-17003 unless SYS, a DBA, or holder of the system privilege; SYSBACKUP may do what backups need (tibero.md
+    10)."""
     if session.user == "SYS" or (session.user == "SYSBACKUP" and privilege in SYSTEM_PRIVILEGES.values()):
         return
     if session.instance.state in ("NORMAL", "READ_ONLY"):
@@ -182,6 +183,12 @@ def _database_clause(cursor: Cursor, spec: DatabaseSpec) -> None:
         raise cursor.error()
 
 
+def _starts_clause(word: str) -> bool:
+    """Whether CREATE DATABASE goes on without a name."""
+    clauses = ("USER", "LOGFILE", "DATAFILE", "CHARACTER", "NATIONAL", "ARCHIVELOG", "NOARCHIVELOG", "DEFAULT", "UNDO")
+    return word in clauses or word.startswith("MAX")
+
+
 def create_database(session: Session, cursor: Cursor) -> dict[str, Any]:
     """Parse and run CREATE DATABASE (clauses in any order, as the recordings have them)."""
     if session.user != "SYS":
@@ -189,11 +196,9 @@ def create_database(session: Session, cursor: Cursor) -> dict[str, Any]:
     if session.instance.state != "NOMOUNT":
         raise TbrError(7004)
     spec = DatabaseSpec(name=session.instance.params.db_name)
-    if not cursor.done and cursor.tokens[cursor.index].kind in ("QUOTED",):
-        spec.name = cursor.name()
-    elif not cursor.done and cursor.peek() not in ("USER", "LOGFILE", "DATAFILE", "CHARACTER", "ARCHIVELOG", "NOARCHIVELOG"):
-        if not cursor.peek().startswith("MAX"):
-            spec.name = cursor.next().text
+    if not cursor.done and not _starts_clause(cursor.peek()):
+        token = cursor.next()
+        spec.name = token.text.strip('"')
     while not cursor.done:
         _database_clause(cursor, spec)
     if spec.name.upper() != session.instance.params.db_name.upper():

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Data files: blocks of DB_BLOCK_SIZE that say where they belong.
 
-Block 0 is the file header. Every other block carries a 64-byte header (magic, DBID, file number, block number, page number, TSN,
-checksum) and one page of the SQL engine, half a block long. The page number in the header makes the map of pages
-self-describing: it is rebuilt at boot from the blocks alone. Physical layout invented; that blocks carry these fields: issue 2.
+Block 0 is the file header. Every other block carries a 64-byte header (magic, DBID, file number, block number,
+page number, TSN, checksum) and one page of the SQL engine, half a block long. The page number in the header makes
+the map of pages self-describing: it is rebuilt at boot from the blocks alone. Physical layout invented; that
+blocks carry these fields: issue 2.
 """
 
 from __future__ import annotations
@@ -159,7 +160,9 @@ class DataFile:
             view = memoryview(raw)
             for index in range(len(raw) // size):
                 try:
-                    found = decode(view[index * size : (index + 1) * size], self.header.dbid, self.header.file, block, payload)
+                    found = decode(
+                        view[index * size : (index + 1) * size], self.header.dbid, self.header.file, block, payload
+                    )
                 except BlockError as error:
                     yield error
                 else:

@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The data dictionary: tables inside the database itself, so that it travels with the redo; and a cached reading of it."""
+"""The data dictionary: tables inside the database itself, so that it travels with the redo."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ SCHEMA = (
     "INSERT INTO _DD_VERSION VALUES(1)",
     "CREATE TABLE _DD_PROPS(NAME TEXT PRIMARY KEY, VALUE TEXT, COMMENT_STR TEXT)",
     "CREATE TABLE _DD_USERS(NAME TEXT PRIMARY KEY, VERIFIER TEXT, DEFAULT_TS TEXT, CREATED TEXT, LOCKED INTEGER)",
-    "CREATE TABLE _DD_OBJECTS(OWNER TEXT, NAME TEXT, KIND TEXT, TABLESPACE TEXT, CREATED TEXT, TEXT TEXT, PRIMARY KEY(OWNER, NAME, KIND))",
-    "CREATE TABLE _DD_COLUMNS(OWNER TEXT, TABLE_NAME TEXT, POS INTEGER, NAME TEXT, TYPE TEXT, LEN INTEGER, PREC INTEGER,"
-    " SCALE INTEGER, NULLABLE INTEGER, DFLT TEXT, PRIMARY KEY(OWNER, TABLE_NAME, POS))",
-    "CREATE TABLE _DD_INDEXES(OWNER TEXT, NAME TEXT, TABLE_OWNER TEXT, TABLE_NAME TEXT, COLUMNS TEXT, UNIQ INTEGER, KIND TEXT,"
-    " PRIMARY KEY(OWNER, NAME))",
+    "CREATE TABLE _DD_OBJECTS(OWNER TEXT, NAME TEXT, KIND TEXT, TABLESPACE TEXT, CREATED TEXT, TEXT TEXT,"
+    " PRIMARY KEY(OWNER, NAME, KIND))",
+    "CREATE TABLE _DD_COLUMNS(OWNER TEXT, TABLE_NAME TEXT, POS INTEGER, NAME TEXT, TYPE TEXT, LEN INTEGER,"
+    " PREC INTEGER, SCALE INTEGER, NULLABLE INTEGER, DFLT TEXT, PRIMARY KEY(OWNER, TABLE_NAME, POS))",
+    "CREATE TABLE _DD_INDEXES(OWNER TEXT, NAME TEXT, TABLE_OWNER TEXT, TABLE_NAME TEXT, COLUMNS TEXT,"
+    " UNIQ INTEGER, KIND TEXT, PRIMARY KEY(OWNER, NAME))",
     "CREATE TABLE _DD_SEQUENCES(OWNER TEXT, NAME TEXT, LAST INTEGER, INCREMENT_BY INTEGER, PRIMARY KEY(OWNER, NAME))",
     "CREATE TABLE _DD_GRANTS(GRANTEE TEXT, PRIVILEGE TEXT, OWNER TEXT, OBJECT TEXT)",
 )
@@ -137,12 +138,15 @@ def load(connection: sqlite3.Connection) -> Catalog:
             view = text if kind == "VIEW" else None
             catalog.tables[(owner, name)] = Table(owner, name, tablespace, [], view, created, sql_name(owner, name))
     for owner, table, name, kind, length, precision, scale, nullable, default in connection.execute(
-        "SELECT OWNER, TABLE_NAME, NAME, TYPE, LEN, PREC, SCALE, NULLABLE, DFLT FROM _DD_COLUMNS ORDER BY OWNER, TABLE_NAME, POS"
+        "SELECT OWNER, TABLE_NAME, NAME, TYPE, LEN, PREC, SCALE, NULLABLE, DFLT FROM _DD_COLUMNS"
+        " ORDER BY OWNER, TABLE_NAME, POS"
     ):
         found = catalog.tables.get((owner, table))
         if found is not None:
             found.columns.append(Column(name, Kind(kind, length, precision, scale), bool(nullable), default))
-    for name, verifier, tablespace, locked in connection.execute("SELECT NAME, VERIFIER, DEFAULT_TS, LOCKED FROM _DD_USERS"):
+    for name, verifier, tablespace, locked in connection.execute(
+        "SELECT NAME, VERIFIER, DEFAULT_TS, LOCKED FROM _DD_USERS"
+    ):
         catalog.users[name] = (verifier, tablespace, bool(locked))
     for owner, name, last, step in connection.execute("SELECT OWNER, NAME, LAST, INCREMENT_BY FROM _DD_SEQUENCES"):
         catalog.sequences[(owner, name)] = (last, step)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The control file: what the database consists of, kept in every copy that CONTROL_FILES names.
 
-Each copy holds two slots that are written in turn, so a torn write loses at most the newest state. Copies are checked against
-each other when the file is opened. Layout invented; roles and contents: tibero.md 8, 11, 12.
+Each copy holds two slots that are written in turn, so a torn write loses at most the newest state. Copies are
+checked against each other when the file is opened. Layout invented; roles and contents: tibero.md 8, 11, 12.
 """
 
 from __future__ import annotations
@@ -114,7 +114,8 @@ class ArchiveInfo:
 
 @dataclass
 class Control:
-    """The whole state. Positions are [tsn, seq, offset]; branches are [branch id, first TSN, first sequence], oldest first."""
+    """The whole state. Positions are [tsn, seq, offset]; branches are [branch id, first TSN, first sequence], oldest
+    first."""
 
     db_name: str
     dbid: int

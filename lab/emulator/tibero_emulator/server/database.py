@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """One mounted database: files, buffer cache, commit, checkpoint, instance and media recovery.
 
-The SQL engine is sqlite3 on a scratch file ("buffer cache", thrown away at every boot). What a COMMIT changed is read from the
-engine's write-ahead log as page images; each page has a home (file, block), and that list is the redo of the transaction.
-The page images also go to the dirty list, from which DBWR writes blocks and checkpoints. Design ours; durability rules: issue 2.
+The SQL engine is sqlite3 on a scratch file ("buffer cache", thrown away at every boot). What a COMMIT changed is
+read from the engine's write-ahead log as page images; each page has a home (file, block), and that list is the
+redo of the transaction. The page images also go to the dirty list, from which DBWR writes blocks and checkpoints.
+Design ours; durability rules: issue 2.
 """
 
 from __future__ import annotations
@@ -86,7 +87,7 @@ class WalTail:
 
 
 class Database:
-    """See the module text. Thread-safe; lock order: append_lock, ckpt_lock, state_lock, control.lock, LogWriter.cond."""
+    """Thread-safe; lock order: append_lock, ckpt_lock, state_lock, control.lock, LogWriter.cond."""
 
     def __init__(self, params: Parameters, slog: Callable[[str, str], None], scratch: str) -> None:
         self.params = params
@@ -295,7 +296,7 @@ class Database:
         with self.control.update():
             info.size = blocks * size
 
-    def commit(self, run_commit: Callable[[], None], tablespace: str) -> int:
+    def commit(self, run_commit: Callable[[], object], tablespace: str) -> int:
         """Run the engine's COMMIT and turn what it wrote into redo.
 
         Returns: LSN for LogWriter.flush(), 0 if nothing changed. The caller holds the writer lock of the SQL engine.
@@ -490,7 +491,8 @@ class Database:
             seq, position = seq + 1, HEADER_SIZE
 
     def recover(self, position: Position) -> None:
-        """Apply local redo from a checkpoint position to its end; the new state is in tsn, position, received, db_pages."""
+        """Apply local redo from a checkpoint position to its end; the new state is in tsn, position, received,
+        db_pages."""
         self.tsn = position[0]
         self.position = [position[0], position[1], max(position[2], HEADER_SIZE)]
         self.db_pages = self.control.state.db_pages

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Tibero's SQL to sqlite's, with the types of the result.
 
-Two passes: the tokens (functions and pseudo-columns get names of our own, so that the parser does not reinterpret them), then the
-tree (tables to their inner names, ROWNUM, CONNECT BY LEVEL, date arithmetic, NULL-safe concatenation). sqlglot is loaded on first
-use: plain statements never need it.
+Two passes: the tokens (functions and pseudo-columns get names of our own, so that the parser does not reinterpret
+them), then the tree (tables to their inner names, ROWNUM, CONNECT BY LEVEL, date arithmetic, NULL-safe
+concatenation). sqlglot is loaded on first use: plain statements never need it.
 """
 
 from __future__ import annotations
@@ -23,17 +23,50 @@ if TYPE_CHECKING:
 
 FUNCTIONS = {
     name: f"TB_{name}"
-    for name in (
-        "TO_CHAR TO_NUMBER TO_DATE TO_TIMESTAMP ADD_MONTHS MONTHS_BETWEEN LAST_DAY TRUNC ROUND MOD INSTR SUBSTR LPAD RPAD DECODE "
-        "ORA_HASH INITCAP TRANSLATE ASCII CHR SYS_GUID NVL2"
-    ).split()
+    for name in [
+        "TO_CHAR",
+        "TO_NUMBER",
+        "TO_DATE",
+        "TO_TIMESTAMP",
+        "ADD_MONTHS",
+        "MONTHS_BETWEEN",
+        "LAST_DAY",
+        "TRUNC",
+        "ROUND",
+        "MOD",
+        "INSTR",
+        "SUBSTR",
+        "LPAD",
+        "RPAD",
+        "DECODE",
+        "ORA_HASH",
+        "INITCAP",
+        "TRANSLATE",
+        "ASCII",
+        "CHR",
+        "SYS_GUID",
+        "NVL2",
+    ]
 }
 NO_ARGUMENTS = {"SYSDATE": "TB_SYSDATE()", "SYSTIMESTAMP": "TB_SYSTIMESTAMP()", "SYS_GUID": "TB_SYS_GUID()"}
 DATE_FUNCTIONS = {"TB_SYSDATE", "TB_TO_DATE", "TB_ADD_MONTHS", "TB_LAST_DAY", "TB_DATE", "TB_DATE_ADD"}
 NUMBER_FUNCTIONS = {
-    "TB_TO_NUMBER", "TB_MOD", "TB_DIV", "TB_INSTR", "TB_MONTHS_BETWEEN", "TB_DATE_DIFF", "TB_ORA_HASH", "TB_ASCII", "TB_NEXTVAL",
-    "TB_CURRVAL", "TB_RANDOM_VALUE", "CEIL", "FLOOR", "POWER", "SQRT",
-}  # fmt: skip
+    "TB_TO_NUMBER",
+    "TB_MOD",
+    "TB_DIV",
+    "TB_INSTR",
+    "TB_MONTHS_BETWEEN",
+    "TB_DATE_DIFF",
+    "TB_ORA_HASH",
+    "TB_ASCII",
+    "TB_NEXTVAL",
+    "TB_CURRVAL",
+    "TB_RANDOM_VALUE",
+    "CEIL",
+    "FLOOR",
+    "POWER",
+    "SQRT",
+}
 
 
 @dataclass
@@ -53,7 +86,8 @@ class Translated:
 class Context:
     """What a translation asks of the session.
 
-    table(owner, name) -> Table of a user table, view or V$ view (raises TBR-8033); sequence(owner, name) -> inner key or None.
+    table(owner, name) -> Table of a user table, view or V$ view (raises TBR-8033); sequence(owner, name) -> inner
+    key or None.
     """
 
     def __init__(
@@ -80,13 +114,11 @@ def _render(node: Any) -> str:
 
 @functools.lru_cache(maxsize=1)
 def _backtick_dialect() -> Any:
-    from sqlglot.dialects.sqlite import SQLite
+    from sqlglot.dialects import sqlite
 
-    class Backtick(SQLite):
-        class Tokenizer(SQLite.Tokenizer):
-            IDENTIFIERS = ["`"]
-
-    return Backtick
+    base: Any = sqlite.SQLite
+    tokenizer = type("Tokenizer", (base.Tokenizer,), {"IDENTIFIERS": ["`"]})
+    return type("Backtick", (base,), {"Tokenizer": tokenizer})
 
 
 def _word_to(tokens: list[Token], index: int, context: Context) -> tuple[str, int] | None:
@@ -261,7 +293,9 @@ class _Tree:
         nodes = [start.this] if start is not None else []
         if isinstance(select, exp.Update) and isinstance(select.parent, exp.When):
             merge = select.find_ancestor(exp.Merge)
-            return [(each.alias_or_name, self.source_columns(each, select)) for each in (merge.this, merge.args["using"])]
+            return [
+                (each.alias_or_name, self.source_columns(each, select)) for each in (merge.this, merge.args["using"])
+            ]
         nodes += [join.this for join in select.args.get("joins") or []]
         if isinstance(select, (exp.Update, exp.Delete)):
             nodes.append(select.this)
@@ -332,11 +366,15 @@ class _Tree:
             kinds = {self.infer(node.left, sources).name, self.infer(node.right, sources).name}
             dates = kinds & {"DATE", "TIMESTAMP"}
             return DATE if dates and not (isinstance(node, exp.Sub) and len(kinds) == 1) else NUMBER
-        if isinstance(node, (exp.Coalesce, exp.Upper, exp.Lower, exp.Trim, exp.Nullif, exp.Greatest, exp.Least, exp.Lag, exp.Lead)):
+        if isinstance(
+            node, (exp.Coalesce, exp.Upper, exp.Lower, exp.Trim, exp.Nullif, exp.Greatest, exp.Least, exp.Lag, exp.Lead)
+        ):
             return self.infer(node.this, sources)
         if isinstance(node, exp.Case):
             branches = [each.args["true"] for each in node.args.get("ifs", [])] + [node.args.get("default")]
-            kinds_of = [self.infer(each, sources) for each in branches if each is not None and not isinstance(each, exp.Null)]
+            kinds_of = [
+                self.infer(each, sources) for each in branches if each is not None and not isinstance(each, exp.Null)
+            ]
             return kinds_of[0] if kinds_of else Kind("VARCHAR")
         if isinstance(node, exp.Subquery):
             inside = self.output(node.this)
@@ -394,7 +432,11 @@ class _Tree:
         if connect is None:
             return
         condition = connect.args.get("connect")
-        if connect.args.get("start") or not isinstance(condition, (exp.LTE, exp.LT)) or condition.this.name not in ("LEVEL", "ROWNUM"):
+        if (
+            connect.args.get("start")
+            or not isinstance(condition, (exp.LTE, exp.LT))
+            or condition.this.name not in ("LEVEL", "ROWNUM")
+        ):
             raise TbrError(590002, "CONNECT BY other than LEVEL <= n")
         operator = "<=" if isinstance(condition, exp.LTE) else "<"
         limit = _render(condition.expression)
@@ -459,7 +501,11 @@ class _Tree:
     def _date_comparison(self, node: Any, sources: list[tuple[str, list[Column] | None]]) -> None:
         """A date compared with text: the text is converted by the session's format."""
         keys = ("this", "low", "high") if isinstance(node, self.exp.Between) else ("this", "expression")
-        sides = [(key, node.args[key], self.infer(node.args[key], sources).name) for key in keys if node.args.get(key) is not None]
+        sides = [
+            (key, node.args[key], self.infer(node.args[key], sources).name)
+            for key in keys
+            if node.args.get(key) is not None
+        ]
         wanted = next((kind for _key, _side, kind in sides if kind in ("DATE", "TIMESTAMP")), None)
         if wanted is None:
             return
@@ -482,7 +528,11 @@ class _Tree:
                     limit = value
             if limit is not None:
                 select.set("where", exp.Where(this=exp.and_(*kept)) if kept else None)
-        marks = [c for c in select.find_all(exp.Column, exp.Pseudocolumn) if c.name == "ROWNUM" and c.find_ancestor(exp.Select) is select]
+        marks = [
+            c
+            for c in select.find_all(exp.Column, exp.Pseudocolumn)
+            if c.name == "ROWNUM" and c.find_ancestor(exp.Select) is select
+        ]
         for mark in marks:
             mark.replace(exp.Window(this=exp.RowNumber()))
         if limit is None:
@@ -498,7 +548,9 @@ class _Tree:
         if not isinstance(part, (exp.LT, exp.LTE, exp.EQ)) or getattr(part.this, "name", "") != "ROWNUM":
             return None
         value = part.expression.copy()
-        return exp.Sub(this=exp.Paren(this=value), expression=exp.Literal.number(1)) if isinstance(part, exp.LT) else value
+        return (
+            exp.Sub(this=exp.Paren(this=value), expression=exp.Literal.number(1)) if isinstance(part, exp.LT) else value
+        )
 
     def _limit_below(self, select: Any, limit: Any) -> None:
         """Put the limit into a subquery of the single source, so that it applies before ordering and grouping."""
@@ -550,7 +602,8 @@ def store(kind: Kind, name: str, text: str) -> str:
 def translate(sql: str, context: Context) -> Translated:
     """Translate one query or DML statement.
 
-    Raises: TBR-8004 (syntax), 8033 (no such object), 8026 (no such column in a target list), 590002 (not supported here).
+    Raises: TBR-8004 (syntax), 8033 (no such object), 8026 (no such column in a target list), 590002 (not supported
+    here).
     """
     import sqlglot
     from sqlglot import exp
@@ -615,7 +668,11 @@ def _target(node: Any, context: Context) -> Table:
 def _insert(tree: Any, builder: _Tree) -> Translated:
     exp = builder.exp
     table = _target(tree.this, builder.context)
-    given = [each.name if each.quoted else each.name.upper() for each in tree.this.expressions] if isinstance(tree.this, exp.Schema) else []
+    given = (
+        [each.name if each.quoted else each.name.upper() for each in tree.this.expressions]
+        if isinstance(tree.this, exp.Schema)
+        else []
+    )
     names = given or [column.name for column in table.columns]
     columns = []
     for name in names:
@@ -634,7 +691,9 @@ def _insert(tree: Any, builder: _Tree) -> Translated:
             holder = exp.select(*[value.copy() for value in values])
             holder = builder.rewrite(holder)
             stored = [
-                column.default or "NULL" if value.sql().strip('"').upper() == "DEFAULT" else store(column.kind, column.name, _render(value))
+                column.default or "NULL"
+                if value.sql().strip('"').upper() == "DEFAULT"
+                else store(column.kind, column.name, _render(value))
                 for column, value in zip(columns, holder.expressions, strict=True)
             ]
             rows.append("(" + ", ".join(stored) + ")")
@@ -666,13 +725,16 @@ def _update(tree: Any, builder: _Tree) -> Translated:
     table = _target(tree.this, builder.context)
     alias = tree.this.alias or table.name
     builder.upper_identifiers(tree)
-    # The conditions of SET look like comparisons to a rewriter of operators: lift them out, rewrite the sides, put them back.
+    # The conditions of SET look like comparisons to a rewriter of operators: lift them out, rewrite the sides, put
+    # them back.
     tree = builder.rewrite(tree)
     parts = _assignments(tree.expressions, table, builder.exp)
     where = tree.args.get("where")
     alias = alias if tree.this.alias is None else tree.this.alias
     text = f"UPDATE {quote(table.sql_name)} AS {quote(alias)} SET {', '.join(parts)}"
-    return Translated(text + (f" {_render(where)}" if where is not None else ""), "UPDATE", table=table, views=builder.views)
+    return Translated(
+        text + (f" {_render(where)}" if where is not None else ""), "UPDATE", table=table, views=builder.views
+    )
 
 
 def _merge(tree: Any, builder: _Tree) -> Translated:
@@ -692,12 +754,17 @@ def _merge(tree: Any, builder: _Tree) -> Translated:
             parts = _assignments(then.expressions, table, exp)
             update = f"UPDATE {name} AS {alias} SET {', '.join(parts)} FROM {using} WHERE {condition}"
         elif not when.args.get("matched") and isinstance(then, exp.Insert):
-            names = [each.name for each in then.this.expressions] if then.this is not None else [c.name for c in table.columns]
+            names = (
+                [each.name for each in then.this.expressions]
+                if then.this is not None
+                else [c.name for c in table.columns]
+            )
             columns = [table.column(each) for each in names]
             values = then.expression.expressions
             stored = [store(c.kind, c.name, _render(v)) for c, v in zip(columns, values, strict=True) if c is not None]
             insert = (
-                f"INSERT INTO {name}({', '.join(quote(each) for each in names)}) SELECT {', '.join(stored)} FROM {using} "
+                f"INSERT INTO {name}({', '.join(quote(each) for each in names)}) "
+                f"SELECT {', '.join(stored)} FROM {using} "
                 f"WHERE NOT EXISTS (SELECT 1 FROM {name} AS {alias} WHERE {condition})"
             )
     first = update or insert

@@ -23,7 +23,8 @@ SEQUENCE_CACHE = 20
 
 
 class WriterLock:
-    """sqlite has one writer: a transaction holds this from its first change to its end; others wait in order of arrival."""
+    """sqlite has one writer: a transaction holds this from its first change to its end; others wait in order of
+    arrival."""
 
     def __init__(self) -> None:
         self._cond = threading.Condition()
@@ -108,7 +109,12 @@ class Engine:
     def _open(self) -> EngineConnection:
         target = f"file:{urllib.parse.quote(self.database.scratch)}?mode={'ro' if self.read_only else 'rwc'}"
         connection = sqlite3.connect(
-            target, uri=True, isolation_level=None, check_same_thread=False, factory=EngineConnection, cached_statements=512
+            target,
+            uri=True,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=EngineConnection,
+            cached_statements=512,
         )
         connection.execute("PRAGMA temp_store=MEMORY")
         if self.read_only:
@@ -144,7 +150,9 @@ class Engine:
             state = self._sequences.get(key)
             if state is None:
                 owner, name = key.split(".", 1)
-                row = self.keeper.execute("SELECT LAST, INCREMENT_BY FROM _DD_SEQUENCES WHERE OWNER=? AND NAME=?", (owner, name)).fetchone()
+                row = self.keeper.execute(
+                    "SELECT LAST, INCREMENT_BY FROM _DD_SEQUENCES WHERE OWNER=? AND NAME=?", (owner, name)
+                ).fetchone()
                 if row is None:
                     raise TbrError(8033)
                 state = self._sequences[key] = [row[0], row[1], row[0]]  # current, step, stored mark

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """SQL functions that sqlite3 lacks, registered on every session's connection.
 
-Inside the engine a DATE is the text `YYYY-MM-DD HH:MM:SS`, a TIMESTAMP the same with six fraction digits, a NUMBER an integer or
-a float (so 38 digits of precision are not kept: docs/fidelity.md).
+Inside the engine a DATE is the text `YYYY-MM-DD HH:MM:SS`, a TIMESTAMP the same with six fraction digits, a NUMBER
+an integer or a float (so 38 digits of precision are not kept: docs/fidelity.md).
 """
 
 from __future__ import annotations
@@ -116,7 +116,13 @@ def _date_part(moment: datetime, token: str) -> str:
         raise TbrError(590004, f"date format element '{token}'")
     text = simple[upper]()
     if upper in ("MONTH", "MON", "DAY", "DY"):
-        return text.capitalize() if token[0].isupper() and token[1:2].islower() else text if token.isupper() else text.lower()
+        return (
+            text.capitalize()
+            if token[0].isupper() and token[1:2].islower()
+            else text
+            if token.isupper()
+            else text.lower()
+        )
     return text
 
 
@@ -181,7 +187,8 @@ def _take_part(
 
 
 def number_text(value: Number) -> str:
-    """A number as Tibero prints it without a format: no exponent, no trailing zeros, no leading 0 before the point removed."""
+    """A number as Tibero prints it without a format: no exponent, no trailing zeros, no leading 0 before the point
+    removed."""
     if isinstance(value, int):
         return str(value)
     if value == int(value) and abs(value) < 1e15:
@@ -490,15 +497,19 @@ def translate(value: Any, source: Any, target: Any) -> str | None:
     return str(value).translate(table) or None
 
 
-def register(connection: EngineConnection, nls: Nls, context: Callable[[str], Any], nextval: Callable[..., int]) -> None:
+def register(
+    connection: EngineConnection, nls: Nls, context: Callable[[str], Any], nextval: Callable[..., int]
+) -> None:
     """Put every function on a connection.
 
     Args:
         context: SYS_CONTEXT / USERENV lookup by key.
         nextval: nextval(sequence key, current) -> value.
     """
+
     def guard(function: Callable[..., Any]) -> Callable[..., Any]:
         """sqlite3 hides what a function raised: keep it for the session (see `last_error`)."""
+
         def run(*args: Any) -> Any:
             try:
                 return function(*args)
@@ -514,10 +525,15 @@ def register(connection: EngineConnection, nls: Nls, context: Callable[[str], An
     plain: dict[str, tuple[int, Callable[..., Any]]] = {
         "TB_TO_CHAR": (-1, lambda *a: to_char(nls, *a)),
         "TB_TO_NUMBER": (-1, lambda *a: to_number(a[0])),
-        "TB_TO_DATE": (-1, lambda *a: None if a[0] is None else date_text(parse_date(str(a[0]), a[1] if len(a) > 1 else nls.date))),
+        "TB_TO_DATE": (
+            -1,
+            lambda *a: None if a[0] is None else date_text(parse_date(str(a[0]), a[1] if len(a) > 1 else nls.date)),
+        ),
         "TB_TO_TIMESTAMP": (
             -1,
-            lambda *a: None if a[0] is None else timestamp_text(parse_date(str(a[0]), a[1] if len(a) > 1 else nls.timestamp)),
+            lambda *a: (
+                None if a[0] is None else timestamp_text(parse_date(str(a[0]), a[1] if len(a) > 1 else nls.timestamp))
+            ),
         ),
         "TB_DATE": (1, lambda v: as_date(v, nls)),
         "TB_TIMESTAMP": (1, lambda v: as_timestamp(v, nls)),
@@ -559,7 +575,10 @@ def register(connection: EngineConnection, nls: Nls, context: Callable[[str], An
         "SQRT": (1, lambda v: None if v is None else math.sqrt(to_number(v) or 0)),
         "REGEXP": (2, lambda p, v: v is not None and re.search(str(p), str(v)) is not None),
         "REGEXP_LIKE": (-1, lambda *a: a[0] is not None and re.search(str(a[1]), str(a[0])) is not None),
-        "REGEXP_REPLACE": (-1, lambda *a: None if a[0] is None else re.sub(str(a[1]), str(a[2] if len(a) > 2 else ""), str(a[0]))),
+        "REGEXP_REPLACE": (
+            -1,
+            lambda *a: None if a[0] is None else re.sub(str(a[1]), str(a[2] if len(a) > 2 else ""), str(a[0])),
+        ),
     }
     for name, (count, function) in plain.items():
         connection.create_function(name, count, guard(function))

@@ -234,7 +234,8 @@ class Instance:
             raise Refused(error.code, error.text) from error
 
     def _probe_standby(self) -> None:
-        """Before a promotion that will need a SYNC standby: look whether one answers, so that a refusal changes nothing."""
+        """Before a promotion that will need a SYNC standby: look whether one answers, so that a refusal changes
+        nothing."""
         mode = self.params.text("LOG_REPLICATION_MODE", "UNPROTECTED").upper()
         if mode not in ("PROTECTION", "AVAILABILITY"):
             return
@@ -281,7 +282,7 @@ class Instance:
         database.position = [database.tsn, 1, HEADER_SIZE]
 
     def _promote(self) -> None:
-        """Standby to primary: the received log is closed where it ends, a new branch of history begins in the next one."""
+        """Standby to primary: the received log is closed where it ends, a new branch of history begins after it."""
         database = self.database
         assert database is not None
         database.checkpoint()
@@ -368,7 +369,7 @@ class Instance:
 
     # ------------------------------------------------------------------ standby
     def open_recovery(self) -> None:
-        """RECOVERY: judge the copy, apply local redo, listen for the primary. Raises TbrError (stay at MOUNT), Refused."""
+        """RECOVERY: judge the copy, apply local redo, listen for the primary. Raises TbrError (stay at MOUNT)."""
         database = self.database
         assert database is not None
         control = database.control.state
@@ -407,7 +408,8 @@ class Instance:
     def recover_standby_files(self) -> None:
         """Open, verify and bring a standby's files to the end of local redo.
 
-        Raises: TBR-1024 (missing, foreign, damaged), 1036 (copied without backup mode, other history), 24111 (END BACKUP not reached).
+        Raises: TBR-1024 (missing, foreign, damaged), 1036 (copied without backup mode, other history), 24111 (END
+        BACKUP not reached).
         """
         database = self.database
         assert database is not None
@@ -486,7 +488,7 @@ class Instance:
 
     # ------------------------------------------------------------------ CREATE DATABASE
     def create_database(self, spec: DatabaseSpec) -> None:
-        """Write all files, the dictionary and `.passwd`; the caller answers, then the instance stops (tibero.md 1.2)."""
+        """Write all files, the dictionary and `.passwd`; after the answer the instance stops (tibero.md 1.2)."""
         for path in self.params.control_files:
             if os.path.exists(path):
                 raise TbrError(590008, "control file", path)
@@ -509,7 +511,9 @@ class Instance:
     def _create(self, spec: DatabaseSpec, made: list[str]) -> None:
         database = self._new_database(None)
         now = time.time()
-        control = Control(spec.name, new_dbid(), self.params.block_size, now, now, spec.character_set, spec.national_set, self.version)
+        control = Control(
+            spec.name, new_dbid(), self.params.block_size, now, now, spec.character_set, spec.national_set, self.version
+        )
         control.member = new_member()
         control.archivelog = spec.archivelog
         control.branches = [[secrets.randbits(31), 0, 1]]
@@ -579,11 +583,15 @@ class Instance:
         for sql in dd.SCHEMA:
             connection.execute(sql)
         now = date_text(datetime.now())
-        early = self.setting("example_users_at_create")  # else the system script makes them (recording t7-system_sh-output)
+        early = self.setting(
+            "example_users_at_create"
+        )  # else the system script makes them (recording t7-system_sh-output)
         for name, secret, locked in [user for user in dd.DEFAULT_USERS if early or user[0] in ("SYS", "SYSCAT")]:
             chosen = spec.sys_password if name == "SYS" else secret
             tablespace = "SYSTEM" if name.startswith("SYS") else database.control.state.default_tablespace
-            connection.execute("INSERT INTO _DD_USERS VALUES (?,?,?,?,?)", (name, passwd.verifier(chosen), tablespace, now, locked))
+            connection.execute(
+                "INSERT INTO _DD_USERS VALUES (?,?,?,?,?)", (name, passwd.verifier(chosen), tablespace, now, locked)
+            )
         for name in [user for user in dd.DBA_USERS if early or user in ("SYS", "SYSCAT")]:
             connection.execute("INSERT INTO _DD_GRANTS VALUES (?,'DBA','','')", (name,))
         properties = {
@@ -687,7 +695,7 @@ class Instance:
 
     def set_parameter(self, name: str, value: str) -> None:
         """ALTER SYSTEM SET. LOG_REPLICATION_* act at once (tibero.md 12.5); static parameters are refused."""
-        if name.startswith("LOG_REPLICATION") or name.startswith("LOG_RELICATION"):
+        if name.startswith(("LOG_REPLICATION", "LOG_RELICATION")):
             self._set_replication(name.replace("LOG_RELICATION", "LOG_REPLICATION"), value)
             return
         if name not in tip_reader.KNOWN and self.setting("tip_unknown_parameter") == "refuse":
@@ -730,7 +738,9 @@ class Instance:
         if self.transport.mode != "PROTECTION":
             return False
         found = self.transport.find(number)
-        others = [each for each in self.transport.senders if each.synchronous and each.connected and each.number != number]
+        others = [
+            each for each in self.transport.senders if each.synchronous and each.connected and each.number != number
+        ]
         return found is not None and found.synchronous and found.connected and not others
 
     def _set_destination(self, number: int, name: str, value: str) -> None:
@@ -779,9 +789,17 @@ class Instance:
     def destination_rows(self) -> Iterator[tuple[Any, ...]]:
         for each in self.senders():
             yield (
-                each.number, each.target, each.method, "YES" if each.enabled else "NO", each.status, each.sent_tsn, each.acked_tsn,
-                each.applied_tsn, each.sent[0], each.error or None,
-            )  # fmt: skip
+                each.number,
+                each.target,
+                each.method,
+                "YES" if each.enabled else "NO",
+                each.status,
+                each.sent_tsn,
+                each.acked_tsn,
+                each.applied_tsn,
+                each.sent[0],
+                each.error or None,
+            )
 
     def standby_rows(self) -> Iterator[tuple[Any, ...]]:
         database = self.database
@@ -795,9 +813,16 @@ class Instance:
             return
         last = date_text(datetime.fromtimestamp(receiver.last)) if receiver.last else None
         yield (
-            role, mode, "CONNECTED" if receiver.connected else "WAITING", receiver.primary or None, receiver.primary_tsn, database.tsn,
-            receiver.seq, receiver.primary_tsn, last,
-        )  # fmt: skip
+            role,
+            mode,
+            "CONNECTED" if receiver.connected else "WAITING",
+            receiver.primary or None,
+            receiver.primary_tsn,
+            database.tsn,
+            receiver.seq,
+            receiver.primary_tsn,
+            last,
+        )
 
     def files_to_recover(self) -> Iterator[tuple[Any, ...]]:
         """V$RECOVER_FILE: files that would keep the database from opening."""
@@ -814,7 +839,13 @@ class Instance:
             header = file.header
             file.close()
             if header.ckpt[0] < control.ckpt[0] or (header.backup is not None and info.backup is None):
-                yield (info.file, "ONLINE", "file restored", header.ckpt[0], date_text(datetime.fromtimestamp(header.time)))
+                yield (
+                    info.file,
+                    "ONLINE",
+                    "file restored",
+                    header.ckpt[0],
+                    date_text(datetime.fromtimestamp(header.time)),
+                )
 
     def report(self) -> dict[str, Any]:
         """Status for the control socket."""
@@ -834,7 +865,14 @@ class Instance:
             "rcvd_tsn": receiver.primary_tsn if receiver is not None else 0,
             "connected": receiver.connected if receiver is not None else False,
             "senders": [
-                {"number": s.number, "target": s.target, "method": s.method, "status": s.status, "acked_tsn": s.acked_tsn, "error": s.error}
+                {
+                    "number": s.number,
+                    "target": s.target,
+                    "method": s.method,
+                    "status": s.status,
+                    "acked_tsn": s.acked_tsn,
+                    "error": s.error,
+                }
                 for s in self.senders()
             ],
         }
@@ -922,23 +960,37 @@ class Instance:
         self.slog("FRM", "instance terminated")
 
     def _last_ship(self, transport: Transport) -> None:
-        """A clean stop gives running standbys a moment to receive what is already written; it does not wait for more."""
+        """A clean stop gives running SYNC standbys a moment to receive what is already written, no more."""
         deadline = time.monotonic() + 2.0
         log = self.database.log if self.database is not None else None
         if log is None:
             return
         with log.cond:
             while time.monotonic() < deadline:
-                behind = [s for s in transport.senders if s.synchronous and s.status not in (FAILED,) and s.connected and not s.caught_up(log.durable)]
+                behind = [
+                    s
+                    for s in transport.senders
+                    if s.synchronous and s.status not in (FAILED,) and s.connected and not s.caught_up(log.durable)
+                ]
                 if not behind:
                     return
                 log.cond.wait(0.1)
 
 
 STATIC_PARAMETERS = (
-    "DB_NAME", "DB_BLOCK_SIZE", "CONTROL_FILES", "DB_CREATE_FILE_DEST", "LISTENER_PORT", "MAX_SESSION_COUNT", "TOTAL_SHM_SIZE",
-    "MEMORY_TARGET", "_STANDBY_CONN_PORT", "STANDBY_FILE_NAME_CONVERT", "USE_STANDBY_REDO_LOG", "_USE_STANDBY_REDO_LOG",
-)  # fmt: skip
+    "DB_NAME",
+    "DB_BLOCK_SIZE",
+    "CONTROL_FILES",
+    "DB_CREATE_FILE_DEST",
+    "LISTENER_PORT",
+    "MAX_SESSION_COUNT",
+    "TOTAL_SHM_SIZE",
+    "MEMORY_TARGET",
+    "_STANDBY_CONN_PORT",
+    "STANDBY_FILE_NAME_CONVERT",
+    "USE_STANDBY_REDO_LOG",
+    "_USE_STANDBY_REDO_LOG",
+)
 
 
 def listen(address: str, port: int) -> socket.socket:
@@ -946,7 +998,7 @@ def listen(address: str, port: int) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        sock.bind((address or "0.0.0.0", port))  # noqa: S104  a database listener is meant to be reached
+        sock.bind((address or "0.0.0.0", port))
         sock.listen(128)
     except OSError as error:
         sock.close()

@@ -32,11 +32,23 @@ def boot(
     request_read, request_write = os.pipe()
     event_read, event_write = os.pipe()
     command = [
-        python, "-s", "-B", "-m", "tibero_emulator.server.main", "--request-fd", str(request_read), "--event-fd", str(event_write),
-        "--title-room", TITLE_ROOM,
-    ]  # fmt: skip
+        python,
+        "-s",
+        "-B",
+        "-m",
+        "tibero_emulator.server.main",
+        "--request-fd",
+        str(request_read),
+        "--event-fd",
+        str(event_write),
+        "--title-room",
+        TITLE_ROOM,
+    ]
     process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, pass_fds=(request_read, event_write), env=dict(environ) if environ is not None else None
+        command,
+        stdin=subprocess.DEVNULL,
+        pass_fds=(request_read, event_write),
+        env=dict(environ) if environ is not None else None,
     )
     os.close(request_read)
     os.close(event_write)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """LGWR and ARCH of a primary: append, group commit, log switch, archiving.
 
-Lock order: Database.append_lock (one appender at a time), then `cond` (positions). A commit appends under append_lock, releases
-it and then waits in flush(); the first waiter writes for all (group commit).
+Lock order: Database.append_lock (one appender at a time), then `cond` (positions). A commit appends under
+append_lock, releases it and then waits in flush(); the first waiter writes for all (group commit).
 """
 
 from __future__ import annotations
@@ -336,7 +336,9 @@ class Archiver(threading.Thread):
     def work(self) -> bool:
         """Archive everything that is due; True when something failed."""
         database = self.database
-        due = [each for each in database.control.state.groups if each.seq and each.end is not None and not each.archived]
+        due = [
+            each for each in database.control.state.groups if each.seq and each.end is not None and not each.archived
+        ]
         for group in sorted(due, key=lambda each: each.seq):
             try:
                 archive_group(database, group)

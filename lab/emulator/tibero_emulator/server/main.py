@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The server process `tbsvr`: boot request in, events out, sessions, control socket, end.
 
-`python -m tibero_emulator.server.main --request-fd R --event-fd W` reads one JSON object from R and writes JSON lines to W.
-Started by launch.boot(); nothing else should build this command line.
+`python -m tibero_emulator.server.main --request-fd R --event-fd W` reads one JSON object from R and writes JSON
+lines to W. Started by launch.boot(); nothing else should build this command line.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ class Server:
         threading.Thread(target=self._accept, args=(handover,), name="accept", daemon=True).start()
         threading.Thread(target=self._serve_control, name="control", daemon=True).start()
         self.event("listening", ports=[ports[0]])
-        refused = self._boot(mode)
-        if refused is not None:
+        refusal = self._boot(mode)
+        if refusal is not None:
             self._finish()
-            self.event("refused", code=refused.code, text=refused.text)
+            self.event("refused", code=refusal.code, text=refusal.text)
             return 1
         self.close_events()
         self.ended.wait()
@@ -170,7 +170,9 @@ class Server:
         instance = self.instance
         try:
             hello = json.loads(line)
-            session = instance.login(hello["user"], hello["password"], hello.get("db_name", ""), peer, hello.get("program", ""))
+            session = instance.login(
+                hello["user"], hello["password"], hello.get("db_name", ""), peer, hello.get("program", "")
+            )
         except TbrError as error:
             sock.sendall(wire.dumps({"code": error.code, "text": error.text}))
             return
@@ -262,7 +264,9 @@ class Server:
         """Shut down and answer. A requester that goes away abandons a waiting NORMAL, POST_TX or SWITCHOVER."""
         abandoned = threading.Event()
         if mode not in ("NORMAL", "POST_TX", "IMMEDIATE", "ABORT", "SWITCHOVER"):
-            client.sendall(json.dumps({"event": "error", "code": 70028, "text": "Invalid shutdown mode."}).encode() + b"\n")
+            client.sendall(
+                json.dumps({"event": "error", "code": 70028, "text": "Invalid shutdown mode."}).encode() + b"\n"
+            )
             return
         if mode == "ABORT":
             self.instance.slog("FRM", "shutdown ABORT")

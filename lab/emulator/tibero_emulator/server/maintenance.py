@@ -44,12 +44,17 @@ def _database(instance: Instance, *states: str) -> Database:
 
 
 def refuse_on_cluster(instance: Instance, what: str) -> None:
-    """DDL that redo apply cannot follow (tibero.md 15): refused on a standby, and on a primary while a standby is enabled."""
+    """DDL that redo apply cannot follow (tibero.md 15): refused on a standby, and on a primary while a standby is
+    enabled."""
     if instance.database is not None and instance.database.control.state.role == STANDBY:
         raise TbrError(int(instance.setting("unsupported_ddl_standby_code")))
     condition = instance.setting("unsupported_ddl_when")
     senders = instance.senders()
-    active = [each for each in senders if each.enabled] if condition == "enabled" else [each for each in senders if each.connected]
+    active = (
+        [each for each in senders if each.enabled]
+        if condition == "enabled"
+        else [each for each in senders if each.connected]
+    )
     if instance.state == "NORMAL" and active:
         instance.slog("FRM", f"{what} refused: a standby is {condition}")
         raise TbrError(int(instance.setting("unsupported_ddl_primary_code")))
@@ -72,7 +77,10 @@ def archive_log_list(instance: Instance) -> dict[str, Any]:
     ]
     if not control.archivelog:
         del rows[3]
-    columns = [{"name": "NAME", "type": "VARCHAR", "width": 31, "precision": 0}, {"name": "VALUE", "type": "VARCHAR", "width": 48, "precision": 0}]
+    columns = [
+        {"name": "NAME", "type": "VARCHAR", "width": 31, "precision": 0},
+        {"name": "VALUE", "type": "VARCHAR", "width": 48, "precision": 0},
+    ]
     return {"columns": columns, "rows": rows, "message": None, "row_count": len(rows)}
 
 
@@ -122,7 +130,9 @@ def add_log_group(instance: Instance, thread: int, number: int, members: list[st
         number = max((group.group for group in same), default=-1) + 1
     if any(group.group == number for group in same):
         raise TbrError(590008, "log group", str(number))
-    group = LogGroup(number, thread, [instance.params.resolve(each) for each in members], max(size, MIN_LOG_SIZE), standby=standby)
+    group = LogGroup(
+        number, thread, [instance.params.resolve(each) for each in members], max(size, MIN_LOG_SIZE), standby=standby
+    )
     _create_log(group)
     with database.control.update():
         control.groups.append(group)
@@ -147,7 +157,7 @@ def drop_log_group(instance: Instance, number: int) -> None:
         found = next((group for group in control.online() if group.group == number), None)
         if found is None:
             raise TbrError(590007, "log group", str(number))
-        if len(control.online()) <= 2 or found.end is None and found.seq or control.ckpt[1] <= found.seq:
+        if len(control.online()) <= 2 or (found.end is None and found.seq) or control.ckpt[1] <= found.seq:
             raise TbrError(590001, f"log group {number} is in use or one of the last two")
         control.groups.remove(found)
 
@@ -166,7 +176,8 @@ def enable_standby_thread(instance: Instance, number: int) -> None:
 
 # ---------------------------------------------------------------------- control file
 def standby_control_file(instance: Instance) -> None:
-    """ALTER DATABASE STANDBY CONTROLFILE: role and converted paths (tibero.md 11.1). The copy is judged at the RECOVERY boot."""
+    """ALTER DATABASE STANDBY CONTROLFILE: role and converted paths (tibero.md 11.1). The copy is judged at the
+    RECOVERY boot."""
     database = _database(instance, "MOUNT")
     if database.control.state.role == SNAPSHOT:
         raise TbrError(1096, "database is a snapshot standby")
@@ -198,7 +209,7 @@ def standby_control_file(instance: Instance) -> None:
 
 
 def convert(instance: Instance, snapshot: bool) -> None:
-    """Snapshot conversion: only its refusals exist here (TBR-1126, 1116, 1128); the conversion itself is not emulated."""
+    """Snapshot conversion: only its refusals exist (TBR-1126, 1116, 1128); the conversion is not emulated."""
     database = _database(instance, "MOUNT", "RECOVERY")
     control = database.control.state
     if not snapshot and control.role != SNAPSHOT:
@@ -227,7 +238,8 @@ def rename_file(instance: Instance, old: str, new: str) -> None:
         raise TbrError(1024, "open failed", new)
     with database.control.update() as control:
         found = False
-        for info in [*control.files, *control.temps]:
+        listed: list[Any] = [*control.files, *control.temps]
+        for info in listed:
             if info.name == old:
                 info.name, found = new, True
         for group in control.groups:
@@ -246,7 +258,7 @@ def backup_control_file(instance: Instance, name: str, reuse: bool) -> None:
 
 
 def control_file_trace(instance: Instance, name: str, reuse: bool, resetlogs: bool) -> None:
-    """BACKUP CONTROLFILE TO TRACE AS: a CREATE CONTROLFILE script. Its words are inferred; the emulator cannot run it."""
+    """BACKUP CONTROLFILE TO TRACE AS: a CREATE CONTROLFILE script, its words inferred; the emulator cannot run it."""
     database = _database(instance, "MOUNT", "NORMAL")
     control = database.control.state
     path = instance.params.resolve(name)
@@ -364,7 +376,7 @@ def recover(instance: Instance, for_standby: bool, until: int | None) -> None:
 
 
 def _media_recovery(database: Database, until: int | None) -> None:
-    """Bring restored files to the end of redo; TBR-1027 (archive gone), 1072 (online log too old), 1024 (block damage)."""
+    """Bring restored files to the end of redo; TBR-1027 archive gone, 1072 online log too old, 1024 damage."""
     database.open_files()
     database.scan()
     control = database.control.state
@@ -395,7 +407,9 @@ def create_data_file(database: Database, control: Control, spec: FileSpec, table
     params = database.params
     size = max(spec.size or DEFAULT_FILE_SIZE, 16 * control.block_size)
     size -= size % control.block_size
-    info = FileInfo(number, params.resolve(spec.name), tablespace, size, spec.autoextend, spec.next, spec.max, database.tsn)
+    info = FileInfo(
+        number, params.resolve(spec.name), tablespace, size, spec.autoextend, spec.next, spec.max, database.tsn
+    )
     header = new_header(control.dbid, info, control.block_size, database.position, control.branch, control.member)
     try:
         database.files[number] = DataFile.create(info.name, header, spec.reuse)
@@ -475,7 +489,9 @@ def create_tablespace(instance: Instance, name: str, kind: str, specs: list[File
             else:
                 made = [create_data_file(database, control, spec, name, next_file_number(control)) for spec in specs]
             control.tablespaces.append(TablespaceInfo(number, name, kind))
-        database.append_meta("create_tablespace", number=number, name=name, type=kind, files=[vars(info) for info in made])
+        database.append_meta(
+            "create_tablespace", number=number, name=name, type=kind, files=[vars(info) for info in made]
+        )
     database.checkpoint()
 
 
@@ -494,7 +510,7 @@ def drop_tablespace(instance: Instance, name: str, with_files: bool) -> None:
 
 
 def _relocate(database: Database, numbers: set[int]) -> None:
-    """Freed pages of dropped tables still live in the files to drop: give them a new home in SYSTEM, as ordinary redo."""
+    """Freed pages of dropped tables live in the files to drop: give them a new home in SYSTEM, as ordinary redo."""
     from tibero_emulator.server.redolog import PageChange
 
     with database.append_lock:

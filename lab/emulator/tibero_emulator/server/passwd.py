@@ -1,8 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The password file `.passwd`: SYS's verifier, 44 bytes, hidden in DB_CREATE_FILE_DEST (recording t7-ls-database-directory).
+"""The password file `.passwd`: SYS's verifier, 44 bytes, hidden in DB_CREATE_FILE_DEST (recording
+t7-ls-database-directory).
 
-The same password gives the same file, so that redo transport works when the SYS passwords match (tibero.md 10); contents invented.
+The same password gives the same file, so that redo transport works when the SYS passwords match (tibero.md 10);
+contents invented.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def argv_area() -> tuple[int, int]:
 
 
 def set_title(title: str, name: str) -> None:
-    """Overwrite argv in place, so that every tool that reads the command line sees `title`; cut when there is no room."""
+    """Overwrite argv in place, so that whoever reads the command line sees `title`; cut when there is no room."""
     try:
         start, size = argv_area()
     except (OSError, ValueError, IndexError):

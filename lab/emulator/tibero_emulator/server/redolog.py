@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Redo: records, log files and archives.
 
-A log file is a 512-byte header followed by records, each bound to the log's sequence number and checksummed, so that the end of
-the written part and leftovers of an earlier use of the file are recognised by content alone. An archive is the used part of a
-log file with a closed header. A standby's log file of a sequence is byte for byte the primary's. Layout invented.
+A log file is a 512-byte header followed by records, each bound to the log's sequence number and checksummed, so
+that the end of the written part and leftovers of an earlier use of the file are recognised by content alone. An
+archive is the used part of a log file with a closed header. A standby's log file of a sequence is byte for byte
+the primary's. Layout invented.
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def parse(buffer: bytes | memoryview, base: int, seq: int) -> Iterator[Record]:
 
 
 def squeeze(page: int, image: bytes) -> tuple[int, int, bytes]:
-    """(hole offset, hole length, rest): the free gap of a b-tree page need not travel (sqlite.org/fileformat2.html, 1.6)."""
+    """(hole offset, hole length, rest): the free gap of a b-tree page need not travel (sqlite.org/fileformat2.html,
+    1.6)."""
     start = 100 if page == 1 else 0
     kind = image[start]
     if kind not in (0x0D, 0x05, 0x0A, 0x02):
@@ -212,7 +214,7 @@ class LogFile:
     def _looks_long(self, buffer: bytes) -> bool:
         """Whether the record at the start of the buffer may be longer than the buffer."""
         _crc, length, seq, _kind, _tsn, _time = RECORD.unpack_from(buffer)
-        return seq == self.header.seq and len(buffer) < length < 1 << 26
+        return bool(seq == self.header.seq and len(buffer) < length < 1 << 26)
 
     def close(self) -> None:
         os.close(self.fd)

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Redo transport and apply: LNW on the primary, LNR and SMR on the standby.
 
-Frames on TCP: type (1 byte), length (4 bytes), payload; handshake payloads are JSON. The redo that travels is the bytes of the log
-file itself, addressed by (sequence, offset), so that a standby's log of a sequence equals the primary's. Protocol invented; which
-process does what, the three methods and the protection modes: tibero.md 8, 12.
+Frames on TCP: type (1 byte), length (4 bytes), payload; handshake payloads are JSON. The redo that travels is the
+bytes of the log file itself, addressed by (sequence, offset), so that a standby's log of a sequence equals the
+primary's. Protocol invented; which process does what, the three methods and the protection modes: tibero.md 8, 12.
 """
 
 from __future__ import annotations
@@ -226,7 +226,8 @@ class Sender:
     def connect(self, probe: bool = False) -> Channel:
         """Connect, prove SYS's authority, compare databases.
 
-        Raises: OSError (nobody there), TBR-1036 (not a copy of this history), TBR-1030 (other version), TBR-17001 (SYS password).
+        Raises: OSError (nobody there), TBR-1036 (not a copy of this history), TBR-1030 (other version), TBR-17001
+        (SYS password).
         """
         database = self.instance.database
         assert database is not None
@@ -296,8 +297,17 @@ class Sender:
             if source is not None:
                 source.close()
             source = self._open(database, seq)
-            channel.send_json(LOG, {"seq": seq, "thread": 0, "branch": source.header.branch, "first_tsn": source.header.first_tsn,
-                                    "first_time": source.header.first_time, "resetlogs": source.header.resetlogs})  # fmt: skip
+            channel.send_json(
+                LOG,
+                {
+                    "seq": seq,
+                    "thread": 0,
+                    "branch": source.header.branch,
+                    "first_tsn": source.header.first_tsn,
+                    "first_time": source.header.first_time,
+                    "resetlogs": source.header.resetlogs,
+                },
+            )
         end, closed = self._end(database, seq)
         if offset < end:
             data = source.read(offset, min(CHUNK, end - offset))
@@ -385,7 +395,12 @@ class Sender:
             self._set(RUNNING)
         if self.synchronous:
             with log.cond:
-                if log.durable == position and not self._stop.is_set() and self.channel is channel and channel.sock.fileno() >= 0:
+                if (
+                    log.durable == position
+                    and not self._stop.is_set()
+                    and self.channel is channel
+                    and channel.sock.fileno() >= 0
+                ):
                     log.cond.wait(1.0)
             return
         self._wake.wait(self.instance.seconds("lnw_poll"))
@@ -472,7 +487,8 @@ class Transport:
         return next((each for each in self.senders if each.number == number), None)
 
     def wait_protected(self) -> bool:
-        """PROTECTION and AVAILABILITY: an LGWR SYNC standby must be connected before the database opens (tibero.md 1.5)."""
+        """PROTECTION and AVAILABILITY: an LGWR SYNC standby must be connected before the database opens (tibero.md
+        1.5)."""
         deadline = time.monotonic() + float(self.instance.setting("boot_sync_wait_seconds"))
         log = self.instance.database.log if self.instance.database else None
         assert log is not None
@@ -624,7 +640,7 @@ class Receiver:
             threading.Thread(target=self._serve, args=(Channel(sock), name), name="LNRconn", daemon=True).start()
 
     def _serve(self, channel: Channel, peer: str) -> None:
-        """One connection of a primary. A newer one that proves itself supersedes an older (which may be a dead link)."""
+        """One connection of a primary. A newer one that proves itself supersedes an older, perhaps a dead link."""
         try:
             channel.sock.settimeout(30.0)
             if self._handshake(channel, peer):
@@ -662,7 +678,7 @@ class Receiver:
             pass  # the primary has gone; slog has the reason
 
     def _handshake(self, channel: Channel, peer: str) -> bool:
-        """Challenge and consistency check. True if redo follows. Raises TBR-1036 and others after telling the primary."""
+        """Challenge and consistency check; a refusal is told to the primary. True if redo follows."""
         database = self._database()
         control = database.control.state
         nonce = secrets.token_hex(16)
@@ -673,7 +689,11 @@ class Receiver:
             stored = passwd.read(self.instance.params.file_dest)
             if proof["proof"] != passwd.proof(stored, nonce, "primary"):
                 raise TbrError(17001)
-            if proof["dbid"] != control.dbid or proof["block_size"] != control.block_size or proof["db_name"] != control.db_name:
+            if (
+                proof["dbid"] != control.dbid
+                or proof["block_size"] != control.block_size
+                or proof["db_name"] != control.db_name
+            ):
                 raise TbrError(1036)
             if proof["version"] != self.instance.version:
                 raise TbrError(1030, PROTOCOL, PROTOCOL)
@@ -689,13 +709,22 @@ class Receiver:
             channel.send_json(VERDICT, {"probe": True})
             return False
         channel.send_json(
-            VERDICT, {"tsn": database.tsn, "seq": self.seq, "offset": self.offset, "branch": control.branch, "branches": control.branches}
+            VERDICT,
+            {
+                "tsn": database.tsn,
+                "seq": self.seq,
+                "offset": self.offset,
+                "branch": control.branch,
+                "branches": control.branches,
+            },
         )
         if proof["branches"] != control.branches:
             with database.control.update():
                 control.branches = [list(each) for each in proof["branches"]]
         self.primary, self.primary_tsn = proof["from"], proof["tsn"]
-        self.instance.slog("LNR", f"primary {self.primary} connected, {proof['method']}, from seq {self.seq} offset {self.offset}")
+        self.instance.slog(
+            "LNR", f"primary {self.primary} connected, {proof['method']}, from seq {self.seq} offset {self.offset}"
+        )
         return True
 
     def _drain(self) -> None:
@@ -888,9 +917,16 @@ def sync_groups(instance: Instance) -> None:
                 continue
             if header.seq == group.seq and header.end == group.end:
                 continue
-            group.seq, group.end, group.first_tsn, group.next_tsn = header.seq, header.end, header.first_tsn, header.next_tsn
+            group.seq, group.end, group.first_tsn, group.next_tsn = (
+                header.seq,
+                header.end,
+                header.first_tsn,
+                header.next_tsn,
+            )
             group.first_time = header.first_time
-            group.archived = not control.archivelog or control.archive_with(header.seq) is not None or header.end is None
+            group.archived = (
+                not control.archivelog or control.archive_with(header.seq) is not None or header.end is None
+            )
 
 
 def settle_old_logs(database: Database) -> None:

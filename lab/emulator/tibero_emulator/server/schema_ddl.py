@@ -219,7 +219,7 @@ class TableBuilder:
         cursor.accept("ENABLE")
 
     def _references(self, cursor: Cursor, names: list[str]) -> None:
-        """Foreign keys are read and kept in no form: the engine's connections do not enforce them (docs/fidelity.md)."""
+        """Foreign keys are read and then forgotten: the emulator does not enforce them (docs/fidelity.md)."""
         cursor.expect("REFERENCES")
         owner, table = cursor.qualified()
         self.session.resolve(owner, table)
@@ -252,7 +252,18 @@ def insert_columns(connection: Any, owner: str, name: str, columns: list[Column]
         kind = column.kind
         connection.execute(
             "INSERT INTO _DD_COLUMNS VALUES (?,?,?,?,?,?,?,?,?,?)",
-            (owner, name, position, column.name, kind.name, kind.width, kind.precision, kind.scale, int(column.nullable), column.default),
+            (
+                owner,
+                name,
+                position,
+                column.name,
+                kind.name,
+                kind.width,
+                kind.precision,
+                kind.scale,
+                int(column.nullable),
+                column.default,
+            ),
         )
 
 
@@ -289,7 +300,9 @@ def create_table(session: Session, cursor: Cursor) -> dict[str, Any]:
     if not builder.columns:
         raise TbrError(8004)
     for column in builder.columns:
-        if not column.nullable or column.name in [c for _n, cs, kind in builder.indexes if kind == "PRIMARY" for c in cs]:
+        if not column.nullable or column.name in [
+            c for _n, cs, kind in builder.indexes if kind == "PRIMARY" for c in cs
+        ]:
             continue
     with changing(session) as connection:
         session.hint = tablespace
@@ -338,8 +351,10 @@ def _physical(session: Session, cursor: Cursor, owner: str) -> str:
     return tablespace
 
 
-def _create_as(session: Session, builder: TableBuilder, names: list[str], query: str, tablespace: str, shown: str) -> dict[str, Any]:
-    """CREATE TABLE ... AS SELECT (recorded form: create table b(b) as select level from dual connect by level < 10000)."""
+def _create_as(
+    session: Session, builder: TableBuilder, names: list[str], query: str, tablespace: str, shown: str
+) -> dict[str, Any]:
+    """CREATE TABLE ... AS SELECT (recorded form: create table b(b) as select level from dual connect by ...)."""
     translated: Translated = translate(query, _context(session))
     if translated.kind != "SELECT" or translated.columns is None:
         raise TbrError(590002, "CREATE TABLE AS with columns that cannot be typed")
@@ -415,7 +430,8 @@ def alter_table(session: Session, cursor: Cursor) -> dict[str, Any]:
                 if column.default:  # the engine wants a constant here: what the expression gives now
                     value = connection.execute(f"SELECT quote({column.default})").fetchone()[0]
                     default = f" DEFAULT {value}"
-                connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column.name)} {ENGINE_TYPES.get(column.kind.name, 'TEXT')}{default}")
+                kind = ENGINE_TYPES.get(column.kind.name, "TEXT")
+                connection.execute(f"ALTER TABLE {name} ADD COLUMN {quote(column.name)} {kind}{default}")
             insert_columns(connection, *key, builder.columns, len(table.columns) + 1)
     elif cursor.accept("DROP"):
         cursor.accept("COLUMN")
@@ -432,7 +448,9 @@ def alter_table(session: Session, cursor: Cursor) -> dict[str, Any]:
         new = cursor.name()
         with changing(session) as connection:
             connection.execute(f"ALTER TABLE {name} RENAME COLUMN {quote(old)} TO {quote(new)}")
-            connection.execute("UPDATE _DD_COLUMNS SET NAME=? WHERE OWNER=? AND TABLE_NAME=? AND NAME=?", (new, *key, old))
+            connection.execute(
+                "UPDATE _DD_COLUMNS SET NAME=? WHERE OWNER=? AND TABLE_NAME=? AND NAME=?", (new, *key, old)
+            )
     elif cursor.accept("MODIFY"):
         _modify(session, table, cursor)
     else:
@@ -475,14 +493,20 @@ def create_index(unique: bool) -> Callable[[Session, Cursor], dict[str, Any]]:
         catalog = session.catalog()
         if (owner, name) in catalog.indexes:
             raise TbrError(7074, sql_name(owner, name))
-        same = [each for each in catalog.indexes.values() if (each.table_owner, each.table_name) == (table.owner, table.name)]
+        same = [
+            each
+            for each in catalog.indexes.values()
+            if (each.table_owner, each.table_name) == (table.owner, table.name)
+        ]
         if any(each.columns == columns for each in same):
             raise TbrError(7124)
         with changing(session) as connection:
             session.hint = table.tablespace
             listed = ", ".join(quote(column) for column in columns)
             word = "UNIQUE " if unique else ""
-            connection.execute(f"CREATE {word}INDEX {quote(sql_name(owner, name))} ON {quote(table.sql_name)}({listed})")
+            connection.execute(
+                f"CREATE {word}INDEX {quote(sql_name(owner, name))} ON {quote(table.sql_name)}({listed})"
+            )
             connection.execute(
                 "INSERT INTO _DD_INDEXES VALUES (?,?,?,?,?,?,'INDEX')",
                 (owner, name, table.owner, table.name, ",".join(columns), int(unique)),
@@ -615,12 +639,15 @@ def create_user(session: Session, cursor: Cursor) -> dict[str, Any]:
         else:
             cursor.next()
     with changing(session) as connection:
-        connection.execute("INSERT INTO _DD_USERS VALUES (?,?,?,?,0)", (name, passwd.verifier(secret), tablespace, _now()))
+        connection.execute(
+            "INSERT INTO _DD_USERS VALUES (?,?,?,?,0)", (name, passwd.verifier(secret), tablespace, _now())
+        )
     return say(f"User '{name}' created.")
 
 
 def alter_user(session: Session, cursor: Cursor) -> dict[str, Any]:
-    """IDENTIFIED BY, ACCOUNT LOCK | UNLOCK, DEFAULT TABLESPACE. SYS's password also rewrites `.passwd` on this host only."""
+    """IDENTIFIED BY, ACCOUNT LOCK | UNLOCK, DEFAULT TABLESPACE. SYS's password also rewrites `.passwd` on this host
+    only."""
     name = cursor.name()
     if name != session.user:
         _dba(session)
@@ -659,7 +686,12 @@ def drop_user(session: Session, cursor: Cursor) -> dict[str, Any]:
     with changing(session) as connection:
         for table in owned:
             connection.execute(f"DROP {'VIEW' if table.view_text else 'TABLE'} {quote(table.sql_name)}")
-        for sql in ("_DD_OBJECTS WHERE OWNER", "_DD_COLUMNS WHERE OWNER", "_DD_INDEXES WHERE OWNER", "_DD_SEQUENCES WHERE OWNER"):
+        for sql in (
+            "_DD_OBJECTS WHERE OWNER",
+            "_DD_COLUMNS WHERE OWNER",
+            "_DD_INDEXES WHERE OWNER",
+            "_DD_SEQUENCES WHERE OWNER",
+        ):
             connection.execute(f"DELETE FROM {sql}=?", (name,))
         connection.execute("DELETE FROM _DD_GRANTS WHERE GRANTEE=? OR OWNER=?", (name, name))
         connection.execute("DELETE FROM _DD_USERS WHERE NAME=?", (name,))
@@ -705,7 +737,9 @@ def _grants(session: Session, cursor: Cursor, give: bool) -> dict[str, Any]:
         for grantee in grantees:
             for privilege in privileges:
                 row = (grantee, privilege, owner, name)
-                connection.execute("DELETE FROM _DD_GRANTS WHERE GRANTEE=? AND PRIVILEGE=? AND OWNER=? AND OBJECT=?", row)
+                connection.execute(
+                    "DELETE FROM _DD_GRANTS WHERE GRANTEE=? AND PRIVILEGE=? AND OWNER=? AND OBJECT=?", row
+                )
                 if give:
                     connection.execute("INSERT INTO _DD_GRANTS VALUES (?,?,?,?)", row)
     return say("Granted." if give else "Revoked.")

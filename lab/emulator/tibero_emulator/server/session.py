@@ -225,7 +225,7 @@ class Session:
         if cached is not None and cached[0] == version:
             self._cache.move_to_end(text)
             return cached[1]
-        context = Context(self.resolve, self.sequence_key, lambda table: views.is_view(table))
+        context = Context(self.resolve, self.sequence_key, views.is_view)
         result = translate(text, context)
         self._cache[text] = (version, result)
         if len(self._cache) > CACHE:
@@ -433,7 +433,8 @@ class Session:
         raise TbrError(8004)
 
     def commit(self) -> None:
-        """End the transaction; returns when its redo is durable here and, if a protection mode asks for it, on a standby."""
+        """End the transaction; returns when its redo is durable here and, if a protection mode asks for it, on a
+        standby."""
         if not self.in_transaction:
             return
         instance = self.instance

@@ -10,7 +10,8 @@ from datetime import datetime
 
 
 class Slog:
-    """slog("FRM", "text") appends one line. The component number is always 00; lines about LNW, LNR and SMR are invented."""
+    """slog("FRM", "text") appends one line. The component number is always 00; lines about LNW, LNR and SMR are
+    invented."""
 
     def __init__(self, instance_home: str) -> None:
         directory = os.path.join(instance_home, "log", "slog")

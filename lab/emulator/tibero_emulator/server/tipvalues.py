@@ -83,7 +83,8 @@ class Parameters:
         return self.size("DB_BLOCK_SIZE", 8192)
 
     def resolve(self, name: str) -> str:
-        """An absolute path; relative names lie in DB_CREATE_FILE_DEST (recording t7-tbsql-create-database-relative-paths)."""
+        """An absolute path; relative names lie in DB_CREATE_FILE_DEST (recording
+        t7-tbsql-create-database-relative-paths)."""
         return os.path.normpath(name if os.path.isabs(name) else os.path.join(self.file_dest, name))
 
     def archive_name(self, thread: int, resetlogs: int, seq: int) -> str:

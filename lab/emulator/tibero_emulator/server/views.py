@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """V$ views, SYS's hidden tables and the static dictionary views.
 
-Columns and widths as recorded where a recording exists (tibero.md 4); the columns of V$STANDBY, V$STANDBY_DEST and V$STANDBY_LOGFILE
-are INVENTED: nobody has published them.
+Columns and widths as recorded where a recording exists (tibero.md 4); the columns of V$STANDBY, V$STANDBY_DEST and
+V$STANDBY_LOGFILE are INVENTED: nobody has published them.
 """
 
 from __future__ import annotations
@@ -42,16 +42,20 @@ class View(NamedTuple):
 VIEWS: dict[str, View] = {}
 
 
-def text(width: int) -> Kind:
-    return Kind("VARCHAR", width)
+KINDS = {"n": Kind("NUMBER", 10), "d": DATE, "p": PATH, "i": NAME}
 
 
-def number(width: int = 10) -> Kind:
-    return Kind("NUMBER", width)
+def shape_of(spec: str, **others: Kind) -> list[Column]:
+    """Columns from `NAME:kind ...`: n number, d date, p path, i identifier, digits a VARCHAR of that width."""
+    found = []
+    for part in spec.split():
+        name, _colon, kind = part.rpartition(":")
+        found.append(Column(name, others.get(kind) or KINDS.get(kind) or Kind("VARCHAR", int(kind))))
+    return found
 
 
-def columns(*pairs: tuple[str, Kind]) -> Callable[[str], list[Column]]:
-    fixed = [Column(name, kind) for name, kind in pairs]
+def columns(spec: str) -> Callable[[str], list[Column]]:
+    fixed = shape_of(spec)
     return lambda version: fixed
 
 
@@ -93,24 +97,26 @@ def materialise(name: str, session: Session, connection: EngineConnection) -> No
     """Put the present rows of a view into a temporary table of the same name."""
     definition = VIEWS[name]
     shape = definition.columns(session.instance.version)
-    listed = ", ".join(f"{quote(column.name)} {'NUMERIC' if column.kind.name == 'NUMBER' else 'TEXT'}" for column in shape)
+    listed = ", ".join(
+        f"{quote(column.name)} {'NUMERIC' if column.kind.name == 'NUMBER' else 'TEXT'}" for column in shape
+    )
     connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
     connection.execute(f"CREATE TEMP TABLE {quote(name)}({listed})")
     marks = ", ".join("?" * len(shape))
-    connection.executemany(f"INSERT INTO temp.{quote(name)} VALUES ({marks})", [tuple(row) for row in definition.rows(session)])
+    connection.executemany(
+        f"INSERT INTO temp.{quote(name)} VALUES ({marks})", [tuple(row) for row in definition.rows(session)]
+    )
 
 
 # ---------------------------------------------------------------------- instance and database
 def _database_columns(version: str) -> list[Column]:
-    date = Kind("DATE", date_width(version))
-    created = [("CREATE_DATE", date)] if version == "6" else [("DB_CREATE_DATE", date), ("CF_CREATE_DATE", date)]
-    pairs = [
-        ("DBID", number()), ("NAME", text(40)), *created, ("CURRENT_TSN", number()), ("OPEN_MODE", text(10)),
-        ("RESETLOG_TSN", number()), ("RESETLOG_DATE", date), ("PREV_RESETLOG_TSN", number()), ("PREV_RESETLOG_DATE", date),
-        ("LOG_MODE", text(12)), ("CKPT_TSN", number()), ("CKPT_DATE", date), ("CPU_NAME", text(32)), ("PLATFORM_NAME", text(32)),
-        ("CPU_MODEL", text(128)), ("OS_UPTIME", text(128)),
-    ]  # fmt: skip
-    return [Column(name, kind) for name, kind in pairs]
+    created = "CREATE_DATE:w" if version == "6" else "DB_CREATE_DATE:w CF_CREATE_DATE:w"
+    return shape_of(
+        f"DBID:n NAME:40 {created} CURRENT_TSN:n OPEN_MODE:10 RESETLOG_TSN:n RESETLOG_DATE:w PREV_RESETLOG_TSN:n "
+        "PREV_RESETLOG_DATE:w LOG_MODE:12 CKPT_TSN:n CKPT_DATE:w CPU_NAME:32 PLATFORM_NAME:32 "
+        "CPU_MODEL:128 OS_UPTIME:128",
+        w=Kind("DATE", date_width(version)),
+    )
 
 
 def cpu_model() -> str:
@@ -144,36 +150,56 @@ def _v_database(session: Session) -> Rows:
     control = database.control.state
     created = [when(control.created)] if instance.version == "6" else [when(control.created), when(control.cf_created)]
     yield (
-        control.dbid, control.db_name, *created, instance.current_tsn(), instance.open_mode(), control.resetlog_tsn,
-        when(control.resetlog_time), control.prev_resetlog_tsn, when(control.prev_resetlog_time),
-        "ARCHIVELOG" if control.archivelog else "NOARCHIVELOG", control.ckpt[0], when(control.ckpt_time), "X86", "LINUX_X86_64",
-        cpu_model(), os_uptime(),
-    )  # fmt: skip
+        control.dbid,
+        control.db_name,
+        *created,
+        instance.current_tsn(),
+        instance.open_mode(),
+        control.resetlog_tsn,
+        when(control.resetlog_time),
+        control.prev_resetlog_tsn,
+        when(control.prev_resetlog_time),
+        "ARCHIVELOG" if control.archivelog else "NOARCHIVELOG",
+        control.ckpt[0],
+        when(control.ckpt_time),
+        "X86",
+        "LINUX_X86_64",
+        cpu_model(),
+        os_uptime(),
+    )
 
 
 def _instance_columns(version: str) -> list[Column]:
-    pairs = [
-        ("INSTANCE_NUMBER", number()), ("INSTANCE_NAME", text(40)), ("DB_NAME", text(40)), ("HOST_NAME", text(63)),
-        ("PARALLEL", text(3)), ("THREAD#", number()), ("VERSION", text(8)), ("STARTUP_TIME", Kind("DATE", date_width(version))),
-        ("STATUS", text(16)), ("SHUTDOWN_PENDING", text(3)), ("TIP_FILE", PATH),
-    ]  # fmt: skip
-    return [Column(name, kind) for name, kind in pairs]
+    return shape_of(
+        "INSTANCE_NUMBER:n INSTANCE_NAME:40 DB_NAME:40 HOST_NAME:63 PARALLEL:3 THREAD#:n VERSION:8 STARTUP_TIME:w "
+        "STATUS:16 SHUTDOWN_PENDING:3 TIP_FILE:p",
+        w=Kind("DATE", date_width(version)),
+    )
 
 
 def _v_instance(session: Session) -> Rows:
     instance = session.instance
     pending = "YES" if instance.shutting_down else "NO"
     yield (
-        0, instance.params.sid, instance.params.db_name, instance.host, "NO", 0, instance.version, when(instance.started),
-        instance.status(), pending, instance.tip_path,
-    )  # fmt: skip
+        0,
+        instance.params.sid,
+        instance.params.db_name,
+        instance.host,
+        "NO",
+        0,
+        instance.version,
+        when(instance.started),
+        instance.status(),
+        pending,
+        instance.tip_path,
+    )
 
 
 view("V$INSTANCE", _instance_columns)(_v_instance)
 view("_VT_INSTANCE", _instance_columns, sys_only=True)(_v_instance)
 
 
-@view("V$VERSION", columns(("NAME", text(40)), ("VALUE", text(128))))
+@view("V$VERSION", columns("NAME:40 VALUE:128"))
 def _v_version(session: Session) -> Rows:
     from tibero_emulator import EMULATOR_VERSION, PRODUCTS
 
@@ -190,12 +216,9 @@ VIEWS["VT_VERSION"] = VIEWS["V$VERSION"]._replace(sys_only=True)
 
 @view(
     "V$LICENSE",
-    columns(
-        ("PRODUCT", text(20)), ("TYPE", text(20)), ("ISSUE_DATE", text(20)), ("EXPIRE_DATE", text(20)),
-        ("LIMIT_USER", text(20)), ("LIMIT_CPU", text(20)), ("HOST", text(64)),
-    ),
+    columns("PRODUCT:20 TYPE:20 ISSUE_DATE:20 EXPIRE_DATE:20 LIMIT_USER:20 LIMIT_CPU:20 HOST:64"),
     OPENED,
-)  # fmt: skip
+)
 def _v_license(session: Session) -> Rows:
     licence = session.instance.licence
     yield tuple(
@@ -207,19 +230,33 @@ def _v_license(session: Session) -> Rows:
 # ---------------------------------------------------------------------- files
 @view(
     "V$LOG",
-    columns(("THREAD#", number()), ("GROUP#", number()), ("SEQUENCE#", number()), ("BYTES", number()), ("MEMBERS", number()),
-            ("ARCHIVED", text(3)), ("STATUS", text(16)), ("FIRST_CHANGE#", number()), ("FIRST_TIME", DATE)),
-)  # fmt: skip
+    columns("THREAD#:n GROUP#:n SEQUENCE#:n BYTES:n MEMBERS:n ARCHIVED:3 STATUS:16 FIRST_CHANGE#:n FIRST_TIME:d"),
+)
 def _v_log(session: Session) -> Rows:
     database = session.instance.database
     if database is None:
         return
     control = database.control.state
     for group in control.online():
-        status = "UNUSED" if not group.seq else "CURRENT" if group.end is None else (
-            "ACTIVE" if control.ckpt[1] <= group.seq else "INACTIVE")
+        status = (
+            "UNUSED"
+            if not group.seq
+            else "CURRENT"
+            if group.end is None
+            else ("ACTIVE" if control.ckpt[1] <= group.seq else "INACTIVE")
+        )
         archived = "YES" if group.archived and group.end is not None and control.archivelog else "NO"
-        yield (group.thread, group.group, group.seq, group.size, len(group.members), archived, status, group.first_tsn, when(group.first_time))
+        yield (
+            group.thread,
+            group.group,
+            group.seq,
+            group.size,
+            len(group.members),
+            archived,
+            status,
+            group.first_tsn,
+            when(group.first_time),
+        )
 
 
 def _vt_log(session: Session) -> Rows:
@@ -227,10 +264,10 @@ def _vt_log(session: Session) -> Rows:
         yield (row[1], row[0], row[2])
 
 
-view("_VT_LOG", columns(("GROUP#", number()), ("THREAD#", number()), ("SEQUENCE#", number())), sys_only=True)(_vt_log)
+view("_VT_LOG", columns("GROUP#:n THREAD#:n SEQUENCE#:n"), sys_only=True)(_vt_log)
 
 
-@view("V$LOGFILE", columns(("GROUP#", number()), ("STATUS", text(7)), ("TYPE", text(7)), ("MEMBER", PATH)))
+@view("V$LOGFILE", columns("GROUP#:n STATUS:7 TYPE:7 MEMBER:p"))
 def _v_logfile(session: Session) -> Rows:
     database = session.instance.database
     for group in database.control.state.online() if database else []:
@@ -240,9 +277,8 @@ def _v_logfile(session: Session) -> Rows:
 
 @view(
     "V$DATAFILE",
-    columns(("FILE#", number()), ("CREATE_TSN", number()), ("TS#", number()), ("STATUS", text(8)), ("ENABLED", text(10)),
-            ("CKPT_TSN", number()), ("BYTES", number()), ("BLOCKS", number()), ("BLOCK_SIZE", number()), ("NAME", PATH)),
-)  # fmt: skip
+    columns("FILE#:n CREATE_TSN:n TS#:n STATUS:8 ENABLED:10 CKPT_TSN:n BYTES:n BLOCKS:n BLOCK_SIZE:n NAME:p"),
+)
 def _v_datafile(session: Session) -> Rows:
     database = session.instance.database
     if database is None:
@@ -252,14 +288,23 @@ def _v_datafile(session: Session) -> Rows:
         tablespace = control.tablespace(info.tablespace)
         header = database.files.get(info.file)
         yield (
-            info.file, info.create_tsn, tablespace.number if tablespace else None,
-            "SYSTEM" if info.tablespace == "SYSTEM" else "ONLINE", "READ WRITE",
-            header.header.ckpt[0] if header else control.ckpt[0], info.size, info.size // control.block_size, control.block_size,
+            info.file,
+            info.create_tsn,
+            tablespace.number if tablespace else None,
+            "SYSTEM" if info.tablespace == "SYSTEM" else "ONLINE",
+            "READ WRITE",
+            header.header.ckpt[0] if header else control.ckpt[0],
+            info.size,
+            info.size // control.block_size,
+            control.block_size,
             info.name,
-        )  # fmt: skip
+        )
 
 
-@view("V$TEMPFILE", columns(("FILE#", number()), ("TS#", number()), ("STATUS", text(8)), ("BYTES", number()), ("NAME", PATH)))
+@view(
+    "V$TEMPFILE",
+    columns("FILE#:n TS#:n STATUS:8 BYTES:n NAME:p"),
+)
 def _v_tempfile(session: Session) -> Rows:
     database = session.instance.database
     for info in database.control.state.temps if database else []:
@@ -267,13 +312,16 @@ def _v_tempfile(session: Session) -> Rows:
         yield (info.file, tablespace.number if tablespace else None, "ONLINE", info.size, info.name)
 
 
-@view("V$CONTROLFILE", columns(("STATUS", text(7)), ("NAME", PATH)))
+@view("V$CONTROLFILE", columns("STATUS:7 NAME:p"))
 def _v_controlfile(session: Session) -> Rows:
     for path in session.instance.params.control_files:
         yield (None, path)
 
 
-@view("V$TABLESPACE", columns(("TS#", number()), ("NAME", NAME), ("TYPE", text(8)), ("BIGFILE", text(3)), ("FLASHBACK_ON", text(3))))
+@view(
+    "V$TABLESPACE",
+    columns("TS#:n NAME:i TYPE:8 BIGFILE:3 FLASHBACK_ON:3"),
+)
 def _v_tablespace(session: Session) -> Rows:
     database = session.instance.database
     for each in database.control.state.tablespaces if database else []:
@@ -281,9 +329,9 @@ def _v_tablespace(session: Session) -> Rows:
 
 
 ARCHIVED = columns(
-    ("THREAD#", number()), ("SEQUENCE#", number()), ("NAME", PATH), ("RESETLOGS_CHANGE#", number()), ("RESETLOGS_TIME", DATE),
-    ("FIRST_CHANGE#", number()), ("FIRST_TIME", DATE), ("NEXT_CHANGE#", number()), ("COMPLETION_TIME", DATE), ("BLOCKS", number()),
-)  # fmt: skip
+    "THREAD#:n SEQUENCE#:n NAME:p RESETLOGS_CHANGE#:n RESETLOGS_TIME:d FIRST_CHANGE#:n FIRST_TIME:d "
+    "NEXT_CHANGE#:n COMPLETION_TIME:d BLOCKS:n"
+)
 
 
 def _archived(session: Session) -> Rows:
@@ -291,16 +339,24 @@ def _archived(session: Session) -> Rows:
     control = database.control.state if database else None
     for each in control.archives if control else []:
         yield (
-            each.thread, each.seq, each.name, each.resetlogs, when(control.resetlog_time if control else 0), each.first_tsn,
-            when(each.first_time), each.next_tsn, when(each.time), 0,
-        )  # fmt: skip
+            each.thread,
+            each.seq,
+            each.name,
+            each.resetlogs,
+            when(control.resetlog_time if control else 0),
+            each.first_tsn,
+            when(each.first_time),
+            each.next_tsn,
+            when(each.time),
+            0,
+        )
 
 
 view("V$ARCHIVED_LOG", ARCHIVED)(_archived)
 view("_VT_ARCHIVED_LOG", ARCHIVED, sys_only=True)(_archived)
 
 
-@view("V$ARCHIVE_DEST_FILES", columns(("THREAD#", number()), ("SEQUENCE#", number()), ("NAME", PATH), ("BYTES", number())))
+@view("V$ARCHIVE_DEST_FILES", columns("THREAD#:n SEQUENCE#:n NAME:p BYTES:n"))
 def _v_archive_dest_files(session: Session) -> Rows:
     """Recorded quirk: SEQUENCE# is one higher than in V$ARCHIVED_LOG for the same file."""
     database = session.instance.database
@@ -310,15 +366,20 @@ def _v_archive_dest_files(session: Session) -> Rows:
 
 
 # ---------------------------------------------------------------------- backup and recovery
-@view("V$BACKUP", columns(("FILE#", number()), ("STATUS", text(10)), ("CHANGE#", number()), ("TIME", DATE)))
+@view("V$BACKUP", columns("FILE#:n STATUS:10 CHANGE#:n TIME:d"))
 def _v_backup(session: Session) -> Rows:
     database = session.instance.database
     for info in database.control.state.files if database else []:
         active = info.backup is not None
-        yield (info.file, "ACTIVE" if active else "NOT ACTIVE", info.backup[0] if info.backup else 0, when(info.backup_time if active else 0))
+        yield (
+            info.file,
+            "ACTIVE" if active else "NOT ACTIVE",
+            info.backup[0] if info.backup else 0,
+            when(info.backup_time if active else 0),
+        )
 
 
-@view("_VT_BACKUP", columns(("FILE#", number()), ("STATUS", number())), sys_only=True)
+@view("_VT_BACKUP", columns("FILE#:n STATUS:n"), sys_only=True)
 def _vt_backup(session: Session) -> Rows:
     database = session.instance.database
     for info in database.control.state.files if database else []:
@@ -327,7 +388,7 @@ def _vt_backup(session: Session) -> Rows:
 
 @view(
     "V$RECOVER_FILE",
-    columns(("FILE#", number()), ("ONLINE", text(7)), ("ERROR", text(20)), ("CHANGE#", number()), ("TIME", DATE)),
+    columns("FILE#:n ONLINE:7 ERROR:20 CHANGE#:n TIME:d"),
 )
 def _v_recover_file(session: Session) -> Rows:
     yield from session.instance.files_to_recover()
@@ -336,18 +397,31 @@ def _v_recover_file(session: Session) -> Rows:
 # ---------------------------------------------------------------------- sessions and parameters
 @view(
     "V$SESSION",
-    columns(("SID", number()), ("SERIAL#", number()), ("USERNAME", text(40)), ("IPADDR", text(40)), ("STATUS", text(16)),
-            ("SCHEMANAME", text(40)), ("TYPE", text(12)), ("SQL_ID", text(16)), ("LOGON_TIME", DATE), ("PROG_NAME", text(30)),
-            ("WLOCK_WAIT", number())),
-)  # fmt: skip
+    columns(
+        "SID:n SERIAL#:n USERNAME:40 IPADDR:40 STATUS:16 SCHEMANAME:40 TYPE:12 SQL_ID:16 LOGON_TIME:d "
+        "PROG_NAME:30 WLOCK_WAIT:n"
+    ),
+)
 def _v_session(session: Session) -> Rows:
     instance = session.instance
     for each in instance.list_sessions():
         status = "SESS_RECOVERING" if instance.recovering else ("RUNNING" if each.status == "RUNNING" else "READY")
-        yield (each.number, each.number, each.user, each.peer, status, each.schema, "WTHR", None, when(each.started), each.program, None)
+        yield (
+            each.number,
+            each.number,
+            each.user,
+            each.peer,
+            status,
+            each.schema,
+            "WTHR",
+            None,
+            when(each.started),
+            each.program,
+            None,
+        )
 
 
-PARAMETERS = columns(("NAME", text(64)), ("VALUE", text(256)), ("DFLT_VALUE", text(256)))
+PARAMETERS = columns("NAME:64 VALUE:256 DFLT_VALUE:256")
 
 
 def _parameters(session: Session) -> Rows:
@@ -362,7 +436,7 @@ def _parameters(session: Session) -> Rows:
 view("V$PARAMETERS", PARAMETERS)(_parameters)
 
 
-@view("_VT_PARAMETER", columns(("NAME", text(64)), ("VALUE", text(256))), sys_only=True)
+@view("_VT_PARAMETER", columns("NAME:64 VALUE:256"), sys_only=True)
 def _vt_parameter(session: Session) -> Rows:
     for name, value, _default in _parameters(session):
         yield (name, value)
@@ -371,9 +445,11 @@ def _vt_parameter(session: Session) -> Rows:
 # ---------------------------------------------------------------------- standby (INVENTED columns)
 @view(
     "V$STANDBY_DEST",
-    columns(("DEST_ID", number()), ("DESTINATION", text(64)), ("METHOD", text(12)), ("ENABLED", text(3)), ("STATUS", text(16)),
-            ("SENT_TSN", number()), ("ACKED_TSN", number()), ("APPLIED_TSN", number()), ("SENT_SEQ", number()), ("ERROR", text(128))),
-)  # fmt: skip
+    columns(
+        "DEST_ID:n DESTINATION:64 METHOD:12 ENABLED:3 STATUS:16 SENT_TSN:n ACKED_TSN:n APPLIED_TSN:n "
+        "SENT_SEQ:n ERROR:128"
+    ),
+)
 def _v_standby_dest(session: Session) -> Rows:
     """Invented: one row per configured destination of a primary."""
     yield from session.instance.destination_rows()
@@ -381,9 +457,11 @@ def _v_standby_dest(session: Session) -> Rows:
 
 @view(
     "V$STANDBY",
-    columns(("ROLE", text(10)), ("PROTECTION_MODE", text(16)), ("STATUS", text(16)), ("PRIMARY", text(64)), ("RECEIVED_TSN", number()),
-            ("APPLIED_TSN", number()), ("RECEIVED_SEQ", number()), ("PRIMARY_TSN", number()), ("LAST_RECEIVED", DATE)),
-)  # fmt: skip
+    columns(
+        "ROLE:10 PROTECTION_MODE:16 STATUS:16 PRIMARY:64 RECEIVED_TSN:n APPLIED_TSN:n RECEIVED_SEQ:n "
+        "PRIMARY_TSN:n LAST_RECEIVED:d"
+    ),
+)
 def _v_standby(session: Session) -> Rows:
     """Invented: one row about this member's part in the standby cluster."""
     yield from session.instance.standby_rows()
@@ -391,7 +469,7 @@ def _v_standby(session: Session) -> Rows:
 
 @view(
     "V$STANDBY_LOGFILE",
-    columns(("THREAD#", number()), ("GROUP#", number()), ("MEMBER", PATH), ("BYTES", number()), ("SEQUENCE#", number()), ("STATUS", text(16))),
+    columns("THREAD#:n GROUP#:n MEMBER:p BYTES:n SEQUENCE#:n STATUS:16"),
 )
 def _v_standby_logfile(session: Session) -> Rows:
     """Invented: the standby redo log groups."""
@@ -403,7 +481,7 @@ def _v_standby_logfile(session: Session) -> Rows:
 
 
 # ---------------------------------------------------------------------- static views
-@view("_DD_PROPS", columns(("NAME", text(64)), ("VALUE", text(128)), ("COMMENT_STR", text(128))), OPENED, sys_only=True)
+@view("_DD_PROPS", columns("NAME:64 VALUE:128 COMMENT_STR:128"), OPENED, sys_only=True)
 def _dd_props(session: Session) -> Rows:
     engine = session.instance.engine
     assert engine is not None
@@ -411,9 +489,8 @@ def _dd_props(session: Session) -> Rows:
 
 
 DATA_FILES = columns(
-    ("FILE_NAME", PATH), ("FILE_ID", number()), ("TABLESPACE_NAME", NAME), ("BYTES", number()), ("BLOCKS", number()), ("STATUS", text(9)),
-    ("AUTOEXTENSIBLE", text(3)), ("MAXBYTES", number()), ("INCREMENT_BY", number()),
-)  # fmt: skip
+    "FILE_NAME:p FILE_ID:n TABLESPACE_NAME:i BYTES:n BLOCKS:n STATUS:9 AUTOEXTENSIBLE:3 MAXBYTES:n INCREMENT_BY:n"
+)
 
 
 def _file_rows(session: Session, temp: bool) -> Rows:
@@ -423,16 +500,27 @@ def _file_rows(session: Session, temp: bool) -> Rows:
     control = database.control.state
     for each in control.temps if temp else control.files:
         yield (
-            each.name, each.file, each.tablespace, each.size, each.size // control.block_size, "AVAILABLE",
-            "YES" if each.autoextend else "NO", each.max, each.next // control.block_size,
-        )  # fmt: skip
+            each.name,
+            each.file,
+            each.tablespace,
+            each.size,
+            each.size // control.block_size,
+            "AVAILABLE",
+            "YES" if each.autoextend else "NO",
+            each.max,
+            each.next // control.block_size,
+        )
 
 
 view("DBA_DATA_FILES", DATA_FILES, OPENED)(lambda session: _file_rows(session, False))
 view("DBA_TEMP_FILES", DATA_FILES, OPENED)(lambda session: _file_rows(session, True))
 
 
-@view("DBA_TABLESPACES", columns(("TABLESPACE_NAME", NAME), ("BLOCK_SIZE", number()), ("STATUS", text(9)), ("CONTENTS", text(9))), OPENED)
+@view(
+    "DBA_TABLESPACES",
+    columns("TABLESPACE_NAME:i BLOCK_SIZE:n STATUS:9 CONTENTS:9"),
+    OPENED,
+)
 def _dba_tablespaces(session: Session) -> Rows:
     database = session.instance.database
     contents = {"DATA": "PERMANENT", "UNDO": "UNDO", "TEMP": "TEMPORARY"}
@@ -440,76 +528,84 @@ def _dba_tablespaces(session: Session) -> Rows:
         yield (each.name, session.instance.params.block_size, "ONLINE", contents[each.type])
 
 
-@view("DBA_USERS", columns(("USERNAME", NAME), ("USER_ID", number()), ("ACCOUNT_STATUS", text(32)), ("DEFAULT_TABLESPACE", NAME)), OPENED)
+@view(
+    "DBA_USERS",
+    columns("USERNAME:i USER_ID:n ACCOUNT_STATUS:32 DEFAULT_TABLESPACE:i"),
+    OPENED,
+)
 def _dba_users(session: Session) -> Rows:
     for index, (name, (_verifier, tablespace, locked)) in enumerate(sorted(session.catalog().users.items())):
         yield (name, index, "LOCKED" if locked else "OPEN", tablespace)
 
 
+def _in_scope(session: Session, scope: str, owner: str) -> bool:
+    return scope != "USER" or owner == session.user
+
+
 def _tables(session: Session, scope: str) -> list[Table]:
-    found = [each for each in session.catalog().tables.values() if each.view_text is None]
-    if scope == "USER":
-        return [each for each in found if each.owner == session.user]
-    return found
+    tables = session.catalog().tables.values()
+    return [each for each in tables if each.view_text is None and _in_scope(session, scope, each.owner)]
 
 
-def _register_static(scope: str) -> None:
-    owner = [] if scope == "USER" else [("OWNER", NAME)]
+def _table_rows(session: Session, scope: str) -> Rows:
+    for each in _tables(session, scope):
+        yield (each.owner, each.name, each.tablespace, None)
+
+
+def _column_rows(session: Session, scope: str) -> Rows:
+    for each in _tables(session, scope):
+        for position, column in enumerate(each.columns, 1):
+            kind = column.kind
+            nullable = "Y" if column.nullable else "N"
+            described = (kind.name, kind.width, kind.precision or None, kind.scale, position, nullable)
+            yield (each.owner, each.name, column.name, *described)
+
+
+def _object_rows(session: Session, scope: str) -> Rows:
+    catalog = session.catalog()
+    listed = [(each.owner, each.name, "VIEW" if each.view_text else "TABLE") for each in catalog.tables.values()]
+    listed += [(index.owner, index.name, "INDEX") for index in catalog.indexes.values()]
+    listed += [(key[0], key[1], "SEQUENCE") for key in catalog.sequences]
+    for owner, name, kind in listed:
+        if _in_scope(session, scope, owner):
+            yield (owner, name, kind, "VALID")
+
+
+def _sequence_rows(session: Session, scope: str) -> Rows:
+    for (owner, name), (last, step) in session.catalog().sequences.items():
+        if _in_scope(session, scope, owner):
+            yield (owner, name, step, last)
+
+
+def _index_rows(session: Session, scope: str) -> Rows:
+    for index in session.catalog().indexes.values():
+        if _in_scope(session, scope, index.owner):
+            yield (index.owner, index.name, index.table_name, "UNIQUE" if index.unique else "NONUNIQUE")
+
+
+# Each exists as DBA_, ALL_ and USER_; the first column is the owner, which USER_ does not show.
+STATIC_VIEWS: dict[str, tuple[str, Callable[[Session, str], Rows]]] = {
+    "TABLES": ("OWNER:i TABLE_NAME:i TABLESPACE_NAME:i NUM_ROWS:n", _table_rows),
+    "TAB_COLUMNS": (
+        "OWNER:i TABLE_NAME:i COLUMN_NAME:i DATA_TYPE:30 DATA_LENGTH:n DATA_PRECISION:n DATA_SCALE:n COLUMN_ID:n "
+        "NULLABLE:1",
+        _column_rows,
+    ),
+    "OBJECTS": ("OWNER:i OBJECT_NAME:i OBJECT_TYPE:20 STATUS:7", _object_rows),
+    "SEQUENCES": ("SEQUENCE_OWNER:i SEQUENCE_NAME:i INCREMENT_BY:n LAST_NUMBER:n", _sequence_rows),
+    "INDEXES": ("OWNER:i INDEX_NAME:i TABLE_NAME:i UNIQUENESS:9", _index_rows),
+}
+
+
+def _register_static(scope: str, name: str, spec: str, rows: Callable[[Session, str], Rows]) -> None:
     skip = 1 if scope == "USER" else 0
-    sorts = [*owner, ("TABLE_NAME", NAME)]
-
-    def tables(session: Session) -> Rows:
-        for each in _tables(session, scope):
-            yield (each.owner, each.name, each.tablespace, None)[skip:]
-
-    def cols(session: Session) -> Rows:
-        for each in _tables(session, scope):
-            for position, column in enumerate(each.columns, 1):
-                kind = column.kind
-                row = (each.owner, each.name, column.name, kind.name, kind.width, kind.precision or None, kind.scale, position,
-                       "Y" if column.nullable else "N")  # fmt: skip
-                yield row[skip:]
-
-    def objects(session: Session) -> Rows:
-        catalog = session.catalog()
-        listed = [(each.owner, each.name, "VIEW" if each.view_text else "TABLE") for each in catalog.tables.values()]
-        listed += [(index.owner, index.name, "INDEX") for index in catalog.indexes.values()]
-        listed += [(key[0], key[1], "SEQUENCE") for key in catalog.sequences]
-        for each_owner, name, kind in listed:
-            if scope != "USER" or each_owner == session.user:
-                yield (each_owner, name, kind, "VALID")[skip:]
-
-    def sequences(session: Session) -> Rows:
-        for (each_owner, name), (last, step) in session.catalog().sequences.items():
-            if scope != "USER" or each_owner == session.user:
-                yield (each_owner, name, step, last)[skip:]
-
-    def indexes(session: Session) -> Rows:
-        for index in session.catalog().indexes.values():
-            if scope != "USER" or index.owner == session.user:
-                yield (index.owner, index.name, index.table_name, "UNIQUE" if index.unique else "NONUNIQUE")[skip:]
-
-    view(f"{scope}_TABLES", columns(*sorts, ("TABLESPACE_NAME", NAME), ("NUM_ROWS", number())), OPENED)(tables)
-    view(
-        f"{scope}_TAB_COLUMNS",
-        columns(*sorts, ("COLUMN_NAME", NAME), ("DATA_TYPE", text(30)), ("DATA_LENGTH", number()), ("DATA_PRECISION", number()),
-                ("DATA_SCALE", number()), ("COLUMN_ID", number()), ("NULLABLE", text(1))),
-        OPENED,
-    )(cols)  # fmt: skip
-    view(f"{scope}_OBJECTS", columns(*owner, ("OBJECT_NAME", NAME), ("OBJECT_TYPE", text(20)), ("STATUS", text(7))), OPENED)(objects)
-    name = "SEQUENCE_OWNER"
-    view(
-        f"{scope}_SEQUENCES",
-        columns(*([(name, NAME)] if owner else []), ("SEQUENCE_NAME", NAME), ("INCREMENT_BY", number()), ("LAST_NUMBER", number())),
-        OPENED,
-    )(sequences)
-    view(f"{scope}_INDEXES", columns(*owner, ("INDEX_NAME", NAME), ("TABLE_NAME", NAME), ("UNIQUENESS", text(9))), OPENED)(indexes)
+    shape = columns(" ".join(spec.split()[skip:]))
+    view(f"{scope}_{name}", shape, OPENED)(lambda session: (row[skip:] for row in rows(session, scope)))
 
 
 for _scope in ("USER", "ALL", "DBA"):
-    _register_static(_scope)
+    for _name, (_spec, _rows) in STATIC_VIEWS.items():
+        _register_static(_scope, _name, _spec, _rows)
 
 for _name in ("V$DATABASE", "V$INSTANCE", "V$LOG", "V$SESSION"):
     VIEWS[_name.replace("V$", "GV$")] = VIEWS[_name]
-
-
