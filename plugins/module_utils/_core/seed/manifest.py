@@ -217,14 +217,16 @@ def items_of(
     items: List[Item] = []
     left_out: List[str] = []
     links: Set[str] = set()
-    by_source = {file.source: file for file in files}
+    by_source: Dict[str, List[File]] = {}
+    for file in files:
+        by_source.setdefault(file.source, []).append(file)
     trees_by_source = {tree.source: tree for tree in trees}
     for entry in entries:
         path, relative = agent.parts_of(entry.key)
         if relative is None and path in by_source:
-            file = by_source.pop(path)
-            root, name = os.path.split(file.target)
-            items.append(_item(entry, file.kind, root, name, mode_of(file, entry.mode)))
+            for file in by_source.pop(path):  # one control file serves all of a standby's
+                root, name = os.path.split(file.target)
+                items.append(_item(entry, file.kind, root, name, mode_of(file, entry.mode)))
         elif relative is None or path not in trees_by_source or not _is_below(path, relative, links):
             raise _contradiction("listed {0!r}, which was not asked for".format(entry.key.replace("\0", " ")))
         elif entry.type == "?":

@@ -127,12 +127,14 @@ def check_wish(wish: Wish) -> None:
         target.check_path(path, "source")
     for path in targets:
         target.check_path(path, "target")
-    for name, paths in (("source", sources), ("target", targets)):
+    # One file may have several targets, such as the copies of a control file; a tree may not.
+    roots = [tree.source for tree in wish.trees]
+    for name, paths in (("source", [path for path in sources if path in roots]), ("target", targets)):
         twice = sorted(path for path, times in collections.Counter(paths).items() if times > 1)
         if twice:
             raise Refusal(
                 seen="{0} {1} is given more than once".format(name, ", ".join(twice)),
-                meaning="Every file has one source and one target",
+                meaning="Every target has one source, and a tree has one target",
                 remedy="Remove the duplicates from files and trees",
             )
     unknown = sorted({file.kind for file in wish.files} - set(manifest.KINDS))

@@ -513,7 +513,7 @@ def test_expired_offer_is_refused_with_its_reason(lab: Any, noise: Any) -> None:
             "target /t/a is given more",
         ),
         (
-            {"files": (manifest.File("/s/a", "/t/a", "datafile", None), manifest.File("/s/a", "/t/b", "redo", None))},
+            {"files": (), "trees": (manifest.Tree("/s/a", "/t/a", ()), manifest.Tree("/s/a", "/t/b", ()))},
             "source /s/a is given more",
         ),
         ({"files": (manifest.File("/s/a", "/t/a", "carrot", None),)}, "kind 'carrot'"),
