@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import random
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -283,3 +285,94 @@ def test_standby_redo_logs(pair: tuple[Node, Node]) -> None:
     assert target.sql("select group#, status from v$standby_logfile").rows == [[str(i), "UNASSIGNED"] for i in range(3)]
     target.down()
     target.up("RECOVERY")
+
+
+def fuzzy_copy(source: Path, target: Path, chooser: random.Random) -> None:
+    """Copy in pieces of 512 bytes in random order, as a slow copy of a busy file may come out: torn, of mixed times."""
+    size = source.stat().st_size
+    with open(source, "rb") as reader, open(target, "wb") as writer:
+        writer.write(reader.read(8192))  # the header first: it must be from after BEGIN BACKUP
+        writer.truncate(size)
+        places = [place for place in range(8192, size, 512) if place < 3 << 20]
+        chooser.shuffle(places)
+        for place in places:
+            reader.seek(place)
+            piece = reader.read(512)
+            if piece.strip(b"\0"):
+                writer.seek(place)
+                writer.write(piece)
+
+
+def test_fuzzy_hot_copy_under_load(pair: tuple[Node, Node]) -> None:
+    """Rows change, checkpoints run and logs switch during a torn copy; the redo until END BACKUP makes it whole."""
+    source, target = pair
+    stop = threading.Event()
+    last: list[int] = [0]
+
+    def writer() -> None:
+        client = source.connect()
+        value = 10000
+        while not stop.is_set():
+            value += 1
+            client.execute(f"insert into tibero.t values ({value}, rpad('w', 100, 'w'))")
+            client.execute(f"update tibero.t set b = 'u{value}' where a = {value % 1000 + 1}")
+            client.execute("commit")
+            last[0] = value
+        client.close()
+
+    def dbwr() -> None:
+        client = source.connect()
+        while not stop.is_set():
+            client.execute("alter system checkpoint")
+            client.execute("alter system switch logfile")
+        client.close()
+
+    threads = [threading.Thread(target=writer), threading.Thread(target=dbwr)]
+    chooser = random.Random(20240229)
+    source.sql("alter database begin backup")
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for(lambda: last[0] > 10050)
+        target.data.mkdir()
+        (target.data / "arch").mkdir()
+        control = target.data / "c1.ctl"
+        source.sql(f"alter database backup controlfile to '{control}'")
+        shutil.copy(control, target.data / "c2.ctl")
+        for name in (
+            "system001.dtf",
+            "usr001.dtf",
+            "undo001.dtf",
+            "syssub001.dtf",
+            "log01.log",
+            "log11.log",
+            "log21.log",
+        ):
+            if name.endswith(".dtf"):
+                fuzzy_copy(source.data / name, target.data / name, chooser)
+            else:
+                shutil.copy(source.data / name, target.data / name)
+        mark = last[0]
+        wait_for(lambda: last[0] > mark + 50)
+        source.sql("alter database end backup")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    for name in (".passwd", "temp001.dtf"):
+        shutil.copy(source.data / name, target.data / name)
+    for _ in range(4):
+        source.sql("alter system switch logfile")
+    archives(source, target)
+    target.tip["STANDBY_FILE_NAME_CONVERT"] = f"{source.data}, {target.data}"
+    convert(target)
+    target.up("RECOVERY")
+    open_read_only(target)
+    assert rows_of(target) == rows_of(source)
+    assert target.sql("select count(*) from tibero.t where a > 10000").rows == [[str(last[0] - 10000)]]
+    target.down()
+    target.up("FAILOVER")
+    target.sql("insert into tibero.t values (1000000, 'promoted')", "commit")
+    target.kill()
+    target.up()
+    assert target.value("select b from tibero.t where a = 1000000") == "promoted"

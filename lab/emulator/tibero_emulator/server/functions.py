@@ -9,6 +9,7 @@ an integer or a float (so 38 digits of precision are not kept: docs/fidelity.md)
 from __future__ import annotations
 
 import calendar
+import functools
 import hashlib
 import math
 import random
@@ -497,6 +498,77 @@ def translate(value: Any, source: Any, target: Any) -> str | None:
     return str(value).translate(table) or None
 
 
+def to_date(nls: Nls, *args: Any) -> str | None:
+    return None if args[0] is None else date_text(parse_date(str(args[0]), args[1] if len(args) > 1 else nls.date))
+
+
+def to_timestamp(nls: Nls, *args: Any) -> str | None:
+    if args[0] is None:
+        return None
+    return timestamp_text(parse_date(str(args[0]), args[1] if len(args) > 1 else nls.timestamp))
+
+
+def regexp_replace(*args: Any) -> str | None:
+    return None if args[0] is None else re.sub(str(args[1]), str(args[2] if len(args) > 2 else ""), str(args[0]))
+
+
+def power(left: Any, right: Any) -> Number | None:
+    result: Number | None = None
+    if left is not None and right is not None:
+        result = (to_number(left) or 0) ** (to_number(right) or 0)
+    return result
+
+
+# name -> (number of arguments, -1 for any; function)
+FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "TB_TO_NUMBER": (-1, lambda *a: to_number(a[0])),
+    "TB_SYSDATE": (0, lambda: date_text(datetime.now())),
+    "TB_SYSTIMESTAMP": (0, lambda: timestamp_text(datetime.now())),
+    "TB_DATE_ADD": (2, date_add),
+    "TB_DATE_DIFF": (2, date_diff),
+    "TB_ADD_MONTHS": (2, add_months),
+    "TB_MONTHS_BETWEEN": (2, months_between),
+    "TB_LAST_DAY": (1, last_day),
+    "TB_TRUNC": (-1, trunc),
+    "TB_ROUND": (-1, round_value),
+    "TB_MOD": (2, modulo),
+    "TB_DIV": (2, divide),
+    "TB_INSTR": (-1, instr),
+    "TB_SUBSTR": (-1, substr),
+    "TB_LPAD": (-1, pad(True)),
+    "TB_RPAD": (-1, pad(False)),
+    "TB_COL_TEXT": (3, column_text),
+    "TB_COL_CHAR": (3, column_char),
+    "TB_COL_NUMBER": (4, column_number),
+    "TB_DECODE": (-1, decode),
+    "TB_NVL2": (3, lambda a, b, c: b if a is not None else c),
+    "TB_ORA_HASH": (-1, ora_hash),
+    "TB_INITCAP": (1, lambda v: None if v is None else str(v).title()),
+    "TB_TRANSLATE": (3, translate),
+    "TB_ASCII": (1, lambda v: None if not v else ord(str(v)[0])),
+    "TB_CHR": (1, lambda v: None if v is None else chr(int(v))),
+    "TB_SYS_GUID": (0, lambda: f"{random.getrandbits(128):032X}"),
+    "TB_RANDOM_VALUE": (-1, lambda *a: random.uniform(float(a[0]), float(a[1])) if a else random.random()),
+    "TB_RANDOM_STRING": (2, random_text),
+    "CEIL": (1, lambda v: None if v is None else math.ceil(to_number(v) or 0)),
+    "FLOOR": (1, lambda v: None if v is None else math.floor(to_number(v) or 0)),
+    "POWER": (2, power),
+    "SQRT": (1, lambda v: None if v is None else math.sqrt(to_number(v) or 0)),
+    "REGEXP": (2, lambda p, v: v is not None and re.search(str(p), str(v)) is not None),
+    "REGEXP_LIKE": (-1, lambda *a: a[0] is not None and re.search(str(a[1]), str(a[0])) is not None),
+    "REGEXP_REPLACE": (-1, regexp_replace),
+}
+# the same for functions that depend on the session's formats; they get the Nls first
+NLS_FUNCTIONS: dict[str, tuple[int, Callable[..., Any]]] = {
+    "TB_TO_CHAR": (-1, to_char),
+    "TB_TO_DATE": (-1, to_date),
+    "TB_TO_TIMESTAMP": (-1, to_timestamp),
+    "TB_DATE": (1, lambda nls, value: as_date(value, nls)),
+    "TB_TIMESTAMP": (1, lambda nls, value: as_timestamp(value, nls)),
+    "TB_TEXT": (1, lambda nls, value: to_text(value, nls)),
+}
+
+
 def register(
     connection: EngineConnection, nls: Nls, context: Callable[[str], Any], nextval: Callable[..., int]
 ) -> None:
@@ -519,66 +591,11 @@ def register(
 
         return run
 
-    def now() -> datetime:
-        return datetime.now()
-
-    plain: dict[str, tuple[int, Callable[..., Any]]] = {
-        "TB_TO_CHAR": (-1, lambda *a: to_char(nls, *a)),
-        "TB_TO_NUMBER": (-1, lambda *a: to_number(a[0])),
-        "TB_TO_DATE": (
-            -1,
-            lambda *a: None if a[0] is None else date_text(parse_date(str(a[0]), a[1] if len(a) > 1 else nls.date)),
-        ),
-        "TB_TO_TIMESTAMP": (
-            -1,
-            lambda *a: (
-                None if a[0] is None else timestamp_text(parse_date(str(a[0]), a[1] if len(a) > 1 else nls.timestamp))
-            ),
-        ),
-        "TB_DATE": (1, lambda v: as_date(v, nls)),
-        "TB_TIMESTAMP": (1, lambda v: as_timestamp(v, nls)),
-        "TB_SYSDATE": (0, lambda: date_text(now())),
-        "TB_SYSTIMESTAMP": (0, lambda: timestamp_text(now())),
-        "TB_DATE_ADD": (2, date_add),
-        "TB_DATE_DIFF": (2, date_diff),
-        "TB_ADD_MONTHS": (2, add_months),
-        "TB_MONTHS_BETWEEN": (2, months_between),
-        "TB_LAST_DAY": (1, last_day),
-        "TB_TRUNC": (-1, trunc),
-        "TB_ROUND": (-1, round_value),
-        "TB_MOD": (2, modulo),
-        "TB_DIV": (2, divide),
-        "TB_INSTR": (-1, instr),
-        "TB_SUBSTR": (-1, substr),
-        "TB_LPAD": (-1, pad(True)),
-        "TB_RPAD": (-1, pad(False)),
-        "TB_TEXT": (1, lambda v: to_text(v, nls)),
-        "TB_COL_TEXT": (3, column_text),
-        "TB_COL_CHAR": (3, column_char),
-        "TB_COL_NUMBER": (4, column_number),
-        "TB_DECODE": (-1, decode),
-        "TB_NVL2": (3, lambda a, b, c: b if a is not None else c),
-        "TB_ORA_HASH": (-1, ora_hash),
-        "TB_INITCAP": (1, lambda v: None if v is None else str(v).title()),
-        "TB_TRANSLATE": (3, translate),
-        "TB_ASCII": (1, lambda v: None if not v else ord(str(v)[0])),
-        "TB_CHR": (1, lambda v: None if v is None else chr(int(v))),
-        "TB_SYS_GUID": (0, lambda: f"{random.getrandbits(128):032X}"),
-        "TB_RANDOM_VALUE": (-1, lambda *a: random.uniform(float(a[0]), float(a[1])) if a else random.random()),
-        "TB_RANDOM_STRING": (2, random_text),
+    session: dict[str, tuple[int, Callable[..., Any]]] = {
         "TB_CONTEXT": (1, context),
         "TB_NEXTVAL": (1, lambda key: nextval(key, False)),
         "TB_CURRVAL": (1, lambda key: nextval(key, True)),
-        "CEIL": (1, lambda v: None if v is None else math.ceil(to_number(v) or 0)),
-        "FLOOR": (1, lambda v: None if v is None else math.floor(to_number(v) or 0)),
-        "POWER": (2, lambda a, b: None if a is None or b is None else (to_number(a) or 0) ** (to_number(b) or 0)),
-        "SQRT": (1, lambda v: None if v is None else math.sqrt(to_number(v) or 0)),
-        "REGEXP": (2, lambda p, v: v is not None and re.search(str(p), str(v)) is not None),
-        "REGEXP_LIKE": (-1, lambda *a: a[0] is not None and re.search(str(a[1]), str(a[0])) is not None),
-        "REGEXP_REPLACE": (
-            -1,
-            lambda *a: None if a[0] is None else re.sub(str(a[1]), str(a[2] if len(a) > 2 else ""), str(a[0])),
-        ),
     }
-    for name, (count, function) in plain.items():
+    bound = {name: (count, functools.partial(each, nls)) for name, (count, each) in NLS_FUNCTIONS.items()}
+    for name, (count, function) in {**FUNCTIONS, **bound, **session}.items():
         connection.create_function(name, count, guard(function))

@@ -585,6 +585,7 @@ class Receiver:
         self._idle.set()
         self.apply_lock = threading.Lock()
         self._queue: list[tuple[int, int, bytes]] = []
+        self._fresh: list[tuple[int, int, bytes]] = []
         self._queue_cond = threading.Condition()
         self._rest = b""
         self._rest_at = (0, 0)
@@ -742,12 +743,18 @@ class Receiver:
                     self._frame(*frame)
                     frame = channel.buffered()
             finally:
-                if self.files is not None:
-                    self.files.sync()
-                with self._queue_cond:
-                    self._queue_cond.notify_all()
+                self._publish()
             self.last = time.time()
             self._acknowledge(channel)
+
+    def _publish(self) -> None:
+        """Make received redo durable, then hand it to SMR: a block must never be newer than the durable redo."""
+        if self.files is not None:
+            self.files.sync()
+        with self._queue_cond:
+            self._queue += self._fresh
+            self._queue_cond.notify_all()
+        self._fresh = []
 
     def _frame(self, kind: bytes, payload: bytes) -> None:
         if kind == REDO:
@@ -776,8 +783,7 @@ class Receiver:
         self.files.write(offset, data)
         self.offset += len(data)
         self.primary_tsn = tsn
-        with self._queue_cond:
-            self._queue.append((seq, offset, data))
+        self._fresh.append((seq, offset, data))
 
     def _begin_log(self, values: dict[str, Any]) -> None:
         """Redo of log `seq` follows: continue the local log of that sequence, or take the next free group."""
@@ -834,8 +840,7 @@ class Receiver:
             close_group(database, self.files, values["end"], values["next_tsn"])
             self.files.close()
             self.files = None
-        with self._queue_cond:
-            self._queue.append((self.seq + 1, HEADER_SIZE, b""))
+        self._fresh.append((self.seq + 1, HEADER_SIZE, b""))
         self.seq, self.offset = self.seq + 1, HEADER_SIZE
         database.wake_archiver()
         database.request_checkpoint()
