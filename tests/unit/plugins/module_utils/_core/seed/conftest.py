@@ -122,6 +122,8 @@ class Lab:
     def same(self) -> bool:
         """Every file of the target holds what the source's holds, and no part is left."""
         assert not list(self.base.rglob("*" + manifest.PART_SUFFIX))
+        record = manifest.load(str(self.seed_dir))
+        assert record is None or pull.digests_match(record) == []
         return all(Path(file.source).read_bytes() == Path(file.target).read_bytes() for file in self.files)
 
     def state(self) -> dict[str, Any]:

@@ -173,6 +173,7 @@ def test_killed_copy_is_found_dead_and_resumed(member: Member, noise: Any) -> No
 def test_failure_of_the_job_is_the_modules(member: Member, noise: Any) -> None:
     source = member.lab.add("a.dtf", noise(40 * CHUNK))
     first = member.pull(wait=False, rate_limit=8 * CHUNK)
+    until(lambda: member.pull(wait=False, job=first.values["job"]).values["progress"].get("bytes_done"), "progress")
     # The agent has the file open and reads on; its successor does not find it any more.
     source.unlink()
     os.kill(until(lambda: _agent_of(int(first.values["job"].partition("-")[0])), "the agent"), signal.SIGKILL)
