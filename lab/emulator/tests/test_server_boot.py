@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -166,7 +167,6 @@ def test_shutdown_modes(created: Node) -> None:
     client = created.connect("tibero", "tmax")
     client.execute("insert into t values (6000, 'open')")
     answers: list[dict[str, object]] = []
-    import threading
 
     waiting = threading.Thread(target=lambda: answers.append(created.down("NORMAL")))
     waiting.start()
@@ -371,7 +371,6 @@ def test_resetlogs(created: Node) -> None:
 
 def test_archive_destination_full_blocks_and_recovers(created: Node) -> None:
     """TBR-1063: the log writer waits until the archiver can write again; nothing is lost."""
-    import threading
 
     arch = created.data / "arch"
     if arch.exists():
@@ -443,3 +442,16 @@ def test_block_says_where_it_belongs(created: Node) -> None:
             blocks.decode(raw, state.dbid, 2, 4, 4096)
     finally:
         os.close(fd)
+
+
+def test_no_login_during_creation(node: Node) -> None:
+
+    node.settings["timing_seconds"] = {"create_database": 2.0}
+    node.up("NOMOUNT")
+    client = node.connect()
+    thread = threading.Thread(target=lambda: client.execute("create database user sys identified by tibero"))
+    thread.start()
+    try:
+        assert wait_for(lambda: node.refusal("select 1 from dual") == 17020)
+    finally:
+        thread.join()

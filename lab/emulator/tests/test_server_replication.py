@@ -650,3 +650,61 @@ def test_standby_killed_again_and_again_loses_nothing(nodes: Callable[[int], lis
         thread.join()
     same_rows(primary, standby)
     assert standby.value("select count(*) from tibero.t") == str(len(written) + 1)
+
+
+def test_protection_needs_only_one_of_two(nodes: Callable[[int], list[Node]]) -> None:
+    primary, second, third = nodes(2)
+    replicate(primary, "PROTECTION", (second, "LGWR SYNC"), (third, "LGWR SYNC"))
+    primary.up()
+    wait_for(lambda: status_of(primary, 1) == status_of(primary, 2) == "RUNNING")
+    insert(primary, 1, 5)
+    second.kill()
+    insert(primary, 100, 5)
+    second.up("RECOVERY")
+    wait_for(lambda: status_of(primary, 1) == "RUNNING")
+    third.kill()
+    insert(primary, 200, 5)
+    same_rows(primary, second)
+
+
+def test_nine_destinations(nodes: Callable[[int], list[Node]]) -> None:
+    """Nine senders, one of them to a standby that is there."""
+    primary, standby = nodes(1)
+    replicate(primary, "PERFORMANCE", (standby, "LGWR ASYNC"))
+    for number in range(2, 10):
+        primary.tip[f"LOG_REPLICATION_DEST_{number}"] = f"127.0.0.1:{standby.port + 3} ARCH ASYNC"
+    primary.up()
+    wait_for(lambda: status_of(primary) == "RUNNING")
+    assert primary.value("select count(*) from v$standby_dest") == "9"
+    insert(primary, 1, 5)
+    same_rows(primary, standby)
+
+
+def test_readers_do_not_starve_the_apply(nodes: Callable[[int], list[Node]]) -> None:
+    primary, standby = nodes(1)
+    replicate(primary, "PERFORMANCE", (standby, "LGWR SYNC"))
+    primary.up()
+    standby.sql("alter database open read only continue recovery")
+    stop = threading.Event()
+    seen: list[int] = []
+
+    def reader() -> None:
+        client = standby.connect("tibero", "tmax")
+        while not stop.is_set():
+            seen.append(int(str(client.execute("select count(*) from t").rows[0][0])))
+        client.close()
+
+    threads = [threading.Thread(target=reader) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        insert(primary, 1, 300)
+        caught_up(primary, standby)
+        mark = len(seen)
+        wait_for(lambda: len(seen) > mark + 10)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert seen[-1] == 301
+    same_rows(primary, standby)

@@ -57,29 +57,40 @@ class WriterLock:
 
 
 class ReadGate:
-    """Readers of a read-only standby against the apply of redo: many readers or one applier."""
+    """Readers of a read-only standby against the apply of redo: many readers or one applier, who goes first.
+
+    A thread that reads already may enter again.
+    """
 
     def __init__(self) -> None:
         self._cond = threading.Condition()
         self._readers = 0
+        self._appliers = 0
         self._applying = False
+        self._mine = threading.local()
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        with self._cond:
-            while self._applying:
-                self._cond.wait()
-            self._readers += 1
+        depth = getattr(self._mine, "depth", 0)
+        if not depth:
+            with self._cond:
+                while self._appliers:
+                    self._cond.wait()
+                self._readers += 1
+        self._mine.depth = depth + 1
         try:
             yield
         finally:
-            with self._cond:
-                self._readers -= 1
-                self._cond.notify_all()
+            self._mine.depth = depth
+            if not depth:
+                with self._cond:
+                    self._readers -= 1
+                    self._cond.notify_all()
 
     @contextmanager
     def applying(self) -> Iterator[None]:
         with self._cond:
+            self._appliers += 1
             while self._applying or self._readers:
                 self._cond.wait()
             self._applying = True
@@ -88,6 +99,7 @@ class ReadGate:
         finally:
             with self._cond:
                 self._applying = False
+                self._appliers -= 1
                 self._cond.notify_all()
 
 
@@ -134,8 +146,13 @@ class Engine:
     # ------------------------------------------------------------------ dictionary
     def catalog(self) -> Catalog:
         """The dictionary as committed; re-read when it changed."""
+        if self.read_only:
+            with self.gate.reading(), self._lock:
+                if self._catalog is None or dd.version_of(self.keeper) != self._catalog.version:
+                    self._catalog = dd.load(self.keeper)
+                return self._catalog
         with self._lock:
-            if self._catalog is None or (self.read_only and dd.version_of(self.keeper) != self._catalog.version):
+            if self._catalog is None:
                 self._catalog = dd.load(self.keeper)
             return self._catalog
 

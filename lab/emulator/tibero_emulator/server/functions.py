@@ -596,6 +596,8 @@ def register(
         "TB_NEXTVAL": (1, lambda key: nextval(key, False)),
         "TB_CURRVAL": (1, lambda key: nextval(key, True)),
     }
-    bound = {name: (count, functools.partial(each, nls)) for name, (count, each) in NLS_FUNCTIONS.items()}
+    bound: dict[str, tuple[int, Callable[..., Any]]] = {
+        name: (count, functools.partial(each, nls)) for name, (count, each) in NLS_FUNCTIONS.items()
+    }
     for name, (count, function) in {**FUNCTIONS, **bound, **session}.items():
         connection.create_function(name, count, guard(function))

@@ -640,11 +640,7 @@ class Instance:
         engine = self.engine
         if engine is None:
             raise TbrError(17008)
-        if engine.read_only:
-            with engine.gate.reading():
-                found = engine.catalog().users.get(name)
-        else:
-            found = engine.catalog().users.get(name)
+        found = engine.catalog().users.get(name)
         if found is None or not passwd.matches(found[0], password):
             raise TbrError(17001)
         if found[2]:

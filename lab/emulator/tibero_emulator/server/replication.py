@@ -177,9 +177,11 @@ class Sender:
 
     def enable(self, on: bool) -> None:
         self.enabled = on
+        self._set(CONNECTING if on else DISABLED)
         self._wake.set()
-        if not on and self.channel is not None:
-            self.channel.close()
+        channel = self.channel
+        if not on and channel is not None:
+            channel.close()
 
     def _notify(self) -> None:
         database = self.instance.database
@@ -210,10 +212,10 @@ class Sender:
                 self.channel = self.connect()
                 self._ship(self.channel)
             except TbrError as error:
-                self._set(FAILED, str(error))
+                self._failed(str(error))
             except OSError as error:
                 code = 1102 if self.connected else 1038
-                self._set(FAILED, f"TBR-{code}: {text_of(code, error.strerror or str(error))}")
+                self._failed(f"TBR-{code}: {text_of(code, error.strerror or str(error))}")
             finally:
                 channel, self.channel = self.channel, None
                 if channel is not None:
@@ -222,6 +224,13 @@ class Sender:
                 self._wake.wait(self.instance.seconds("lnw_reconnect"))
                 self._wake.clear()
         self._set(DISABLED)
+
+    def _failed(self, error: str) -> None:
+        """A broken connection is an error unless we broke it."""
+        if self.enabled and not self._stop.is_set():
+            self._set(FAILED, error)
+        else:
+            self._set(DISABLED)
 
     def connect(self, probe: bool = False) -> Channel:
         """Connect, prove SYS's authority, compare databases.
@@ -516,16 +525,16 @@ class Transport:
         strict = mode == "PROTECTION"
         until: dict[int, float] = {}
         while True:
-            counted = [each for each in self.senders if each.synchronous and each.enabled and each.connected]
-            waiting = [each for each in counted if not each.caught_up(position) and (strict or each.status == RUNNING)]
-            if strict and any(each.caught_up(position) for each in counted) and not waiting:
-                return
-            if not waiting and not (strict and not counted):
-                self._note(mode, counted)
-                return
-            if strict and not counted:
+            connected = [each for each in self.senders if each.synchronous and each.enabled and each.connected]
+            if strict and not connected:
                 self.instance.crash("LOG_REPLICATION_MODE=PROTECTION and no LGWR SYNC standby answers")
                 raise TbrError(7515)
+            # One that is still catching up counts only when PROTECTION has no other.
+            pool = [each for each in connected if each.status == RUNNING] or (connected if strict else [])
+            waiting = [each for each in pool if not each.caught_up(position)]
+            if not waiting:
+                self._note(mode, connected)
+                return
             now = time.monotonic()
             for each in waiting:
                 if now > until.setdefault(each.number, now + each.timeout):
