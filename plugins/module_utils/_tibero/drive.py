@@ -107,6 +107,7 @@ def ensure(client: Tibero, wish: Wish, check_mode: bool = False, clock: Optional
             details={"state": after.state.as_dict()},
         )
     _record(client, after)
+    after = after._replace(record=role_record.read(client))
     return Driven(before, after, steps, tuple(notes), fingerprint(before) != fingerprint(after))
 
 

@@ -208,6 +208,7 @@ def _begin(context: Context, client: Tibero, seen: Seen) -> Record:
     last = detached.read_json(_last_path(client)) or {}
     if last.get("controlfile") == controlfile and os.path.exists(controlfile):
         os.unlink(controlfile)  # of our last backup, which is over
+    _refuse_place(controlfile)
     record = Record(
         int(seen.state.log_sequence.value or 0), str(seen.state.position.value or ""), lease, controlfile, False
     )
@@ -227,13 +228,18 @@ def _begin(context: Context, client: Tibero, seen: Seen) -> Record:
     return record
 
 
-def _backup_controlfile(client: Tibero, path: str) -> None:
+def _refuse_place(path: str) -> None:
+    """The place of the control file's backup must be free: whatever lies there is not ours, and a failed begin
+    removes what it made."""
     if not os.path.isabs(path) or "'" in path or os.path.exists(path):
         raise Refusal(
             seen="controlfile_backup is {0}{1}".format(path, ", which exists" if os.path.exists(path) else ""),
             meaning="The server writes a new file there and needs an absolute path",
             remedy="Name a path where nothing lies",
         )
+
+
+def _backup_controlfile(client: Tibero, path: str) -> None:
     client.execute("ALTER DATABASE BACKUP CONTROLFILE TO {0}".format(marks.literal(path)), ALTERED)
     if not os.path.exists(path):
         raise CommandFailed(
