@@ -57,7 +57,7 @@ COMMON = frozenset(
         *("failed_when_suppressed_exception", "false_condition"),
     )
 )
-#: What a failure of ours says beside its message; documented in docs/architecture.md once for all modules.
+#: What a failure of ours says beside its message, whether or not a RETURN repeats it (see _core/errors.py).
 FAILURE = frozenset(("seen", "meaning", "remedy", "nothing_changed", "details"))
 TYPES: dict[str, Any] = {
     "str": str,
