@@ -297,6 +297,11 @@ def _take_lock(directory: str, name: str) -> Optional[int]:
     return handle
 
 
+def _lock_or_holder(directory: str, name: str) -> Tuple[Optional[int], Status]:
+    lock = _take_lock(directory, name)
+    return lock, ask(directory, name)
+
+
 def busy(status: Status) -> Refusal:
     """The refusal that names who holds a job."""
     pid = status.process.pid if status.process else "unknown"
@@ -322,18 +327,20 @@ def start(directory: str, name: str, key: str, work: Work) -> Started:
     :raises Refusal: when a job of another key holds the lock, or when the directory is not ours.
     """
     private_directory(directory)
-    lock = _take_lock(directory, name)
+    # A process that ends writes its last status, or dies, a moment before the system takes its lock away: look again.
+    seen = wait_until(
+        lambda: _lock_or_holder(directory, name),
+        lambda found: found[0] is not None or found[1].is_running,
+        START_LIMIT,
+        "the lock of job {0}, or for its holder to say what it does".format(name),
+        "Look for the process that holds {0}".format(_path(directory, name, "lock")),
+        interval=0.05,
+    ).value
+    lock, holder = seen
     if lock is None:
-        seen = wait_until(
-            lambda: ask(directory, name),
-            lambda status: status.is_running,
-            START_LIMIT,
-            "the holder of the lock of job {0} to say what it does".format(name),
-            "Look for the process that holds {0}".format(_path(directory, name, "lock")),
-        ).value
-        if seen.key != key:
-            raise busy(seen)
-        return Started(seen, True)
+        if holder.key != key:
+            raise busy(holder)
+        return Started(holder, True)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:

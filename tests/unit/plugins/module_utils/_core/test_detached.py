@@ -89,6 +89,13 @@ def test_killed_process_is_found_dead_and_can_be_started_again(place: str) -> No
     assert ended(place, "copy").result == {"again": True}
 
 
+def test_start_right_after_the_end_does_not_wait_for_the_old_lock(place: str) -> None:
+    for number in range(15):
+        started = detached.start(place, "copy", "k", lambda job, number=number: {"number": number})
+        assert not started.attached
+        assert ended(place, "copy").result == {"number": number}
+
+
 def test_reused_pid_is_not_mistaken(place: str) -> None:
     detached.private_directory(place)
     me = detached.identify(os.getpid())
