@@ -183,3 +183,13 @@ def test_a_record_against_the_observation_is_noted(fake: FakeTibero) -> None:
 def test_secrets_are_nowhere(fake: FakeTibero) -> None:
     fake.enter("NORMAL")
     assert PASSWORD not in json.dumps(observe(fake.client()).as_dict())
+
+
+def test_the_current_log_is_the_one_that_says_so(fake: FakeTibero) -> None:
+    fake.enter("NORMAL")
+    rows = [("6", "CURRENT"), ("9", "UNUSED")]
+    fake.views["V$LOG"] = [{"THREAD#": "0", "SEQUENCE#": number, "STATUS": status} for number, status in rows]
+    assert observe(fake.client()).log_sequence.value == 6
+    fake.views["V$LOG"] = [{"THREAD#": "0", "SEQUENCE#": number, "STATUS": "WORD"} for number, _status in rows]
+    fact = observe(fake.client()).log_sequence
+    assert fact.value == 9 and "highest" in fact.source

@@ -15,9 +15,11 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     Refusal,
     UnknownState,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_record
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import drive, role_record
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import Wish
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import clean, ensure
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen
 from tests.unit.plugins.module_utils._tibero.fake_tibero import (
     BOOT_BANNER,
     ERRORS,
@@ -349,3 +351,20 @@ def test_a_stop_that_fails(fake: FakeTibero, text: str) -> None:
         ensure(fake.client(), Wish("stopped"), clock=FakeTime().clock())
     assert text.strip(" .\n") in caught.value.seen
     assert PASSWORD not in json.dumps(caught.value.as_failure())
+
+
+def test_an_instance_that_dies_once_it_was_seen(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = drive.look
+    seen: list[str] = []
+
+    def look(client: Tibero) -> Seen:
+        found = real(client)
+        seen.append(str(found.state.open_mode.value))
+        if seen[-1] == "read_write":
+            fake.process = ""
+        return found
+
+    monkeypatch.setattr(drive, "look", look)
+    with pytest.raises(CommandFailed, match="left it again"):
+        ensure(fake.client(), Wish("normal"))
+    assert seen == ["stopped", "read_write", "stopped"]
