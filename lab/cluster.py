@@ -22,6 +22,7 @@ from lab.hosts.api import Lab
 from lab.hosts.spec import LabSpec
 
 ROOT = Path(__file__).resolve().parent.parent
+PACK = ROOT / "lab/emulator/pack.py"
 #: Password of SYS in labs. It guards an emulator on addresses that only this machine has, and tests search logs for it.
 LAB_PASSWORD = "lab_Sys-7.secret"
 LAB_SYSCAT_PASSWORD = "lab_Syscat-7.secret"
@@ -54,10 +55,10 @@ class ClusterSpec:
     licence_days: int = 365
 
 
-def pack_emulator(version: int, output: Path) -> tuple[Path, str]:
-    """Pack the emulator; returns the tarball and its checksum as `sha256:...`."""
+def pack_emulator(version: int, output: Path, python: str) -> tuple[Path, str]:
+    """Pack the emulator for an interpreter of its hosts; returns the tarball and its checksum as `sha256:...`."""
     done = subprocess.run(
-        [sys.executable, str(ROOT / "lab/emulator/pack.py"), "--version", str(version), "--output", str(output)],
+        [sys.executable, str(PACK), "--version", str(version), "--output", str(output), "--python", python],
         check=True,
         capture_output=True,
         text=True,
@@ -71,7 +72,7 @@ def pack_emulator(version: int, output: Path) -> tuple[Path, str]:
 def make_licence(host_name: str, version: int, days: int, path: Path) -> None:
     """Make an emulator licence for a host name and a major version."""
     folder = path.parent / (path.name + ".made")
-    command = [sys.executable, str(ROOT / "lab/emulator/pack.py"), "--version", str(version), "--licence", host_name]
+    command = [sys.executable, str(PACK), "--version", str(version), "--licence", host_name]
     command += ["--days", str(days), "--output", str(folder)]
     subprocess.run(command, check=True, capture_output=True, text=True)
     shutil.move(str(folder / "license.xml"), path)
@@ -116,7 +117,7 @@ def up(spec: ClusterSpec, root: Path | None = None, say: Any = print) -> tuple[L
     backend = lab.state().backend
     files = lab.directory / "cluster"
     (files / "licences").mkdir(parents=True)
-    tarball, digest = pack_emulator(spec.version, files)
+    tarball, digest = pack_emulator(spec.version, files, sys.executable if backend == "directories" else "/usr/bin/python3")
     variables: Vars = {
         "standby_engine": "tibero",
         "tibero_version": spec.version,

@@ -19,6 +19,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import io
+import subprocess
 import sys
 import tarfile
 from collections.abc import Iterator
@@ -75,8 +76,12 @@ def sqlglot_entries() -> Iterator[Entry]:
             yield Entry(f"lib/python/sqlglot/{path.name}", path.read_bytes())
 
 
-def entries(version: str, tbprobe: bool = False) -> list[Entry]:
-    """Everything the tarball of `version` holds, sorted by path."""
+def entries(version: str, tbprobe: bool = False, python: str = "") -> list[Entry]:
+    """Everything the tarball of `version` holds, sorted by path.
+
+    Args:
+        python: the interpreter the programs shall use; empty means that they look for one on PATH.
+    """
     found: dict[str, Entry] = {}
     for source in (HERE / "vendor" / "common", HERE / "vendor" / version):
         for entry in _files(source, ""):
@@ -88,6 +93,8 @@ def entries(version: str, tbprobe: bool = False) -> list[Entry]:
     for entry in sqlglot_entries():
         found[entry.path] = entry
     found["lib/emulator_version"] = Entry("lib/emulator_version", f"{version}\n".encode())
+    if python:
+        found["lib/emulator_python"] = Entry("lib/emulator_python", f"{python}\n".encode())
     found["bin/tbdown"] = Entry("bin/tbdown", link="tbsvr")
     for folder in ("license", "client/lib", "client/include", "database", "instance"):
         found[folder] = Entry(folder)
@@ -111,16 +118,20 @@ def _member(top: str, entry: Entry) -> tarfile.TarInfo:
     return info
 
 
-def pack(version: str, output: Path, tbprobe: bool = False) -> tuple[Path, str]:
+def pack(version: str, output: Path, tbprobe: bool = False, python: str = "") -> tuple[Path, str]:
     """Write the tarball of `version` into the folder `output`; returns its path and sha256.
 
     Raises:
-        PackError: sqlglot is not installed.
+        PackError: sqlglot is not installed, or the named interpreter is none of 3.11 or later.
     """
+    if python:
+        test = [python, "-c", "import sys, sqlite3; sys.exit(sys.version_info < (3, 11))"]
+        if subprocess.run(test, capture_output=True, check=False).returncode:
+            raise PackError(f"{python} is no Python 3.11 or later with sqlite3; name another one with --python")
     top = f"tibero{version}"
     raw = io.BytesIO()
     with tarfile.open(fileobj=raw, mode="w", format=tarfile.USTAR_FORMAT) as archive:
-        for entry in [Entry(""), *entries(version, tbprobe)]:
+        for entry in [Entry(""), *entries(version, tbprobe, python)]:
             archive.addfile(_member(top, entry), io.BytesIO(entry.data) if entry.data is not None else None)
     packed = io.BytesIO()
     with gzip.GzipFile(filename="", fileobj=packed, mode="wb", mtime=0, compresslevel=6) as stream:
@@ -139,6 +150,7 @@ def parse_arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--tbprobe", action="store_true", help="pack bin/tbprobe, whose presence in 6 and 7 is not verified"
     )
+    parser.add_argument("--python", default="", help="interpreter for the programs (default: the first on PATH)")
     parser.add_argument("--licence", metavar="HOST", help="make license.xml for this host name instead of a tarball")
     parser.add_argument(
         "--days", type=int, default=30, help="days the licence is valid; 0 or less = expired (default 30)"
@@ -170,7 +182,7 @@ def main(arguments: list[str]) -> int:
         make_licence(options)
         return 0
     try:
-        path, digest = pack(options.version, options.output or Path("."), options.tbprobe)
+        path, digest = pack(options.version, options.output or Path("."), options.tbprobe, options.python)
     except PackError as error:
         print(f"pack.py: {error}", file=sys.stderr)
         return 1
