@@ -116,11 +116,11 @@ def test_bulk_and_new_files_reach_the_standby(nodes: Callable[[int], list[Node]]
     primary.up()
     primary.sql("create tablespace extra datafile 'extra.dtf' size 1M autoextend on next 1M")
     primary.sql("create table tibero.big (a number, b varchar(200)) tablespace extra")
-    primary.sql("insert into tibero.big select level, rpad('b', 200, 'b') from dual connect by level <= 5000", "commit")
+    primary.sql("insert into tibero.big select level, rpad('b', 200, 'b') from dual connect by level <= 14000", "commit")
     caught_up(primary, standby)
     assert standby.value("select name from v$datafile where name like '%extra%'") == str(standby.data / "extra.dtf")
     standby.sql("alter database open read only continue recovery")
-    assert standby.value("select count(*) from tibero.big") == "5000"
+    assert standby.value("select count(*) from tibero.big") == "14000"
     standby.kill()
     standby.up("RECOVERY")
     insert(primary, 1, 20)
