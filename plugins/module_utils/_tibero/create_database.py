@@ -194,6 +194,9 @@ def ensure_database(context: Context, clock: Optional[Clock] = None) -> Outcome:
     password_literal(params.get("sys_password") or "")
     client = _client(context, params["sys_password"])
     paths = client.control_files()
+    if not paths and context.check_mode and client.tip() is None:
+        # The task before would write the tip; without one nothing can have been created.
+        return _outcome(client, params.get("name") or "", True, (), "")
     if not paths:
         raise Refusal(
             seen="{0} does not exist or has no CONTROL_FILES".format(client.tip_path),

@@ -142,6 +142,7 @@ def test_create_needs_a_tip(empty: FakeTibero) -> None:
     empty.tip.unlink()
     with pytest.raises(Refusal, match="tibero_tip"):
         create(empty)
+    assert create(empty, check=True).changed, "in check mode the task before has not written it"
 
 
 def test_create_does_not_overwrite_data_without_control_file(empty: FakeTibero) -> None:
