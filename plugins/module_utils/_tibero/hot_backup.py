@@ -14,15 +14,15 @@ import json
 import os
 import re
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, READ_WRITE, MemberState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import database_files, options
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
 
@@ -41,19 +41,8 @@ ALTERED = ("altered",)
 JOB = "hot_backup"
 #: Errors of END BACKUP that mean that there was nothing to end (C).
 NOTHING_TO_END = (24011, 24055)
-#: Kinds that are copied after the end of the backup.
-AFTER = ("redo", "controlfile", "archive")
 #: Shortest lease in seconds: below it a slow log switch could outlast it.
 SHORTEST_LEASE = 30
-
-#: Where each kind of file is listed. V$TEMPFILE is not in the documents at hand (L), so a second view is asked too.
-FILE_QUERIES: Tuple[Tuple[str, str, Query], ...] = (
-    ("datafile", "NAME", Query("V$DATAFILE", ("NAME",))),
-    ("redo", "MEMBER", Query("V$LOGFILE", ("MEMBER",))),
-    ("controlfile", "NAME", Query("V$CONTROLFILE", ("NAME",))),
-    ("tempfile", "NAME", Query("V$TEMPFILE", ("NAME",))),
-    ("tempfile", "FILE_NAME", Query("DBA_TEMP_FILES", ("FILE_NAME",), again=False)),
-)
 
 
 class Record(NamedTuple):
@@ -139,7 +128,7 @@ def _present(context: Context, client: Tibero) -> Outcome:
     _refuse_begin(seen, record)
     already = bool(record and record.begun and not record.ended and seen.state.backup_open.equals(True))
     if context.check_mode:
-        files = _files(client, record.controlfile if record else "")
+        files = database_files.list_files(client, record.controlfile if record else "")
         return _outcome(client, seen.state, record, files, not already, True)
     if not already:
         # A record without an open backup is one that ended by itself, or never began: what was copied then is worth
@@ -159,7 +148,7 @@ def _present(context: Context, client: Tibero) -> Outcome:
             remedy="Look at V$BACKUP by hand; run again with state absent first",
             details={"state": after.as_dict()},
         )
-    return _outcome(client, after, record, _files(client, record.controlfile), not already, True)
+    return _outcome(client, after, record, database_files.list_files(client, record.controlfile), not already, True)
 
 
 def _refuse_begin(seen: Seen, record: Optional[Record]) -> None:
@@ -264,68 +253,6 @@ def end_backup(client: Tibero) -> Dict[str, Any]:
             return {"ended": False, "code": error.code}
         raise client.failed(END, error)
     return {"ended": True, "code": 0}
-
-
-# ------------------------------------------------------------------------------------------ files
-
-
-def _files(client: Tibero, controlfile: str) -> List[Dict[str, Any]]:
-    """Everything a copy of the database consists of, archives excepted: ``{path, kind, size, when}``.
-
-    ``when``: "during" for what has to be copied while backup mode is on, "after" for what has to be copied once it is
-    over, because a copy of it made earlier would end before the redo of END BACKUP (TBR-24111).
-
-    :raises UnknownState: when a list cannot be read: a copy without some of its files is no copy.
-    """
-    answers = client.ask([query for _kind, _column, query in FILE_QUERIES])
-    base = client.parameter("DB_CREATE_FILE_DEST")
-    files: List[Dict[str, Any]] = []
-    for kind in ("datafile", "redo", "controlfile", "tempfile"):
-        paths = _paths(kind, answers)
-        if kind == "controlfile" and controlfile and os.path.exists(controlfile):
-            paths = [controlfile]  # a live control file changes under the copy; its backup does not
-        files.extend(_file(path if os.path.isabs(path) else os.path.join(base, path), kind) for path in paths)
-    files.append(_file(_password_file(client, files), "password"))
-    return files
-
-
-def _paths(kind: str, answers: Sequence[Answer]) -> List[str]:
-    why = []
-    for (name, column, query), answer in zip(FILE_QUERIES, answers):
-        if name != kind:
-            continue
-        paths = [str(row[column]) for row in answer.rows if row.get(column)]
-        if answer.is_known and (paths or kind == "tempfile"):
-            return paths
-        why.append("{0}: {1}".format(query.source, answer.why or "no rows"))
-    raise UnknownState(
-        seen="The files of kind {0} cannot be listed: {1}".format(kind, "; ".join(why)),
-        meaning="A copy that lacks some of the files is no copy",
-        remedy="Log in as sys on an open primary",
-    )
-
-
-def _password_file(client: Tibero, files: Sequence[Mapping[str, Any]]) -> str:
-    """The hidden password file (H): in DB_CREATE_FILE_DEST, else beside the control or data files."""
-    places = [client.parameter("DB_CREATE_FILE_DEST")] + [os.path.dirname(item["path"]) for item in files]
-    places.append(os.path.join(client.tb_home, "database", client.tb_sid))
-    for place in places:
-        path = os.path.join(place, ".passwd")
-        if place and os.path.exists(path):
-            return path
-    raise Refusal(
-        seen="No password file .passwd in any of {0}".format(", ".join(sorted({place for place in places if place}))),
-        meaning="A standby without the primary's password file does not let the primary in (TBR-17007)",
-        remedy="Check DB_CREATE_FILE_DEST in the tip",
-    )
-
-
-def _file(path: str, kind: str) -> Dict[str, Any]:
-    try:
-        size: Optional[int] = os.path.getsize(path)
-    except OSError:
-        size = None
-    return {"path": path, "kind": kind, "size": size, "when": "after" if kind in AFTER else "during"}
 
 
 def _outcome(
@@ -433,7 +360,7 @@ def _finish(context: Context, client: Tibero, record: Record, clock: Optional[Cl
     if os.path.exists(record.controlfile):
         os.unlink(record.controlfile)
     _backup_controlfile(client, record.controlfile)  # anew: this one knows that the backup is over
-    files = _files(client, record.controlfile)
+    files = database_files.list_files(client, record.controlfile)
     over = dict(record._asdict())
     detached.write_atomically(_last_path(client), json.dumps(over, sort_keys=True) + "\n")
     try:
@@ -470,23 +397,9 @@ def _archives(client: Tibero, first: int, last: int, clock: Optional[Clock]) -> 
 
     V$ARCHIVED_LOG gives the number that is also in the file name; V$ARCHIVE_DEST_FILES is one higher (H, recorded).
     """
-    query = Query("V$ARCHIVED_LOG", ("THREAD#", "SEQUENCE#", "NAME"))
 
     def listed() -> Dict[int, Dict[str, Any]]:
-        answer = client.ask([query])[0]
-        if not answer.is_known:
-            raise UnknownState(
-                seen="V$ARCHIVED_LOG cannot be read: {0}".format(answer.why),
-                meaning="Which archives the copy needs cannot be told; backup mode itself has ended",
-                remedy="Copy every archive since log sequence {0}".format(first),
-            )
-        found: Dict[int, Dict[str, Any]] = {}
-        for row in answer.rows:
-            if re.match(r"[0-9]+\Z", row.get("SEQUENCE#") or "") and row.get("NAME"):
-                number = int(str(row["SEQUENCE#"]))
-                if first <= number <= last and os.path.exists(str(row["NAME"])):
-                    found[number] = dict(_file(str(row["NAME"]), "archive"), sequence=number)
-        return found
+        return {item["sequence"]: item for item in database_files.archives(client, first, last)}
 
     wanted = set(range(first, last + 1))
     seen = wait_until(
