@@ -133,7 +133,7 @@ def inside_watch(work: Path, arguments: dict[str, Any]) -> dict[str, Any]:
                 continue
             if b"-I" in words and any(word.endswith(b"/agent.py") and os.fsencode(work) in word for word in words):
                 peak = max(peak, _peak_memory(int(place.name)))
-        time.sleep(0.05)
+        time.sleep(0.25)
 
 
 def _peak_memory(pid: int) -> float:
@@ -311,7 +311,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--loopback", action="store_true", help="both ends are this host")
     parser.add_argument("--mebibytes", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--directory", default="", help="where the hosts keep the files; default /var/tmp")
     arguments = parser.parse_args(argv)
     if shutil.which("rsync") is None:

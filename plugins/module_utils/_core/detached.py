@@ -168,15 +168,19 @@ def private_directory(path: str) -> None:
         )
 
 
-def write_atomically(path: str, text: str, mode: int = 0o600) -> None:
-    """Replace a file so that a reader sees the old text or the new text and nothing between."""
+def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = True) -> None:
+    """Replace a file so that a reader sees the old text or the new text and nothing between.
+
+    :arg durable: wait until the text is on the disk; without it a crash of the host may leave an older or no text.
+    """
     temporary = "{0}.{1}.{2}.new".format(path, os.getpid(), threading.get_ident())
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), mode)
     try:
         with os.fdopen(handle, "w") as target:
             target.write(text)
             target.flush()
-            os.fsync(target.fileno())
+            if durable:
+                os.fsync(target.fileno())
         os.rename(temporary, path)
     except BaseException:
         try:
@@ -218,17 +222,28 @@ class Job:
             "error": {},
         }
 
-    def write(self) -> None:
-        """Write the status file now, with a sign of life."""
+    def write(self, durable: bool = False) -> None:
+        """Write the status file now, with a sign of life.
+
+        Only the end is made durable: on a disk that is busy with the work itself, waiting for it every second would
+        halve the work's speed, and after a crash of the host the work is found dead whatever its last progress was.
+        """
         with self._guard:
             self._record["heartbeat"] = time.monotonic()
             self._written = time.monotonic()
-            write_atomically(self._file, json.dumps(self._record, indent=1, sort_keys=True) + "\n")
+            write_atomically(self._file, json.dumps(self._record, indent=1, sort_keys=True) + "\n", durable=durable)
 
     def progress(self, **values: Any) -> None:
-        """Report progress: values are merged into ``progress`` of the status; written at most once a second."""
-        self._record["progress"] = dict(self._record["progress"], **values)
-        if time.monotonic() - self._written >= PROGRESS_INTERVAL:
+        """Report progress: values are merged into ``progress`` of the status.
+
+        Written at most once a second, but at once when ``phase`` is another one.
+        """
+        before = self._record["progress"]
+        self._record["progress"] = dict(before, **values)
+        if (
+            before.get("phase") != self._record["progress"].get("phase")
+            or time.monotonic() - self._written >= PROGRESS_INTERVAL
+        ):
             self.write()
 
     def end(
@@ -237,7 +252,7 @@ class Job:
         """Record the end of the work."""
         self._ended.set()
         self._record.update(state=state, result=dict(result or {}), error=dict(error or {}), ended=time.monotonic())
-        self.write()
+        self.write(durable=True)
 
     def start_heartbeat(self) -> None:
         threading.Thread(target=self._beat, daemon=True).start()
@@ -411,14 +426,18 @@ def _on_term(number: int, frame: Any) -> None:
 def _work(directory: str, name: str, key: str, work: Work, writer: int) -> None:
     """The process that stays: run the work, record its end, exit."""
     job = Job(directory, name, key)
-    job.write()
-    os.write(writer, b"ok")
-    os.close(writer)
     code = 0
     try:
+        # From here on a wish to cancel is heard, before anybody can know of the job.
         signal.signal(signal.SIGTERM, _on_term)
+        job.write()
+        os.write(writer, b"ok")
+        os.close(writer)
         job.start_heartbeat()
-        job.end(FINISHED, result=work(job))
+        result = work(job)
+        # What is done is done: a wish to cancel comes too late now and must not spoil the record.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        job.end(FINISHED, result=result)
     except Cancelled:
         job.end(CANCELLED)
     except StandbyError as error:

@@ -46,6 +46,8 @@ FLUSH_BYTES = 64 * 1024 * 1024
 LEASE_INTERVAL = 5.0
 #: A growing file is followed so many times; then what it had is taken, for the engine's redo covers the rest.
 GROWTH_ROUNDS = 5
+#: Phase of a copy that has changed nothing yet.
+CHECKING = "checking"
 #: Seconds that one chunk may take under a rate limit.
 SLOWEST_CHUNK = 120.0
 #: The file that each poll of the controller touches.
@@ -528,8 +530,10 @@ class Pull:
         :raises StandbyError: with the copy resumable, unless it is a Refusal: then nothing was changed.
         """
         try:
+            self._report(phase=CHECKING)
             plan = self._look()
             self._prepare(plan)
+            self._report(phase="copying")
             self._meter = Meter(manifest.total_bytes(plan.items), self._clock)
             self._drive(plan, self._requests(plan), self._apply)
             if self.wish.options.source_quiet:
@@ -543,7 +547,10 @@ class Pull:
             self._flusher.abandon()
 
     def _look(self) -> Survey:
-        """The survey, over broken conversations."""
+        """The survey, over broken conversations. What cannot be reached at all is told at once.
+
+        :raises StandbyError: with nothing changed.
+        """
         while True:
             try:
                 self._session = self._open_session()
@@ -551,6 +558,9 @@ class Pull:
                 self._session.begin(plan.algorithm, plan.chunk)
                 return plan
             except (Unreachable, Corrupted) as error:
+                error.nothing_changed = True
+                if isinstance(error, Unreachable) and error.reason in ("refused", "timeout"):
+                    raise
                 self._after_break(error)
 
     def _close_session(self) -> None:

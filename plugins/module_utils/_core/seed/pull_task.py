@@ -11,7 +11,12 @@ import tempfile
 from typing import Any, Dict, List, Mapping, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, Refusal, StandbyError
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
+    CommandFailed,
+    DeadlineExceeded,
+    Refusal,
+    StandbyError,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest, pull, target, transport
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.session import Session
@@ -20,6 +25,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.wait impor
 
 #: Name of the job of a copy in its seed's directory.
 JOB = "pull"
+#: Seconds that the call that starts a copy waits for the end of its checks.
+CHECK_LIMIT = 60.0
 #: Key types in the order of preference; a host in FIPS mode refuses the first.
 KEY_TYPES = (("ed25519",), ("ecdsa", "-b", "256"), ("rsa", "-b", "3072"))
 
@@ -150,21 +157,25 @@ def present(context: Context) -> Outcome:
         return _unchanged(done)
     if context.check_mode:
         return _predict(context, wish)
-    plan = _survey(context, wish)
+    _make_ready(context, wish)
+    before = manifest.load(wish.seed_dir)
+    connect = transport.connector(context.runner)
     started = detached.start(
-        wish.seed_dir,
-        JOB,
-        wish.job_key,
-        lambda work: pull.Pull(wish, transport.connector(context.runner), work.progress).run(),
+        wish.seed_dir, JOB, wish.job_key, lambda work: pull.Pull(wish, connect, work.progress).run()
     )
+    _await_checks(wish)
     outcome = _attend(wish, started.status, bool(context.params["wait"]))
+    after = manifest.load(wish.seed_dir)
     return outcome._replace(
-        before=_sizes(plan.before.items if plan.before else ()), after=_sizes(plan.items), header=wish.seed_dir
+        before=_sizes(before.items if before else ()), after=_sizes(after.items if after else ()), header=wish.seed_dir
     )
 
 
-def _survey(context: Context, wish: pull.Wish) -> pull.Survey:
-    """Ask the source and check the target before anything is changed but the seed's own directory."""
+def _make_ready(context: Context, wish: pull.Wish) -> None:
+    """Lay what the job needs to reach the source into the seed's own directory.
+
+    :raises Refusal: when the source cannot be reached with what is given.
+    """
     if not can_be_asked(wish):
         raise Refusal(
             seen="option source is {0!r}, and the key {1} {2}".format(
@@ -179,11 +190,22 @@ def _survey(context: Context, wish: pull.Wish) -> pull.Survey:
     detached.private_directory(wish.seed_dir)
     if wish.endpoint.transport == "ssh":
         detached.write_atomically(wish.endpoint.known_hosts_path, transport.known_hosts_text(wish.endpoint))
+
+
+def _await_checks(wish: pull.Wish) -> None:
+    """Wait until the job has made its checks, so that a refusal is the answer of the call that started it."""
     try:
-        return _ask(wish, context.runner)
-    except StandbyError as error:
-        error.nothing_changed = True
-        raise
+        wait_until(
+            lambda: detached.ask(wish.seed_dir, JOB),
+            lambda seen: not seen.is_running or seen.progress.get("phase") not in (None, pull.CHECKING),
+            CHECK_LIMIT,
+            "the checks of the copy",
+            "",
+            interval=0.05,
+        )
+    except DeadlineExceeded:
+        # A source with a great many files, or a slow line: the polls that follow tell how it ends.
+        return
 
 
 def _ask(wish: pull.Wish, run: Runner) -> pull.Survey:
