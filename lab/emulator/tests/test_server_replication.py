@@ -116,7 +116,9 @@ def test_bulk_and_new_files_reach_the_standby(nodes: Callable[[int], list[Node]]
     primary.up()
     primary.sql("create tablespace extra datafile 'extra.dtf' size 1M autoextend on next 1M")
     primary.sql("create table tibero.big (a number, b varchar(200)) tablespace extra")
-    primary.sql("insert into tibero.big select level, rpad('b', 200, 'b') from dual connect by level <= 14000", "commit")
+    primary.sql(
+        "insert into tibero.big select level, rpad('b', 200, 'b') from dual connect by level <= 14000", "commit"
+    )
     caught_up(primary, standby)
     assert standby.value("select name from v$datafile where name like '%extra%'") == str(standby.data / "extra.dtf")
     standby.sql("alter database open read only continue recovery")
@@ -708,3 +710,21 @@ def test_readers_do_not_starve_the_apply(nodes: Callable[[int], list[Node]]) -> 
             thread.join()
     assert seen[-1] == 301
     same_rows(primary, standby)
+
+
+def test_reversed_switchover_order(nodes: Callable[[int], list[Node]]) -> None:
+    """PERFORMANCE: the new primary first, the old one as standby afterwards (shorter outage)."""
+    first, second = nodes(1)
+    for node, peer in ((first, second), (second, first)):
+        replicate(node, "PERFORMANCE", (peer, "LGWR ASYNC"))
+    first.up()
+    wait_for(lambda: status_of(first) == "RUNNING")
+    insert(first, 1, 20)
+    first.down("SWITCHOVER")
+    second.down()
+    second.up("FAILOVER")
+    insert(second, 100, 20)
+    first.up("RECOVERY")
+    insert(second, 200, 20)
+    same_rows(second, first)
+    assert first.value("select count(*) from tibero.t") == "61"
