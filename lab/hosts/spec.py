@@ -12,6 +12,8 @@ from pathlib import Path
 from lab.hosts.errors import LabError
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+#: A lab may be named after a test scenario, and those are named like Python modules.
+LAB_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
 CONTROLLER = "controller"
 MAX_HOSTS = 32
 BACKENDS = ("auto", "namespaces", "directories")
@@ -75,9 +77,10 @@ class LabSpec:
 
 def check_name(what: str, name: str) -> None:
     """Refuse a name that could not be a host name, a file name and a YAML key at once."""
-    if not NAME.fullmatch(name):
+    pattern, marks = (LAB_NAME, ", '-' or '_'") if what == "lab name" else (NAME, " or '-'")
+    if not pattern.fullmatch(name):
         raise LabError(
-            f"{what} {name!r} is not allowed: a lower-case letter, then letters, digits or '-', at most 31 in all"
+            f"{what} {name!r} is not allowed: a lower-case letter, then letters, digits{marks}, at most 31 in all"
         )
 
 
