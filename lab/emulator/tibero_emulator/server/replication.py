@@ -143,6 +143,7 @@ class Sender:
         self._stop = threading.Event()
         self._wake = threading.Event()
         self._last_logged = ""
+        self._source: LogFile | None = None
         self._thread = threading.Thread(target=self._run, name=f"LNW{self.number}", daemon=True)
 
     # ------------------------------------------------------------------ state
@@ -287,25 +288,30 @@ class Sender:
         self._set(CATCHUP)
         reader = threading.Thread(target=self._read_acks, args=(channel,), name=f"LNW{self.number}ack", daemon=True)
         reader.start()
-        source: LogFile | None = None
         try:
             while not self._stop.is_set() and self.enabled and self.channel is channel:
-                source = self._ship_some(database, channel, source)
+                self._ship_some(database, channel)
                 if not reader.is_alive():
                     raise ConnectionError("disconnected")
         finally:
-            if source is not None:
-                source.close()
+            self._use_source(None)
             channel.close()
             reader.join()
 
-    def _ship_some(self, database: Database, channel: Channel, source: LogFile | None) -> LogFile | None:
-        """Send what is there, or wait for more. Returns the log that is being read."""
+    def _use_source(self, log: LogFile | None) -> None:
+        """Change the log that is being read; the one before is closed, once."""
+        before, self._source = self._source, log
+        if before is not None:
+            before.close()
+
+    def _ship_some(self, database: Database, channel: Channel) -> None:
+        """Send what is there, or wait for more."""
         seq, offset = self.sent
+        source = self._source
         if source is None or source.header.seq != seq:
-            if source is not None:
-                source.close()
+            self._use_source(None)
             source = self._open(database, seq)
+            self._use_source(source)
             channel.send_json(
                 LOG,
                 {
@@ -324,15 +330,14 @@ class Sender:
                 raise TbrError(1027, 0, self.sent_tsn or source.header.first_tsn)
             channel.send(REDO, POSITION.pack(seq, offset, database.tsn) + data)
             self.sent = (seq, offset + len(data))
-            return source
+            return
         if closed is not None:
             channel.send_json(SWITCH, {"seq": seq, "end": end, "next_tsn": closed})
             self.sent = (seq + 1, HEADER_SIZE)
-            source.close()
-            return None
+            self._use_source(None)
+            return
         self.sent_tsn = database.tsn
         self._wait_more(database, (seq, offset), channel)
-        return source
 
     def _open(self, database: Database, seq: int) -> LogFile:
         """The log to read; ARCH ASYNC takes archives only. TBR-1027 when it is gone."""
@@ -851,6 +856,7 @@ class Receiver:
             self.files = None
         self._fresh.append((self.seq + 1, HEADER_SIZE, b""))
         self.seq, self.offset = self.seq + 1, HEADER_SIZE
+        self._publish()  # the next group may only become free when SMR has applied this log
         database.wake_archiver()
         database.request_checkpoint()
 
