@@ -47,14 +47,22 @@ class ActionModule(ActionBase):
                 details={"members": silent},
             )
         members = [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
-        observed, running, recorded = {}, {}, {}
+        observed, running, recorded, cold = {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]
             observed[name] = str(seen.get("role", facts.UNKNOWN))
             running[name] = bool(seen.get("running"))
             recorded[name] = str(seen.get("recorded_role") or "")
-        plan = cluster.plan(members, host, observed, running, recorded)
-        if self._task.args.get("primary_required") and observed[plan.primary] != facts.PRIMARY:
+            cold[name] = seen.get("cold_copy") or {}
+        plan = cluster.plan(members, host, observed, running, recorded, cold)
+        if plan.resume and self._task.check_mode:
+            raise Refusal(
+                seen=f"{host} is the primary and was stopped by this collection for a cold copy at {cold[host]['stopped_at']}",
+                meaning="The copy was interrupted. Check mode starts nothing, and without a primary nothing more can be predicted",
+                remedy=f"run again without --check, which starts it first, or start it on {host} with `tbboot`",
+            )
+        resumed = cold[plan.primary].get("resumable")
+        if self._task.args.get("primary_required") and observed[plan.primary] != facts.PRIMARY and not resumed:
             raise Refusal(
                 seen=f"No member of {', '.join(names)} has a database",
                 meaning="A standby is a copy of a running primary, and there is none yet",

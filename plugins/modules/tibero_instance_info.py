@@ -76,6 +76,20 @@ boot_request:
   type: str
   returned: success
   sample: RECOVERY
+cold_copy:
+  description: Empty, unless the instance is stopped because M(firedrill.standby.tibero_cold_copy) stopped it.
+  type: dict
+  returned: success
+  contains:
+    stopped_at:
+      description: When, UTC.
+      type: str
+    resumable:
+      description: Whether nobody has run it since, so that the module starts it again.
+      type: bool
+    why:
+      description: Why not.
+      type: str
 """
 
 from ansible_collections.firedrill.standby.plugins.module_utils._module import run_module

@@ -73,6 +73,7 @@ class Plan(NamedTuple):
 
     ``parameters`` and ``replication``: its own tip keys, as written. ``destinations``: the values of its LOG_REPLICATION_DEST_n, without quotes.
     ``aliases``: its tbdsn entries. ``reach``: ports of the other members. ``seed``: whether it needs a copy. ``observed``: the role seen.
+    ``resume``: it is the primary and lies stopped since an interrupted cold copy, so it has to be started before anything else.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Plan(NamedTuple):
     reach: Tuple[Dict[str, Any], ...]
     seed: bool
     observed: str
+    resume: bool = False
 
 
 def _refuse(variable: str, value: object, host: str, allowed: str, remedy: str) -> Refusal:
@@ -297,11 +299,42 @@ def unknown_variables(names: Iterable[str], documented: Iterable[str], host: str
             )
 
 
-def find_primary(members: Sequence[Member], observed: Mapping[str, str], running: Mapping[str, bool]) -> Optional[str]:
+def stopped_for_copy(
+    members: Sequence[Member],
+    observed: Mapping[str, str],
+    running: Mapping[str, bool],
+    recorded: Mapping[str, str],
+    cold: Mapping[str, Mapping[str, Any]],
+) -> Optional[str]:
+    """The primary that an interrupted cold copy of ours left stopped, None without one.
+
+    It counts only if nobody can have taken its place: nobody has run it since, it is the only one, and every other member is known to be a
+    standby or to have no database, or does not run and is not recorded as a primary.
+
+    :arg cold: what each stopped member's record of a cold copy says (``{stopped_at, resumable, why}``), empty without one.
+    """
+    found = [item.name for item in members if cold.get(item.name, {}).get("resumable") and not running.get(item.name)]
+    if len(found) != 1:
+        return None
+    for item in members:
+        if item.name == found[0]:
+            continue
+        harmless = observed.get(item.name) in (facts.STANDBY, facts.NO_DATABASE) or not running.get(item.name)
+        if not harmless or recorded.get(item.name) == facts.PRIMARY:
+            return None
+    return found[0]
+
+
+def find_primary(
+    members: Sequence[Member],
+    observed: Mapping[str, str],
+    running: Mapping[str, bool],
+    cold: Optional[Mapping[str, Mapping[str, Any]]] = None,
+) -> Optional[str]:
     """Who is primary, by observation.
 
     :arg observed: role of each member as observed (words of ``_core.facts``), ``facts.UNKNOWN`` where it could not be told.
-    :arg running: whether the instance of each member has processes.
+    :arg running: whether the instance of each member has processes. :arg cold: records of cold copies, for the message only.
     :returns: the name of the one primary, or None while no member has a database.
     :raises UnknownState: when two primaries are seen, when a running member's role is unknown and no primary is seen, or when databases
         exist but none of them is a running primary.
@@ -320,7 +353,8 @@ def find_primary(members: Sequence[Member], observed: Mapping[str, str], running
     if not present:
         return None
     described = ", ".join(
-        "{0}: {1}, {2}".format(name, observed.get(name, facts.UNKNOWN), "running" if running.get(name) else "stopped") for name in present
+        "{0}: {1}, {2}".format(name, observed.get(name, facts.UNKNOWN), _at_work(running.get(name), (cold or {}).get(name) or {}))
+        for name in present
     )
     raise UnknownState(
         seen="No running primary; seen: {0}".format(described),
@@ -328,6 +362,15 @@ def find_primary(members: Sequence[Member], observed: Mapping[str, str], running
         remedy="start the primary on its host with `tbboot` (never on a standby), check it with playbooks/status.yml, then run again",
         details={"observed": dict(observed)},
     )
+
+
+def _at_work(runs: Optional[bool], cold: Mapping[str, Any]) -> str:
+    if runs:
+        return "running"
+    if not cold:
+        return "stopped"
+    doubt = ", but {0}".format(cold["why"]) if cold.get("why") else ""
+    return "stopped by this collection for a cold copy at {0}{1}".format(cold.get("stopped_at"), doubt)
 
 
 def _conversion(item: Member, members: Sequence[Member], primary: str) -> str:
@@ -386,16 +429,21 @@ def plan(
     observed: Mapping[str, str],
     running: Mapping[str, bool],
     recorded: Mapping[str, str],
+    cold: Optional[Mapping[str, Mapping[str, Any]]] = None,
 ) -> Plan:
     """What ``host`` shall be.
 
     :arg members: all members, in the order of the inventory group.
     :arg observed: roles as observed; :arg running: whether instances run; :arg recorded: role that our own record on the member names, or "".
+    :arg cold: what each stopped member's record of a cold copy says, see :func:`stopped_for_copy`.
     :returns: :class:`Plan`. ``seed`` is True when the member needs a copy of the database: it has none, or an unfinished one of ours.
     :raises Refusal: when the description or the observation does not allow a safe plan.
     """
     check_cluster(members)
-    primary = find_primary(members, observed, running)
+    resume = None
+    if not [name for name, role in observed.items() if role == facts.PRIMARY and running.get(name)]:
+        resume = stopped_for_copy(members, observed, running, recorded, cold or {})
+    primary = resume or find_primary(members, observed, running, cold)
     if primary is None:
         flagged = [item.name for item in members if item.bootstrap]
         if not flagged:
@@ -430,6 +478,7 @@ def plan(
         ),
         seed=role == facts.STANDBY and seen != facts.STANDBY and recorded.get(host) != facts.STANDBY,
         observed=seen,
+        resume=host == resume,
     )
 
 

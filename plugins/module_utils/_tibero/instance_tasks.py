@@ -9,7 +9,7 @@ from typing import Any, Dict
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy, options
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import (
     ALWAYS,
     BELOW,
@@ -93,7 +93,10 @@ def instance_info(context: Context) -> Outcome:
         _merged(STATUS_WORDS, params.get("status_words") or {}),
         _merged(OPEN_WORDS, params.get("open_mode_words") or {}),
     )
-    return Outcome(False, values_of(look(options.client_of(context), words)))
+    client = options.client_of(context)
+    values = values_of(look(client, words))
+    values["cold_copy"] = {} if values["running"] is True else cold_copy.pending(client)
+    return Outcome(False, values)
 
 
 def _merged(defaults: Dict[str, Any], more: Dict[str, Any]) -> Dict[str, Any]:

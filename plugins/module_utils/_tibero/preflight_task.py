@@ -20,7 +20,13 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import NO_DATABASE, Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import host_facts, hot_backup, member, preflight
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
+    host_facts,
+    hot_backup,
+    member,
+    preflight,
+    rmgr,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, license
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
@@ -252,12 +258,24 @@ def _licence(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
     )
 
 
-def _target(params: Mapping[str, Any]) -> "Fact[Any]":
-    """What lies where the database will be: absent, empty, unfinished or ours (by the manifest of our copy), else
-    foreign."""
+def _manifests(seed_dir: str) -> List[manifest.Manifest]:
+    """The manifests of our copy: each of its parts has a directory of its own below the seed's."""
+    if not seed_dir:
+        return []
+    places = [seed_dir]
+    if os.path.isdir(seed_dir):
+        places += sorted(os.path.join(seed_dir, name) for name in os.listdir(seed_dir))
+    loaded = [manifest.load(place) for place in places if os.path.isfile(manifest.path(place))]
+    return [record for record in loaded if record is not None]
+
+
+def _target(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
+    """What lies where the database will be: absent, empty, unfinished or ours (by the manifests of our copy, or by the
+    record of our recovery from a backup set), else foreign."""
     places = [params["data_dir"], params["archive_dir"]]
     try:
-        record = manifest.load(params["seed_dir"]) if params["seed_dir"] else None
+        records = _manifests(params["seed_dir"] or "")
+        recovery = rmgr.read_record(client, rmgr.RECOVERY)
         found: Dict[str, int] = {}
         for place in places:
             if os.path.lexists(place):
@@ -265,15 +283,24 @@ def _target(params: Mapping[str, Any]) -> "Fact[Any]":
     except (StandbyError, OSError) as error:
         return unknown(params["data_dir"], str(error))
     found.update({path: os.path.getsize(path) for path in params["control_files"] if os.path.isfile(path)})
-    ours = {path for item in record.items for path in (item.target, item.part)} if record is not None else set()
-    foreign = sorted(path for path in found if path not in ours and "/lost+found/" not in path)
+    ours = {path for record in records for item in record.items for path in (item.target, item.part)}
+    recovered = tuple(str(place).rstrip("/") + "/" for place in recovery.get("places") or ())
+    foreign = sorted(
+        path
+        for path in found
+        if path not in ours and "/lost+found/" not in path and not (recovered and path.startswith(recovered))
+    )
     state = {"path": params["data_dir"], "bytes": sum(found.values()), "detail": ""}
     if foreign:
         more = " and {0} more".format(len(foreign) - 5) if len(foreign) > 5 else ""
         return known(dict(state, state="foreign", detail=", ".join(foreign[:5]) + more), "directory")
-    if record is not None and found:
-        word = "unfinished" if record.state == manifest.UNFINISHED else "ours"
-        return known(dict(state, state=word, detail="copy {0}".format(record.seed)), str(params["seed_dir"]))
+    names = ["copy {0}".format(record.seed) for record in records]
+    if recovery:
+        names.append("recovery from {0}".format(recovery.get("directory")))
+    if names and found:
+        broken = [record for record in records if record.state == manifest.UNFINISHED]
+        word = "unfinished" if broken or (recovery and not recovery.get("finished")) else "ours"
+        return known(dict(state, state=word, detail=", ".join(names)), str(params["seed_dir"]))
     return known(dict(state, state="empty" if os.path.isdir(params["data_dir"]) else "absent"), "directory")
 
 
@@ -319,7 +346,7 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
             "memory": host_facts.memory(),
             "remove_ipc": host_facts.remove_ipc(),
             "limits": host_facts.limits(),
-            "target": _target(params),
+            "target": _target(params, client),
             "rmgr_jobs": host_facts.rmgr_jobs(),
             "backup_ours": known(_backup_is_ours(client), client.record_directory),
         }
