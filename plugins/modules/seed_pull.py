@@ -314,6 +314,10 @@ duration:
   description: Seconds that this run took.
   type: float
   returned: when finished
+flush_duration:
+  description: Seconds of RV(duration) that passed at the end until everything was on the disk.
+  type: float
+  returned: when finished
 rate:
   description: Bytes a second of this run.
   type: int

@@ -463,6 +463,7 @@ class Pull:
         self._broken_in_all = 0
         self._buffer = memoryview(bytearray(wish.options.chunk))
         self._lease_asked = 0.0
+        self._flush_duration = 0.0
         self._polled = self._poll_mark()
 
     # -- the conversation
@@ -838,7 +839,9 @@ class Pull:
     def _finish(self, plan: Survey) -> Dict[str, Any]:
         """Make everything durable, give the files their names, and say so in the manifest."""
         self._report(phase="flushing", **self._meter.report())
+        written = self._clock.now()
         self._flusher.finish()
+        self._flush_duration = self._clock.now() - written
         if self.wish.options.read_back:
             self._read_back(plan)
         if any(item.in_tree for item in plan.items):
@@ -885,6 +888,7 @@ class Pull:
             "resized": [self._resized[name] for name in sorted(self._resized)],
             "left_out": list(plan.left_out),
             "duration": round(duration, 3),
+            "flush_duration": round(self._flush_duration, 3),
             "rate": int(meter.done / duration) if duration > 0 else 0,
             "method": "pull over {0}".format(self.wish.endpoint.transport),
             "algorithm": plan.algorithm,

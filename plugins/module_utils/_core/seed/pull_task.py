@@ -267,6 +267,7 @@ def _unchanged(done: manifest.Manifest) -> Outcome:
         bytes_zero=0,
         bytes_skipped=values.get("bytes_total", 0),
         duration=0.0,
+        flush_duration=0.0,
         rate=0,
         reconnects=0,
     )
