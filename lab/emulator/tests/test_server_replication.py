@@ -260,6 +260,7 @@ def test_frozen_standby_does_not_hold_availability_for_ever(nodes: Callable[[int
     pid = standby.pid()
     os.kill(pid, signal.SIGSTOP)
     try:
+        wait_for(lambda: Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "T", what="the stop")
         insert(primary, 1, 3)
         assert "no acknowledgement within" in primary.slog()
     finally:
