@@ -174,6 +174,8 @@ def test_dead_man_acts_once_when_not_renewed(place: str, tmp_path: Path) -> None
     status = ended(place, "end_backup")
     assert status.result == {"lapsed": True, "acted": {"ended": "BACKUP"}, "attempts": 1}
     assert acts.read_text() == "x"
+    # The copy's agent knows the lease by its file only: a lapsed one must be gone, or a worthless copy would go on.
+    assert not detached.renew_lease(detached.lease_path(place, "end_backup"))
     assert not any(secret in path.read_text() for path in Path(place).iterdir())
     with pytest.raises(Refusal, match="cannot be renewed: its job is finished"):
         detached.renew(place, "end_backup")
