@@ -28,7 +28,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     UnknownState,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
-    MOUNTED,
     PRIMARY,
     READ_WRITE,
     STANDBY,
@@ -443,7 +442,10 @@ def _control_files(client: Tibero) -> Tuple[List[str], List[str]]:
 
 
 def _judge_recovery(client: Tibero, done: Completed, password: bool) -> None:
-    """What the recovery must have left. :raises CommandFailed:"""
+    """What the recovery must have left. A bad exit code alone is enough to refuse, because no list of the server speaks
+    for a recovery as V$BACKUP_SET does for a backup. :raises CommandFailed:"""
+    if done.returncode != 0:
+        raise _failed(client, done, "it ended with code {0}".format(done.returncode))
     missing = _control_files(client)[1]
     base = client.parameter("DB_CREATE_FILE_DEST")
     if password and base and not os.path.isfile(os.path.join(base, ".passwd")):
@@ -462,8 +464,6 @@ def _bring_down(client: Tibero, done: Completed) -> None:
     state = look(client).state
     if state.open_mode.equals(READ_WRITE):
         raise _failed(client, done, "the copy was opened for writing, so it can no longer become a standby")
-    if done.returncode not in (0, None) and not state.open_mode.equals(MOUNTED) and not state.open_mode.equals(STOPPED):
-        raise _failed(client, done, "it ended with code {0}".format(done.returncode))
     if not state.process.equals(False):
         drive.ensure(client, Wish(STOPPED, "immediate"))
 

@@ -17,6 +17,7 @@ import pytest
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed
+from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import preflight_task
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.preflight_task import PREFLIGHT_SPEC
@@ -189,6 +190,44 @@ def test_a_target_that_is_not_empty_is_refused_with_the_names(tmp_path: Path, fr
     assert caught.value.nothing_changed
     assert "target.state" in caught.value.details["blocking"] and caught.value.details["verdict"] == "FAIL"
     assert (fresh.root / "data" / ".hidden").read_text() == "precious"
+
+
+def manifest_of(seed_dir: Path, state: str, target: Path) -> None:
+    seed_dir.mkdir(parents=True)
+    item = manifest.Item("f", "f", "datafile", str(target.parent), target.name, 4, 0o600, 0, "", "")
+    record = manifest.Manifest("orders-seoul2-" + seed_dir.name, "1", state, "", "sha256", 4096, "", (item,), {})
+    manifest.save(str(seed_dir), record)
+
+
+def test_an_interrupted_copy_of_several_parts_is_ours(fresh: Host) -> None:
+    data = fresh.root / "data"
+    data.mkdir()
+    (data / "system001.dtf").write_text("data")
+    (data / "log001.log.firedrill-part").write_text("redo")
+    manifest_of(fresh.root / "seed" / "data", manifest.FINISHED, data / "system001.dtf")
+    assert value(fresh.run(judge=False), "target")["state"] == "foreign", "the part of the redo is nobody's yet"
+    manifest_of(fresh.root / "seed" / "logs", manifest.UNFINISHED, data / "log001.log")
+    seen = value(fresh.run(judge=False), "target")
+    assert (seen["state"], seen["bytes"]) == ("unfinished", 8)
+    assert "orders-seoul2-data" in seen["detail"] and "orders-seoul2-logs" in seen["detail"]
+    (data / "somebodys.dtf").write_text("precious")
+    seen = value(fresh.run(judge=False), "target")
+    assert (seen["state"], seen["detail"]) == ("foreign", str(data / "somebodys.dtf"))
+
+
+def test_a_recovery_from_a_backup_set_is_ours(fresh: Host) -> None:
+    data = fresh.root / "data"
+    data.mkdir()
+    (data / "system001.dtf").write_text("data")
+    records = fresh.root / "home" / "instance" / fresh.sid / "firedrill" / "rmgr_records"
+    records.mkdir(parents=True)
+    record = {"directory": "/staging", "places": [str(data)], "finished": False}
+    (records / "recovery.json").write_text(json.dumps(record))
+    assert value(fresh.run(judge=False), "target")["state"] == "unfinished"
+    (records / "recovery.json").write_text(json.dumps(dict(record, finished=True)))
+    assert value(fresh.run(judge=False), "target")["state"] == "ours"
+    (records / "recovery.json").write_text(json.dumps(dict(record, places=[f"{data}2"])))
+    assert value(fresh.run(judge=False), "target")["state"] == "foreign"
 
 
 def test_facts_are_handed_on_as_one_word_that_no_masking_of_a_password_spoils(fresh: Host) -> None:
