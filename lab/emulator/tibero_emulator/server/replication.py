@@ -222,6 +222,8 @@ class Sender:
                 if channel is not None:
                     channel.close()
             if not self._stop.is_set():
+                # The reader of acknowledgements has set it at its end: one that refuses would be asked without a pause.
+                self._wake.clear()
                 self._wake.wait(self.instance.seconds("lnw_reconnect"))
                 self._wake.clear()
         self._set(DISABLED)
@@ -610,11 +612,28 @@ class Receiver:
 
     def start(self) -> None:
         database = self._database()
-        self.seq, self.offset = database.received
+        self.seq, self.offset = database.received = self._continuation(*database.received)
         self.received_tsn = database.tsn
         self._rest_at = database.received
         for thread in self._threads:
             thread.start()
+
+    def _continuation(self, seq: int, offset: int) -> tuple[int, int]:
+        """Where the primary goes on. After a hot copy, local redo may end with an archive, whose log is complete; what
+        lies in the groups beyond it is behind a gap and will be sent again."""
+        database = self._database()
+        log = database.find_log(seq)
+        if log is None:
+            return seq, offset
+        complete = log.header.end == offset
+        log.close()
+        if not complete:
+            return seq, offset
+        with database.control.update() as control:
+            for group in control.groups:
+                if group.seq > seq:
+                    group.seq, group.end, group.archived = 0, None, True
+        return seq + 1, HEADER_SIZE
 
     def stop(self) -> None:
         """Stop receiving, apply what has been received, end the threads."""
