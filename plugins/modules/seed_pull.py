@@ -232,11 +232,17 @@ EXAMPLES = r"""
 
 RETURN = r"""
 finished:
-  description: Whether the copy is complete and verified. For O(state=prepared), whether it was already.
+  description: Whether the copy is complete and verified. For O(state=prepared), whether it was already, of O(generation) if
+    that is given, and its files are as they were then.
   type: bool
   returned: success
 resumes:
   description: Whether an unfinished copy is there to go on with.
+  type: bool
+  returned: when O(state=prepared)
+ours:
+  description: Whether O(seed_dir) holds the manifest of a copy of O(seed_id), finished or not, whatever became of its
+    files.
   type: bool
   returned: when O(state=prepared)
 running:
@@ -244,8 +250,7 @@ running:
   type: bool
   returned: when O(state=prepared)
 public_key:
-  description: The public half of the copy's key; none in check mode when it is not made yet, and none when the copy is
-    finished.
+  description: The public half of the copy's key; none in check mode when it is not made yet.
   type: str
   returned: when O(state=prepared)
 removed:

@@ -154,6 +154,9 @@ def present(context: Context) -> Outcome:
         return _attend(wish, status, bool(context.params["wait"]) and not context.check_mode)
     done = pull.is_finished(wish)
     if done is not None and not (context.params["verify"] and pull.digests_match(done)):
+        if not context.check_mode:
+            # Made for a copy that turned out not to be needed.
+            transport.forget_key(wish.seed_dir)
         return _unchanged(done)
     if context.check_mode:
         return _predict(context, wish)
@@ -350,21 +353,22 @@ def _failure_of(status: detached.Status) -> StandbyError:
 def prepared(context: Context) -> Outcome:
     """Have a key pair of this seed's own, and tell what is there of it already."""
     seed_dir = str(context.params["seed_dir"])
+    generation = str(context.params["generation"])
     record = manifest.load(seed_dir)
     finished = (
         record is not None
         and record.state == manifest.FINISHED
-        and record.generation == str(context.params["generation"])
+        and generation in ("", record.generation)
+        and all(pull.still_matches(item) for item in record.items)
     )
-    finished = finished and record is not None and all(pull.still_matches(item) for item in record.items)
     values: Dict[str, Any] = {
         "finished": finished,
         "resumes": record is not None and record.state == manifest.UNFINISHED,
+        "ours": record is not None and record.seed == str(context.params["seed_id"]),
         "running": detached.ask(seed_dir, JOB).is_running,
     }
     public = _public_key(seed_dir)
-    if public is not None or finished:
-        # A finished copy needs no key any more.
+    if public is not None:
         return Outcome(False, dict(values, public_key=public))
     if not context.check_mode:
         detached.private_directory(seed_dir)

@@ -238,8 +238,15 @@ def test_prepared_tells_what_is_there(member: Member, noise: Any) -> None:
     member.lab.add("a.dtf", noise(CHUNK))
     member.pull(generation="g1")
     told = member.pull(state="prepared", generation="g1")
-    assert told.values["finished"] and not told.changed and told.values["public_key"] is None
+    assert told.values["finished"] and told.values["ours"] and told.values["public_key"]
+    assert member.pull(state="prepared").values["finished"], "no generation means any"
     assert not member.pull(state="prepared", generation="g2").values["finished"]
+    assert not member.pull(state="prepared", seed_id="s2").values["ours"]
+    assert not member.pull(generation="g1").changed
+    assert not (member.lab.seed_dir / "key").exists(), "a key that was not needed is not left behind"
+    (member.lab.target / "a.dtf").write_bytes(b"a database lived here")
+    told = member.pull(state="prepared")
+    assert told.values["ours"] and not told.values["finished"]
 
 
 def test_absent_removes_an_unfinished_copy_and_nothing_else(member: Member, noise: Any) -> None:
