@@ -232,8 +232,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 finished:
-  description: Whether the copy is complete and verified. For O(state=prepared), whether it was already, of O(generation) if
-    that is given, and its files are as they were then.
+  description: Whether the copy is complete and verified. For O(state=prepared), whether it was already, of
+    O(generation) if that is given, and its files are as they were then.
   type: bool
   returned: success
 resumes:
