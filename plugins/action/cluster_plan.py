@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Plan this host.
 
-        :returns: ``ansible_facts.standby_plan``, the record of :class:`cluster.Plan` as a dictionary; or a failure.
+        :returns: ``ansible_facts.standby_plan``, the record of :class:`cluster.Plan` as a dictionary; without ``observed`` nothing; or a failure.
         """
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
@@ -31,29 +31,44 @@ class ActionModule(ActionBase):
         except StandbyError as error:
             result.update(failed=True, changed=False, **error.as_failure())
             return result
-        result.update(changed=False, ansible_facts={"standby_plan": plan})
+        result.update(changed=False)
+        if plan is not None:
+            result.update(ansible_facts={"standby_plan": plan})
         return result
 
-    def _plan(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+    def _plan(self, variables: dict[str, t.Any]) -> dict[str, t.Any] | None:
         hostvars = variables["hostvars"]
         host = str(variables["inventory_hostname"])
         names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
+        refused = [name for name in names if not _registered(hostvars[name], "standby_member")]
+        if refused:
+            raise Refusal(
+                seen=f"The description of {', '.join(refused)} was refused (see above)",
+                meaning="A cluster is planned as a whole, or not at all",
+                remedy="correct that description",
+                details={"members": refused},
+            )
+        members = [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
+        cluster.check_cluster(members)
+        if not self._task.args.get("observed", True):
+            return None
         silent = [name for name in names if not _registered(hostvars[name], "standby_observation")]
         if silent:
             raise UnknownState(
-                seen=f"No answer from {', '.join(silent)}: unreachable, or the description was refused (see above)",
+                seen=f"No answer from {', '.join(silent)} (see above)",
                 meaning="A member that cannot be seen may be the primary, so nothing is planned around it",
                 remedy="make the host reachable (ssh, sudo, Python), or take it out of the group if it is gone for good",
                 details={"members": silent},
             )
-        members = [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
-        observed, running, recorded, cold = {}, {}, {}, {}
+        observed, running, recorded, cold, why = {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]
             observed[name] = str(seen.get("role", facts.UNKNOWN))
             running[name] = bool(seen.get("running"))
             recorded[name] = str(seen.get("recorded_role") or "")
             cold[name] = seen.get("cold_copy") or {}
+            why[name] = str(((seen.get("state") or {}).get("role") or {}).get("why") or "")
+        cluster.check_logins(members, observed, running, why)
         plan = cluster.plan(members, host, observed, running, recorded, cold)
         if plan.resume and self._task.check_mode:
             raise Refusal(

@@ -9,6 +9,7 @@ import typing as t
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 from ansible_collections.firedrill.standby.plugins.module_utils._core import overview
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
 display = Display()
 
@@ -29,6 +30,15 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         hostvars = variables["hostvars"]
         names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
+        if not names:
+            nobody = Refusal(
+                seen=f"standby_cluster is {variables.get('standby_cluster', 'not set')!r}, and the inventory has no host for it",
+                meaning="Nothing was done, on no host; allowed is a group or a host of the inventory",
+                remedy="see the groups with `ansible-inventory --graph`, then correct -e standby_cluster or -i",
+                details={"variable": "standby_cluster"},
+            )
+            result.update(failed=True, changed=False, **nobody.as_failure())
+            return result
         observations, transports = {}, {}
         for name in names:
             observations[name] = (hostvars[name].get("standby_observation") or {}).get("state")

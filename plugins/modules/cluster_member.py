@@ -26,8 +26,14 @@ options:
   description:
     description:
       - The variables of the role P(firedrill.standby.cluster#role) with their values for this host.
+      - Without it, the variables that are set for this host are held against the argument specs of the roles, which says more than Ansible's
+        own validation. For use before the first role.
     type: dict
-    required: true
+  required:
+    description: Variables without default that a playbook needs beside O(ignore:tibero_sys_password).
+    type: list
+    elements: str
+    default: []
 seealso:
   - module: firedrill.standby.cluster_plan
 """
@@ -44,7 +50,7 @@ EXAMPLES = r"""
 RETURN = r"""
 member:
   description: The member, checked and normalised.
-  returned: success
+  returned: success, with O(description)
   type: dict
   sample: {"name": "seoul1", "db_name": "orders", "listener_port": 8629, "standby_port": 8633}
 seen:

@@ -34,6 +34,10 @@ options:
     description: Whether to refuse when no primary runs yet, instead of planning the first one.
     type: bool
     default: false
+  observed:
+    description: V(false) only checks the descriptions of all members side by side, before any host is touched.
+    type: bool
+    default: true
 seealso:
   - module: firedrill.standby.cluster_member
   - module: firedrill.standby.tibero_instance_info
@@ -47,7 +51,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description: The plan of this member as a fact.
-  returned: success
+  returned: success, when O(observed=true)
   type: dict
   contains:
     standby_plan:

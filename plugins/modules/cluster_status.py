@@ -12,7 +12,7 @@ author:
 description:
   - Prints a table of all members with role, open mode, position, lag and health, from the results RV(ignore:standby_observation).
   - Lag is the difference of the positions that the members reported, in the unit of the engine, and no time. What is not known is shown as C(UNKNOWN).
-  - A host that did not answer is a line of the table and not an omission.
+  - A host that did not answer is a line of the table and not an omission. No host at all is refused: a misspelt group would else pass in silence.
 extends_documentation_fragment:
   - firedrill.standby.attributes
 attributes:
@@ -41,7 +41,7 @@ EXAMPLES = r"""
 RETURN = r"""
 members:
   description: One entry a member, with the texts of the table.
-  returned: always
+  returned: success
   type: list
   elements: dict
   sample:
@@ -49,7 +49,27 @@ members:
        "transport": "LGWR ASYNC", "health": "OK", "why": ""}
 table:
   description: The lines as printed.
-  returned: always
+  returned: success
   type: list
   elements: str
+seen:
+  description: What was seen, with the value.
+  returned: failure
+  type: str
+meaning:
+  description: What follows from it.
+  returned: failure
+  type: str
+remedy:
+  description: What to do next.
+  returned: failure
+  type: str
+nothing_changed:
+  description: V(true) when it is certain that nothing was changed.
+  returned: failure
+  type: bool
+details:
+  description: The variable, as data.
+  returned: failure
+  type: dict
 """

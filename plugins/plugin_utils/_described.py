@@ -6,10 +6,15 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
+from ansible.module_utils.parsing.convert_bool import boolean
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
 #: Facts and options of playbooks that no role argument spec lists.
 OF_PLAYBOOKS = frozenset(
@@ -24,13 +29,87 @@ OF_PLAYBOOKS = frozenset(
 )
 
 
+#: Variables without a default that every role needs.
+ALWAYS = ("tibero_sys_password",)
+_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list", "dict": "a mapping of names to values"}
+
+
 @functools.cache
-def documented_variables() -> frozenset[str]:
-    """Names of all options in ``roles/*/meta/argument_specs.yml`` beside the facts of the playbooks."""
+def documented_options() -> Mapping[str, Mapping[str, Any]]:
+    """Options of ``roles/*/meta/argument_specs.yml`` by name, each as its specification."""
     roles = Path(__file__).resolve().parent.parent.parent / "roles"
-    names = set(OF_PLAYBOOKS)
+    found: dict[str, Mapping[str, Any]] = {}
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
         specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
         for entry in specs.values():
-            names.update(entry.get("options", {}))
-    return frozenset(names)
+            found.update(entry.get("options", {}))
+    return found
+
+
+def documented_variables() -> frozenset[str]:
+    """Names of all options beside the facts of the playbooks."""
+    return OF_PLAYBOOKS | frozenset(documented_options())
+
+
+def check_value(name: str, value: Any, option: Mapping[str, Any], host: str) -> None:
+    """Hold a value against the type and the choices of its specification.
+
+    Ansible does the same at the start of a role, but prints the whole specification and neither the remedy nor, for a type, the value.
+
+    :raises Refusal: with the variable, the value unless it is a secret, what is allowed and what to do.
+    """
+    choices = [str(one) for one in option.get("choices", ())]
+    kind = str(option.get("type", "str"))
+    if choices:
+        if str(value) in choices:
+            return
+        allowed = "one of " + ", ".join(choices)
+        near = difflib.get_close_matches(str(value), choices, 1, 0.4)
+        remedy = f"set {name} to one of these" + (f", for example {near[0]!r}" if near else "")
+    elif _fits(value, kind):
+        return
+    else:
+        allowed, remedy = _WORDS[kind], f"write {name} as {_WORDS[kind]}"
+    shown = "of the wrong kind" if option.get("no_log") else repr(value)
+    raise Refusal(
+        seen=f"{name} of {host} is {shown}",
+        meaning=f"Allowed is {allowed}",
+        remedy=remedy,
+        details={"variable": name, "host": host, "allowed": allowed},
+    )
+
+
+def _fits(value: Any, kind: str) -> bool:
+    if kind in ("int", "float"):
+        try:
+            (int if kind == "int" else float)(str(value))
+        except ValueError:
+            return False
+    elif kind == "bool":
+        try:
+            boolean(value)
+        except TypeError:
+            return False
+    elif kind in ("list", "dict"):
+        # A text becomes a list with one element, or a mapping by Ansible's own rules.
+        return isinstance(value, (str, list if kind == "list" else dict))
+    return True
+
+
+def check_given(names: Iterable[str], host: str, more: Iterable[str] = ()) -> None:
+    """Whether every required variable of a description is there.
+
+    :arg names: variables of the host; :arg more: those that a playbook requires beside those that every role requires.
+    :raises Refusal: naming the variable.
+    """
+    options = documented_options()
+    given = set(names)
+    for name in [*ALWAYS, *more]:
+        if name not in given:
+            secret = bool(options.get(name, {}).get("no_log"))
+            raise Refusal(
+                seen=f"{name} of {host} is not set",
+                meaning=f"Allowed is {'a password, kept in a vault' if secret else 'any value'}; there is no default",
+                remedy=f"set {name} in the inventory" + (", encrypted with ansible-vault" if secret else ""),
+                details={"variable": name, "host": host},
+            )

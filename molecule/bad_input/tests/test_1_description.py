@@ -29,7 +29,7 @@ def one(**variables: Any) -> dict[str, dict[str, Any]]:
 
 CASES = {
     "a misspelt variable": Bad(one(tibero_protecton_mode="performance"), ("tibero_protecton_mode of busan1", "use tibero_protection_mode instead")),
-    "an unknown variable": Bad(one(standby_colour="red"), ("standby_colour of busan1", "not known", "give it another prefix")),
+    "an unknown variable": Bad(one(standby_colour="red"), ("standby_colour of busan1", "not known to this collection", "another prefix if it is your own")),
     "two names for one cluster": Bad(
         one(tibero_db_name="other"),
         ("tibero_db_name is 'orders' on seoul1 and 'other' on busan1", "must have the same tibero_db_name", "set tibero_db_name once"),
@@ -68,9 +68,9 @@ CASES = {
         one(standby_seed_method="warm"), ("standby_seed_method of busan1 is 'warm'", "one of hot, cold, rmgr", "set standby_seed_method")
     ),
     "a port that is none": Bad(
-        one(tibero_listener_port="eight"), ("tibero_listener_port of busan1 is 'eight'", "a port from 1024 to 65535", "set tibero_listener_port")
+        one(tibero_listener_port="eight"), ("tibero_listener_port of busan1 is 'eight'", "a whole number", "write tibero_listener_port as")
     ),
-    "a version that is not built": Bad(one(tibero_version=5), ("tibero_version of busan1 is 5", "6 or 7", "set tibero_version")),
+    "a version that is not built": Bad(one(tibero_version=5), ("tibero_version of busan1 is 5", "one of 6, 7", "set tibero_version")),
     "a name that no tip can hold": Bad(
         both(tibero_db_name="or-ders"), ("tibero_db_name of busan1 is 'or-ders'", "letters, digits or underscores", "choose such a name")
     ),

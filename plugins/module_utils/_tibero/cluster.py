@@ -43,6 +43,8 @@ _OWN_PATTERN = re.compile(r"^LOG_REPLICATION_DEST_\d+$")
 
 #: A DB_NAME becomes an alias of tbdsn.tbr and part of paths (conflict 17 of the reference: letters, digits, underscore only).
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
+#: C, catalogue: the refused logins, of which a wrong password (TBR-17001) is the usual one.
+_LOGIN_FAILED = re.compile(r"TBR-170\d\d")
 _ADDRESS = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.\-]*$|^[0-9A-Fa-f:]+$")
 
 
@@ -294,9 +296,29 @@ def unknown_variables(names: Iterable[str], documented: Iterable[str], host: str
             raise Refusal(
                 seen="Variable {0} of {1} is not known to this collection".format(name, host),
                 meaning="A misspelt variable would silently leave its default in force",
-                remedy="use {0} instead".format(near[0]) if near else "remove it, or give it another prefix if it is your own",
+                remedy=("use {0} instead, or give it".format(near[0]) if near else "remove it, or give it") + " another prefix if it is your own",
                 details={"variable": name},
             )
+
+
+def check_logins(members: Sequence[Member], observed: Mapping[str, str], running: Mapping[str, bool], why: Mapping[str, str]) -> None:
+    """Tell a wrong password from a primary that is down: with both nobody is seen to be primary.
+
+    :arg observed: roles as observed; :arg running: whether instances run; :arg why: for a role that could not be told, the reason.
+    :raises UnknownState: when no primary is seen and SYS was turned away by a running member.
+    """
+    if facts.PRIMARY in observed.values():
+        return
+    locked = [item.name for item in members if running.get(item.name) and _LOGIN_FAILED.search(why.get(item.name) or "")]
+    if not locked:
+        return
+    raise UnknownState(
+        seen="SYS cannot log in on {0}: {1}".format(", ".join(locked), why[locked[0]]),
+        meaning="Who is primary is not known, because tibero_sys_password is not the password of SYS there (its value is not shown); allowed is the one "
+        "password of SYS that all members share",
+        remedy="try it with tbsql on {0} and correct tibero_sys_password in the vault".format(locked[0]),
+        details={"variable": "tibero_sys_password", "members": locked},
+    )
 
 
 def stopped_for_copy(
