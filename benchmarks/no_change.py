@@ -31,7 +31,14 @@ def counted_run(inventory: Path, log: Path) -> tuple[dict[str, collections.Count
         "ANSIBLE_CALLBACKS_ENABLED": "count_modules",
         "COUNT_MODULES_FILE": str(log),
     }
-    done = cluster.playbook(inventory, "setup_standby.yml", environment=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    done = cluster.playbook(
+        inventory,
+        "setup_standby.yml",
+        environment=environment,
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+    )
     if done.returncode:
         raise SystemExit(f"setup_standby.yml failed:\n{done.stdout[-3000:]}")
     counts: dict[str, collections.Counter[str]] = collections.defaultdict(collections.Counter)
@@ -68,7 +75,9 @@ def main() -> int:
         for task, times in tasks.items():
             print(f"   {times} x {task}")
     worst = max(tasks.total() for tasks in members.values())
-    print(f"no-change run of setup_standby.yml, 1+2 members, {where}: {worst} module executions a host at most (limit {LIMIT}), {changed} changed")
+    print(
+        f"no-change run of setup_standby.yml, 1+2 members, {where}: {worst} module executions a host at most (limit {LIMIT}), {changed} changed"
+    )
     return 0 if worst <= LIMIT and changed == 0 else 1
 
 

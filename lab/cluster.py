@@ -117,7 +117,9 @@ def up(spec: ClusterSpec, root: Path | None = None, say: Any = print) -> tuple[L
     backend = lab.state().backend
     files = lab.directory / "cluster"
     (files / "licences").mkdir(parents=True)
-    tarball, digest = pack_emulator(spec.version, files, sys.executable if backend == "directories" else "/usr/bin/python3")
+    tarball, digest = pack_emulator(
+        spec.version, files, sys.executable if backend == "directories" else "/usr/bin/python3"
+    )
     variables: Vars = {
         "standby_engine": "tibero",
         "tibero_version": spec.version,
@@ -144,7 +146,9 @@ def up(spec: ClusterSpec, root: Path | None = None, say: Any = print) -> tuple[L
     return lab, inventory
 
 
-def playbook(inventory: Path, book: str, *arguments: str, environment: Mapping[str, str] | None = None, **options: Any) -> Any:
+def playbook(
+    inventory: Path, book: str, *arguments: str, environment: Mapping[str, str] | None = None, **options: Any
+) -> Any:
     """Run one of our playbooks as a user of a checkout does; returns the completed process."""
     program = Path(sys.executable).parent / "ansible-playbook"
     command = [str(program), "-i", str(inventory), str(ROOT / "playbooks" / book), *arguments]

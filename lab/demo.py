@@ -49,9 +49,20 @@ def tbsql(lab: Lab, member: str, statements: Sequence[str]) -> str:
     """Run statements on a member of a `directories` lab as SYS, with the password on standard input."""
     home = next(Path(lab.state().host(member).directory).glob("tibero[67]"))
     lines = [f"CONN sys/'{cluster.LAB_PASSWORD}'", *statements, "EXIT"]
-    environment = {**os.environ, "TB_HOME": str(home), "TB_SID": "orders", "PATH": f"{home}/bin:{home}/client/bin:{os.environ['PATH']}"}
+    environment = {
+        **os.environ,
+        "TB_HOME": str(home),
+        "TB_SID": "orders",
+        "PATH": f"{home}/bin:{home}/client/bin:{os.environ['PATH']}",
+    }
     done = subprocess.run(
-        ["tbsql", "-s"], input="\n".join(lines) + "\n", env=environment, capture_output=True, text=True, timeout=60, check=False
+        ["tbsql", "-s"],
+        input="\n".join(lines) + "\n",
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
     if "TBR-" in done.stdout or "TBS-" in done.stdout:
         raise DemoError(f"tbsql on {member} said:\n{done.stdout}")
@@ -61,8 +72,15 @@ def tbsql(lab: Lab, member: str, statements: Sequence[str]) -> str:
 def _show_rows(lab: Lab, inventory: Path) -> None:
     """Insert rows on the primary, read them on both standbys."""
     _say(f"{ROWS} rows inserted on the primary ...")
-    values = [f"INSERT INTO drill_demo VALUES ({number}, 'order {number} of {time.strftime('%F')}');" for number in range(1, ROWS + 1)]
-    print(tbsql(lab, "seoul1", ["CREATE TABLE drill_demo (id NUMBER PRIMARY KEY, what VARCHAR(40));", *values, "COMMIT;"]).strip())
+    values = [
+        f"INSERT INTO drill_demo VALUES ({number}, 'order {number} of {time.strftime('%F')}');"
+        for number in range(1, ROWS + 1)
+    ]
+    print(
+        tbsql(
+            lab, "seoul1", ["CREATE TABLE drill_demo (id NUMBER PRIMARY KEY, what VARCHAR(40));", *values, "COMMIT;"]
+        ).strip()
+    )
     for member in ("seoul2", "busan1"):
         _say(f"... and read on {member}, opened read only while it applies redo")
         tbsql(lab, member, ["ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY;"])
@@ -85,7 +103,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     start = time.monotonic()
     Lab(name=NAME).down()
     try:
-        _say("A lab of three hosts (directories), with an emulator of Tibero 7. It is an emulator: nothing here ran on a real Tibero.")
+        _say(
+            "A lab of three hosts (directories), with an emulator of Tibero 7. It is an emulator: nothing here ran on a real Tibero."
+        )
         lab, inventory = cluster.up(cluster.ClusterSpec(NAME, MEMBERS, backend="directories"))
         _say("playbooks/setup_primary.yml")
         _play(inventory, "setup_primary.yml")
@@ -100,7 +120,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     finally:
         if options.keep:
-            print(f"Still running; inventory: {Lab(name=NAME).directory / 'inventory.yml'}; end it with: python3 -m lab down --name {NAME}")
+            print(
+                f"Still running; inventory: {Lab(name=NAME).directory / 'inventory.yml'}; end it with: python3 -m lab down --name {NAME}"
+            )
         else:
             Lab(name=NAME).down()
     return 0

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible.errors import AnsibleConnectionFailure, AnsibleError
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _reach
 
 #: What the roles use of a host: os_family and its like, the service manager, the package manager.

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _described

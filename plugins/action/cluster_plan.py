@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster

@@ -8,6 +8,7 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core import overview
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 

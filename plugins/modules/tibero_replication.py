@@ -1,5 +1,4 @@
 #!/usr/bin/python
-# -*- coding: utf-8 -*-
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Destinations and protection mode of a running primary."""
@@ -72,7 +71,10 @@ parameters:
 
 from ansible_collections.firedrill.standby.plugins.module_utils._module import run_module
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.options import secrets_of
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.replication import REPLICATION_SPEC, ensure_replication
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.replication import (
+    REPLICATION_SPEC,
+    ensure_replication,
+)
 
 
 def main() -> None:

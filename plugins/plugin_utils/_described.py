@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from ansible.module_utils.parsing.convert_bool import boolean
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
 #: Facts and options of playbooks that no role argument spec lists.
@@ -31,7 +32,13 @@ OF_PLAYBOOKS = frozenset(
 
 #: Variables without a default that every role needs.
 ALWAYS = ("tibero_sys_password",)
-_WORDS = {"int": "a whole number", "float": "a number", "bool": "true or false", "list": "a list", "dict": "a mapping of names to values"}
+_WORDS = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "list": "a list",
+    "dict": "a mapping of names to values",
+}
 
 
 @functools.cache

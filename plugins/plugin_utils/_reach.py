@@ -16,9 +16,13 @@ from typing import Any, NamedTuple
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
 _BECOME = re.compile(
-    r"(incorrect|missing) \S+ password|privilege escalation|become password|password is required|not in the sudoers|(sudo|su|doas): ", re.IGNORECASE
+    r"(incorrect|missing) \S+ password|privilege escalation|become password|password is required|not in the sudoers|(sudo|su|doas): ",
+    re.IGNORECASE,
 )
-_INTERPRETER = re.compile(r"interpreter .*(not found|was not)|python\S*: (not found|no such file)|no such file or directory.*python", re.IGNORECASE)
+_INTERPRETER = re.compile(
+    r"interpreter .*(not found|was not)|python\S*: (not found|no such file)|no such file or directory.*python",
+    re.IGNORECASE,
+)
 
 
 class Way(NamedTuple):

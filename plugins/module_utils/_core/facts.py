@@ -33,7 +33,7 @@ class Fact(Generic[T]):
     ask ``is_known`` first or call :meth:`equals`, which is False for the unknown.
     """
 
-    __slots__ = ("value", "source", "why")
+    __slots__ = ("source", "value", "why")
 
     def __init__(self, value: Optional[T], source: str, why: str) -> None:
         self.value = value
@@ -49,7 +49,11 @@ class Fact(Generic[T]):
         return self.is_known and self.value == value
 
     def __repr__(self) -> str:
-        return "{0!r} ({1})".format(self.value, self.source) if self.is_known else "{0} ({1}: {2})".format(UNKNOWN, self.source, self.why)
+        return (
+            "{0!r} ({1})".format(self.value, self.source)
+            if self.is_known
+            else "{0} ({1}: {2})".format(UNKNOWN, self.source, self.why)
+        )
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Fact) and (self.value, self.source, self.why) == (other.value, other.source, other.why)
@@ -134,4 +138,8 @@ class MemberState(NamedTuple):
 
 def unknown_fields(state: MemberState) -> List[str]:
     """Names of the fields of a state that are not known, for messages."""
-    return [field for field in state._fields if isinstance(getattr(state, field), Fact) and not getattr(state, field).is_known]
+    return [
+        field
+        for field in state._fields
+        if isinstance(getattr(state, field), Fact) and not getattr(state, field).is_known
+    ]

@@ -59,7 +59,11 @@ def _health(role: str, mode: str, state: Mapping[str, Any], lag: str) -> Sequenc
     if role == facts.STANDBY:
         if mode not in (facts.RECOVERING, facts.READ_ONLY):
             return (checks.FAIL, "a standby must be in recovery or open read only")
-        return (checks.OK, "") if lag != facts.UNKNOWN else (checks.UNKNOWN, "lag: positions of primary and standby are not both known")
+        return (
+            (checks.OK, "")
+            if lag != facts.UNKNOWN
+            else (checks.UNKNOWN, "lag: positions of primary and standby are not both known")
+        )
     return (checks.FAIL if role == facts.NO_DATABASE else checks.WARN, "role is {0}".format(role))
 
 
@@ -71,12 +75,27 @@ def overview(observations: Mapping[str, Optional[Mapping[str, Any]]], transports
     :returns: one row a member, in the given order. ``lag`` is the difference of reported positions, in the engine's unit, and never a guess:
         it is UNKNOWN unless exactly one primary is seen and both positions are numbers.
     """
-    primaries = [state for state in observations.values() if state and _value(state, "role") == facts.PRIMARY and _value(state, "process") is True]
+    primaries = [
+        state
+        for state in observations.values()
+        if state and _value(state, "role") == facts.PRIMARY and _value(state, "process") is True
+    ]
     head = _number(_value(primaries[0], "position")) if len(primaries) == 1 else None
     rows = []
     for member, state in observations.items():
         if state is None:
-            rows.append(Row(member, facts.UNKNOWN, facts.UNKNOWN, facts.UNKNOWN, facts.UNKNOWN, transports.get(member, ""), checks.UNKNOWN, "the host did not answer"))
+            rows.append(
+                Row(
+                    member,
+                    facts.UNKNOWN,
+                    facts.UNKNOWN,
+                    facts.UNKNOWN,
+                    facts.UNKNOWN,
+                    transports.get(member, ""),
+                    checks.UNKNOWN,
+                    "the host did not answer",
+                )
+            )
             continue
         role, mode, position = (str(_value(state, field)) for field in ("role", "open_mode", "position"))
         own = _number(position)
@@ -89,7 +108,18 @@ def overview(observations: Mapping[str, Optional[Mapping[str, Any]]], transports
         health, why = _health(role, mode, state, lag)
         if role == facts.PRIMARY and len(primaries) > 1:
             health, why = checks.FAIL, "{0} members are primary".format(len(primaries))
-        rows.append(Row(member, role, mode, position, lag, "-" if role == facts.PRIMARY else transports.get(member, ""), health, why))
+        rows.append(
+            Row(
+                member,
+                role,
+                mode,
+                position,
+                lag,
+                "-" if role == facts.PRIMARY else transports.get(member, ""),
+                health,
+                why,
+            )
+        )
     return rows
 
 

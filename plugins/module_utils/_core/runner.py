@@ -90,7 +90,11 @@ def run(command: Command) -> Completed:
     :returns: :class:`Completed`; a deadline that passed is in the result, not an exception.
     :raises OSError: when the program cannot be started at all.
     """
-    environment = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8"}
+    environment = {
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LC_ALL": "C.UTF-8",
+        "LANG": "C.UTF-8",
+    }
     for name in ("HOME", "USER", "LOGNAME", "TZ"):
         if name in os.environ:
             environment[name] = os.environ[name]

@@ -107,7 +107,13 @@ def _word(raw: Mapping[str, Any], variable: str, host: str, allowed: Sequence[st
     if value not in allowed:
         near = difflib.get_close_matches(value, allowed, 1, 0.4)
         hint = ", for example {0!r}".format(near[0]) if near else ""
-        raise _refuse(variable, raw[variable], host, "one of " + ", ".join(allowed), "set {0} to one of these{1}".format(variable, hint))
+        raise _refuse(
+            variable,
+            raw[variable],
+            host,
+            "one of " + ", ".join(allowed),
+            "set {0} to one of these{1}".format(variable, hint),
+        )
     return value
 
 
@@ -117,7 +123,9 @@ def _port(raw: Mapping[str, Any], variable: str, host: str) -> int:
     except ValueError:
         value = 0
     if not 1024 <= value <= 65535:
-        raise _refuse(variable, raw[variable], host, "a port from 1024 to 65535", "set {0} to a free port".format(variable))
+        raise _refuse(
+            variable, raw[variable], host, "a port from 1024 to 65535", "set {0} to a free port".format(variable)
+        )
     return value
 
 
@@ -137,7 +145,13 @@ def _path(value: object, variable: str, host: str) -> str:
 def _name(raw: Mapping[str, Any], variable: str, host: str) -> str:
     value = str(raw[variable])
     if not _NAME.match(value):
-        raise _refuse(variable, value, host, "a letter followed by up to 39 letters, digits or underscores", "choose such a name for " + variable)
+        raise _refuse(
+            variable,
+            value,
+            host,
+            "a letter followed by up to 39 letters, digits or underscores",
+            "choose such a name for " + variable,
+        )
     return value
 
 
@@ -149,30 +163,70 @@ def member(host: str, raw: Mapping[str, Any]) -> Member:
     :raises Refusal: naming the variable, the value seen, what is allowed and what to do.
     """
     if str(raw["standby_engine"]) != "tibero":
-        raise _refuse("standby_engine", raw["standby_engine"], host, "tibero", "set standby_engine to tibero; further engines are not built yet")
+        raise _refuse(
+            "standby_engine",
+            raw["standby_engine"],
+            host,
+            "tibero",
+            "set standby_engine to tibero; further engines are not built yet",
+        )
     address = str(raw["tibero_address"])
     if not _ADDRESS.match(address):
-        raise _refuse("tibero_address", address, host, "a host name or an IP address", "set the address by which the other members reach this host")
+        raise _refuse(
+            "tibero_address",
+            address,
+            host,
+            "a host name or an IP address",
+            "set the address by which the other members reach this host",
+        )
     version = str(raw["tibero_version"])
     if version not in ("6", "7"):
-        raise _refuse("tibero_version", raw["tibero_version"], host, "6 or 7", "set tibero_version to the major version")
+        raise _refuse(
+            "tibero_version", raw["tibero_version"], host, "6 or 7", "set tibero_version to the major version"
+        )
     control_files = [_path(path, "tibero_control_files", host) for path in raw["tibero_control_files"]]
     if not control_files or len(set(control_files)) != len(control_files):
-        raise _refuse("tibero_control_files", control_files, host, "one or more different paths", "name each control file once")
+        raise _refuse(
+            "tibero_control_files", control_files, host, "one or more different paths", "name each control file once"
+        )
     listener = _port(raw, "tibero_listener_port", host)
-    standby = _port(raw, "tibero_standby_port", host) if str(raw.get("tibero_standby_port") or "") else listener + STANDBY_PORT_OFFSET
-    own_ports = {"tibero_listener_port": listener, "special port (listener + 1)": listener + 1, "SSL port (listener + 2)": listener + 2}
+    standby = (
+        _port(raw, "tibero_standby_port", host)
+        if str(raw.get("tibero_standby_port") or "")
+        else listener + STANDBY_PORT_OFFSET
+    )
+    own_ports = {
+        "tibero_listener_port": listener,
+        "special port (listener + 1)": listener + 1,
+        "SSL port (listener + 2)": listener + 2,
+    }
     for use, port in own_ports.items():
         if port == standby:
-            raise _refuse("tibero_standby_port", standby, host, "a port of its own; {0} is the {1}".format(port, use), "choose another port")
+            raise _refuse(
+                "tibero_standby_port",
+                standby,
+                host,
+                "a port of its own; {0} is the {1}".format(port, use),
+                "choose another port",
+            )
     parameters = {str(key): str(value) for key, value in dict(raw.get("tibero_parameters") or {}).items()}
     for key, value in parameters.items():
         if key != key.upper() or not re.match(r"^[A-Z_][A-Z0-9_]*$", key):
-            raise _refuse("tibero_parameters", key, host, "upper-case parameter names", "write the name as the tip file needs it")
+            raise _refuse(
+                "tibero_parameters", key, host, "upper-case parameter names", "write the name as the tip file needs it"
+            )
         if key in OWN_KEYS or _OWN_PATTERN.match(key) or key in ("DB_NAME", "LOG_REPLICATION_MODE"):
-            raise _refuse("tibero_parameters", key, host, "parameters that have no variable of their own", "use the variable of the role for it")
+            raise _refuse(
+                "tibero_parameters",
+                key,
+                host,
+                "parameters that have no variable of their own",
+                "use the variable of the role for it",
+            )
         if re.search(r"[\x00-\x1f]", value):
-            raise _refuse("tibero_parameters", value, host, "values on one line", "remove control characters from {0}".format(key))
+            raise _refuse(
+                "tibero_parameters", value, host, "values on one line", "remove control characters from {0}".format(key)
+            )
     return Member(
         name=host,
         address=address,
@@ -200,9 +254,13 @@ def _same(members: Sequence[Member], field: str, variable: str) -> None:
     for other in members[1:]:
         if getattr(first, field) != getattr(other, field):
             raise Refusal(
-                seen="{0} is {1!r} on {2} and {3!r} on {4}".format(variable, getattr(first, field), first.name, getattr(other, field), other.name),
+                seen="{0} is {1!r} on {2} and {3!r} on {4}".format(
+                    variable, getattr(first, field), first.name, getattr(other, field), other.name
+                ),
                 meaning="All members of one cluster must have the same {0}".format(variable),
-                remedy="set {0} once for the group; if these are two clusters, name one with -e standby_cluster=GROUP".format(variable),
+                remedy="set {0} once for the group; if these are two clusters, name one with -e standby_cluster=GROUP".format(
+                    variable
+                ),
                 details={"variable": variable},
             )
 
@@ -220,7 +278,9 @@ def _distinct_endpoints(members: Sequence[Member]) -> None:
             holder = ports.setdefault((item.address, port), (item.name, variable))
             if holder[0] != item.name:
                 raise Refusal(
-                    seen="{0} of {1} and {2} of {3} are both {4}:{5}".format(variable, item.name, holder[1], holder[0], item.address, port),
+                    seen="{0} of {1} and {2} of {3} are both {4}:{5}".format(
+                        variable, item.name, holder[1], holder[0], item.address, port
+                    ),
                     meaning="Two members cannot use one port of one address, and a destination must name one member only",
                     remedy="give each member its own tibero_address or its own ports",
                     details={"variable": variable, "value": port},
@@ -229,7 +289,9 @@ def _distinct_endpoints(members: Sequence[Member]) -> None:
             place = homes.setdefault((item.address, path), (item.name, variable))
             if place != (item.name, variable):
                 raise Refusal(
-                    seen="{0} of {1} and {2} of {3} are both {4} on {5}".format(variable, item.name, place[1], place[0], path, item.address),
+                    seen="{0} of {1} and {2} of {3} are both {4} on {5}".format(
+                        variable, item.name, place[1], place[0], path, item.address
+                    ),
                     meaning="Two databases would overwrite each other's files, or archives would lie among the datafiles",
                     remedy="give each its own directory",
                     details={"variable": variable, "value": path},
@@ -278,7 +340,9 @@ def check_mode(members: Sequence[Member], primary: str) -> None:
             seen="tibero_protection_mode is {0!r} and tibero_transport of the standbys is {1}".format(
                 mode, ", ".join("{0}: {1}".format(item.name, item.transport) for item in standbys)
             ),
-            meaning="In this mode the primary needs at least one standby with {0}; without it the primary does not boot".format(SYNC),
+            meaning="In this mode the primary needs at least one standby with {0}; without it the primary does not boot".format(
+                SYNC
+            ),
             remedy="set tibero_transport: {0} on one standby, or tibero_protection_mode: performance".format(SYNC),
             details={"variable": "tibero_transport"},
         )
@@ -296,12 +360,15 @@ def unknown_variables(names: Iterable[str], documented: Iterable[str], host: str
             raise Refusal(
                 seen="Variable {0} of {1} is not known to this collection".format(name, host),
                 meaning="A misspelt variable would silently leave its default in force",
-                remedy=("use {0} instead, or give it".format(near[0]) if near else "remove it, or give it") + " another prefix if it is your own",
+                remedy=("use {0} instead, or give it".format(near[0]) if near else "remove it, or give it")
+                + " another prefix if it is your own",
                 details={"variable": name},
             )
 
 
-def check_logins(members: Sequence[Member], observed: Mapping[str, str], running: Mapping[str, bool], why: Mapping[str, str]) -> None:
+def check_logins(
+    members: Sequence[Member], observed: Mapping[str, str], running: Mapping[str, bool], why: Mapping[str, str]
+) -> None:
     """Tell a wrong password from a primary that is down: with both nobody is seen to be primary.
 
     :arg observed: roles as observed; :arg running: whether instances run; :arg why: for a role that could not be told, the reason.
@@ -309,7 +376,9 @@ def check_logins(members: Sequence[Member], observed: Mapping[str, str], running
     """
     if facts.PRIMARY in observed.values():
         return
-    locked = [item.name for item in members if running.get(item.name) and _LOGIN_FAILED.search(why.get(item.name) or "")]
+    locked = [
+        item.name for item in members if running.get(item.name) and _LOGIN_FAILED.search(why.get(item.name) or "")
+    ]
     if not locked:
         return
     raise UnknownState(
@@ -375,7 +444,9 @@ def find_primary(
     if not present:
         return None
     described = ", ".join(
-        "{0}: {1}, {2}".format(name, observed.get(name, facts.UNKNOWN), _at_work(running.get(name), (cold or {}).get(name) or {}))
+        "{0}: {1}, {2}".format(
+            name, observed.get(name, facts.UNKNOWN), _at_work(running.get(name), (cold or {}).get(name) or {})
+        )
         for name in present
     )
     raise UnknownState(
@@ -407,7 +478,9 @@ def _conversion(item: Member, members: Sequence[Member], primary: str) -> str:
     return '"{0},{1}"'.format(foreign[0], item.data_dir) if foreign else ""
 
 
-def _parameter_sets(item: Member, members: Sequence[Member], primary: str) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
+def _parameter_sets(
+    item: Member, members: Sequence[Member], primary: str
+) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
     """Own tip keys of a member, its replication keys as written, and the values of its destinations."""
     own = {
         "DB_NAME": item.db_name,
@@ -441,7 +514,12 @@ def _aliases(members: Sequence[Member], own: Member) -> Tuple[Dict[str, Any], ..
     result: List[Dict[str, Any]] = []
     for name, item in entries:
         if name not in [entry["name"] for entry in result]:
-            result.append({"name": name, "instances": [{"host": item.address, "port": item.listener_port, "db_name": item.db_name}]})
+            result.append(
+                {
+                    "name": name,
+                    "instances": [{"host": item.address, "port": item.listener_port, "db_name": item.db_name}],
+                }
+            )
     return tuple(result)
 
 
@@ -470,7 +548,9 @@ def plan(
         flagged = [item.name for item in members if item.bootstrap]
         if not flagged:
             raise Refusal(
-                seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(", ".join(item.name for item in members)),
+                seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(
+                    ", ".join(item.name for item in members)
+                ),
                 meaning="It is not known where the first primary shall be",
                 remedy="set standby_bootstrap_primary: true on one member and run playbooks/setup_primary.yml",
                 details={"variable": "standby_bootstrap_primary"},

@@ -29,16 +29,22 @@ def _moved(path: str, kind: str, primary: Mapping[str, Any], standby: Mapping[st
     if primary["data_dir"] == standby["data_dir"]:
         return path
     raise Refusal(
-        seen="{0} {1} of {2} does not lie below its tibero_data_dir {3}".format(kind, path, primary["name"], primary["data_dir"]),
+        seen="{0} {1} of {2} does not lie below its tibero_data_dir {3}".format(
+            kind, path, primary["name"], primary["data_dir"]
+        ),
         meaning="{0} uses another directory, and STANDBY_FILE_NAME_CONVERT converts one directory only, so the file would have no place there".format(
             standby["name"]
         ),
-        remedy="use the same tibero_data_dir on both members, or move the file below {0} on the primary".format(primary["data_dir"]),
+        remedy="use the same tibero_data_dir on both members, or move the file below {0} on the primary".format(
+            primary["data_dir"]
+        ),
         details={"path": path, "kind": kind},
     )
 
 
-def standby_files(files: Sequence[Mapping[str, Any]], primary: Mapping[str, Any], standby: Mapping[str, Any]) -> List[Dict[str, str]]:
+def standby_files(
+    files: Sequence[Mapping[str, Any]], primary: Mapping[str, Any], standby: Mapping[str, Any]
+) -> List[Dict[str, str]]:
     """Map the files of a primary to a standby.
 
     :arg files: ``{path, kind}`` of each file; kinds are datafile, tempfile, redo, password, archive and controlfile.
@@ -50,13 +56,21 @@ def standby_files(files: Sequence[Mapping[str, Any]], primary: Mapping[str, Any]
     result: List[Dict[str, str]] = []
     control = [str(item["path"]) for item in files if item["kind"] == "controlfile"]
     if control:
-        result.extend({"source": control[0], "target": str(target), "kind": "controlfile"} for target in standby["control_files"])
+        result.extend(
+            {"source": control[0], "target": str(target), "kind": "controlfile"} for target in standby["control_files"]
+        )
     for item in files:
         path, kind = str(item["path"]), str(item["kind"])
         if kind in _BY_DIRECTORY:
             result.append({"source": path, "target": _moved(path, kind, primary, standby), "kind": kind})
         elif kind == "archive":
-            result.append({"source": path, "target": posixpath.join(str(standby["archive_dir"]), posixpath.basename(path)), "kind": kind})
+            result.append(
+                {
+                    "source": path,
+                    "target": posixpath.join(str(standby["archive_dir"]), posixpath.basename(path)),
+                    "kind": kind,
+                }
+            )
         elif kind != "controlfile":
             raise ValueError("unknown kind of file: {0!r}".format(kind))
     taken: Dict[str, str] = {}
@@ -64,9 +78,13 @@ def standby_files(files: Sequence[Mapping[str, Any]], primary: Mapping[str, Any]
         other = taken.setdefault(entry["target"], entry["source"])
         if other != entry["source"]:
             raise Refusal(
-                seen="{0} and {1} would both become {2} on {3}".format(other, entry["source"], entry["target"], standby["name"]),
+                seen="{0} and {1} would both become {2} on {3}".format(
+                    other, entry["source"], entry["target"], standby["name"]
+                ),
                 meaning="One of the two files would be lost",
-                remedy="check tibero_data_dir, tibero_archive_dir and tibero_control_files of {0}".format(standby["name"]),
+                remedy="check tibero_data_dir, tibero_archive_dir and tibero_control_files of {0}".format(
+                    standby["name"]
+                ),
                 details={"target": entry["target"]},
             )
     return result

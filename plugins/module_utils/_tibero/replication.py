@@ -29,7 +29,9 @@ REPLICATION_SPEC = dict(
     mode={"type": "str", "required": True, "choices": ["performance", "availability", "protection"]},
     destinations={"type": "dict", "required": True},
 )
-READ_ONLY_SPEC = dict(options.COMMON_SPEC, state={"type": "str", "default": "present", "choices": ["present", "absent"]})
+READ_ONLY_SPEC = dict(
+    options.COMMON_SPEC, state={"type": "str", "default": "present", "choices": ["present", "absent"]}
+)
 
 
 class Step(NamedTuple):
@@ -86,7 +88,11 @@ def decide(live: Mapping[str, str], mode: str, destinations: Mapping[str, str]) 
 
 def _relevant(live: Mapping[str, str]) -> Dict[str, str]:
     """The parameters that a diff shows."""
-    return {key: plain(value) for key, value in sorted(live.items()) if key == "LOG_REPLICATION_MODE" or (_KEY.match(key) and value.strip())}
+    return {
+        key: plain(value)
+        for key, value in sorted(live.items())
+        if key == "LOG_REPLICATION_MODE" or (_KEY.match(key) and value.strip())
+    }
 
 
 def _alter(client: Tibero, step: Step, timeout: float) -> None:
@@ -136,7 +142,9 @@ def ensure_replication(context: Context) -> Outcome:
         left = decide(after, params["mode"], wanted)
         if left:
             raise CommandFailed(
-                seen="After {0} the server shows {1}".format("; ".join(step.statement for step in steps), _relevant(after)),
+                seen="After {0} the server shows {1}".format(
+                    "; ".join(step.statement for step in steps), _relevant(after)
+                ),
                 meaning="The statements were confirmed but the running values are others",
                 remedy="Write the tip with firedrill.standby.tibero_tip and plan a restart of the primary",
                 details={"left": [step.statement for step in left]},
@@ -164,7 +172,9 @@ def ensure_read_only(context: Context) -> Outcome:
     if context.check_mode:
         return Outcome(True, {"open_mode": wanted}, before, {"open_mode": wanted}, client.tb_sid)
     # H, MAN: open read only. M, two independent notes: the way back. Replies are not recorded; "altered" is expected.
-    opening = "ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY" if wanted == facts.READ_ONLY else "ALTER DATABASE STANDBY"
+    opening = (
+        "ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY" if wanted == facts.READ_ONLY else "ALTER DATABASE STANDBY"
+    )
     client.execute(opening, ("altered",))
     waited = wait_until(
         lambda: member.observe(client),

@@ -36,7 +36,10 @@ def test_a_standby_read_after_its_primary_is_not_ahead():
 
 
 def test_an_unknown_position_gives_an_unknown_lag_and_health():
-    assert health({"a": PRIMARY, "b": state(facts.STANDBY, facts.RECOVERING, facts.UNKNOWN)})["b"] == ("UNKNOWN", "UNKNOWN")
+    assert health({"a": PRIMARY, "b": state(facts.STANDBY, facts.RECOVERING, facts.UNKNOWN)})["b"] == (
+        "UNKNOWN",
+        "UNKNOWN",
+    )
 
 
 def test_without_a_primary_no_lag_is_claimed():

@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
-from hypothesis import given
-from hypothesis import strategies as st
 
 
 def described(**changes):
@@ -83,7 +84,9 @@ def test_a_bad_description_is_refused_by_name_and_value(changes, variable, value
 
 
 def test_words_are_normalised():
-    member = make("a", 1, tibero_transport=" lgwr  sync", tibero_protection_mode="PERFORMANCE", tibero_data_dir="/db//orders/")
+    member = make(
+        "a", 1, tibero_transport=" lgwr  sync", tibero_protection_mode="PERFORMANCE", tibero_data_dir="/db//orders/"
+    )
     assert (member.transport, member.protection_mode, member.data_dir) == ("LGWR SYNC", "performance", "/db/orders")
 
 
@@ -95,10 +98,19 @@ def test_the_standby_port_is_the_listener_port_plus_four_when_it_is_not_given():
     ("members", "words"),
     [
         ([make(f"m{n}", n) for n in range(1, 12)], ["10 standbys", "at most 9"]),
-        ([make("a", 1, standby_bootstrap_primary=True), make("b", 2, standby_bootstrap_primary=True)], ["standby_bootstrap_primary", "a, b"]),
+        (
+            [make("a", 1, standby_bootstrap_primary=True), make("b", 2, standby_bootstrap_primary=True)],
+            ["standby_bootstrap_primary", "a, b"],
+        ),
         ([make("a", 1), make("b", 1)], ["10.0.0.1:8629", "a", "b"]),
-        ([make("a", 1), make("b", 1, tibero_listener_port=8632, tibero_standby_port=9000)], ["10.0.0.1:8633", "special port"]),
-        ([make("a", 1), make("b", 1, tibero_listener_port=9000, tibero_standby_port=9004)], ["/db/orders", "overwrite"]),
+        (
+            [make("a", 1), make("b", 1, tibero_listener_port=8632, tibero_standby_port=9000)],
+            ["10.0.0.1:8633", "special port"],
+        ),
+        (
+            [make("a", 1), make("b", 1, tibero_listener_port=9000, tibero_standby_port=9004)],
+            ["/db/orders", "overwrite"],
+        ),
         ([make("a", 1), make("b", 2, tibero_db_name="other")], ["tibero_db_name", "'orders' on a", "'other' on b"]),
         ([make("a", 1), make("b", 2, tibero_version=6)], ["tibero_version"]),
         ([make("a", 1), make("b", 2, tibero_protection_mode="availability")], ["tibero_protection_mode"]),
@@ -116,7 +128,10 @@ def test_nine_standbys_are_allowed():
 
 @pytest.mark.parametrize("mode", ["protection", "availability"])
 def test_a_protecting_mode_needs_a_synchronous_standby(mode):
-    members = [make("a", 1, tibero_protection_mode=mode, tibero_transport="LGWR SYNC"), make("b", 2, tibero_protection_mode=mode)]
+    members = [
+        make("a", 1, tibero_protection_mode=mode, tibero_transport="LGWR SYNC"),
+        make("b", 2, tibero_protection_mode=mode),
+    ]
     with pytest.raises(Refusal, match="LGWR SYNC"):
         cluster.check_mode(members, "a")
     cluster.check_mode(members, "b")
@@ -132,7 +147,7 @@ def test_a_misspelt_variable_is_refused_with_the_right_spelling():
 def planned(host, roles, running=None, recorded=None, members=None):
     names = ["seoul1", "seoul2", "busan1"]
     observed = dict(zip(names, roles, strict=True))
-    return cluster.plan(members or three(), host, observed, running or {name: True for name in names}, recorded or {})
+    return cluster.plan(members or three(), host, observed, running or dict.fromkeys(names, True), recorded or {})
 
 
 def test_the_bootstrap_flag_counts_only_while_no_database_exists():
@@ -180,7 +195,10 @@ def test_destinations_name_every_peer_with_its_own_transport():
     assert plan.replication["LOG_REPLICATION_DEST_1"] == '"10.0.0.2:8633 LGWR SYNC"'
     assert plan.replication["LOG_REPLICATION_DEST_2"] == '"10.0.0.3:8633 LGWR ASYNC"'
     assert "LOG_REPLICATION_DEST_3" not in plan.replication
-    assert plan.destinations == {"LOG_REPLICATION_DEST_1": "10.0.0.2:8633 LGWR SYNC", "LOG_REPLICATION_DEST_2": "10.0.0.3:8633 LGWR ASYNC"}
+    assert plan.destinations == {
+        "LOG_REPLICATION_DEST_1": "10.0.0.2:8633 LGWR SYNC",
+        "LOG_REPLICATION_DEST_2": "10.0.0.3:8633 LGWR ASYNC",
+    }
 
 
 def test_other_paths_are_converted_on_both_sides():
@@ -204,7 +222,14 @@ def test_blank_standby_tips_keep_no_destination():
 
 def test_the_tip_of_a_standby_shares_what_is_not_its_own():
     plan = planned("busan1", [facts.PRIMARY, facts.STANDBY, facts.STANDBY])
-    primary = {"_HIDDEN": "7", "LISTENER_PORT": "1", "CONTROL_FILES": "x", "LOG_REPLICATION_DEST_1": "old", "DB_NAME": "orders", "STANDBY_FILE_NAME_CONVERT": "z"}
+    primary = {
+        "_HIDDEN": "7",
+        "LISTENER_PORT": "1",
+        "CONTROL_FILES": "x",
+        "LOG_REPLICATION_DEST_1": "old",
+        "DB_NAME": "orders",
+        "STANDBY_FILE_NAME_CONVERT": "z",
+    }
     tip = cluster.standby_tip(primary, plan)
     assert tip["_HIDDEN"] == "7"
     assert tip["LISTENER_PORT"] == "8629"
@@ -214,7 +239,11 @@ def test_the_tip_of_a_standby_shares_what_is_not_its_own():
 
 def test_every_member_finds_its_own_instance_by_its_sid():
     for host, address in (("seoul1", "10.0.0.1"), ("busan1", "10.0.0.3")):
-        own = [alias for alias in planned(host, [facts.PRIMARY, facts.STANDBY, facts.STANDBY]).aliases if alias["name"] == "orders"]
+        own = [
+            alias
+            for alias in planned(host, [facts.PRIMARY, facts.STANDBY, facts.STANDBY]).aliases
+            if alias["name"] == "orders"
+        ]
         assert [alias["instances"][0]["host"] for alias in own] == [address]
 
 

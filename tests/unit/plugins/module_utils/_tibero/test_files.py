@@ -5,11 +5,22 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.files import standby_files
 
-PRIMARY = {"name": "seoul1", "data_dir": "/db/orders", "archive_dir": "/db/arch", "control_files": ["/db/orders/c1.ctl"]}
-ELSEWHERE = {"name": "busan1", "data_dir": "/data/o", "archive_dir": "/data/arch", "control_files": ["/c/1.ctl", "/c/2.ctl"]}
+PRIMARY = {
+    "name": "seoul1",
+    "data_dir": "/db/orders",
+    "archive_dir": "/db/arch",
+    "control_files": ["/db/orders/c1.ctl"],
+}
+ELSEWHERE = {
+    "name": "busan1",
+    "data_dir": "/data/o",
+    "archive_dir": "/data/arch",
+    "control_files": ["/c/1.ctl", "/c/2.ctl"],
+}
 SAME = {**PRIMARY, "name": "seoul2"}
 
 
@@ -21,13 +32,19 @@ def test_paths_follow_the_data_directory():
         {"path": "/db/orders/c1.ctl", "kind": "controlfile"},
     ]
     targets = [entry["target"] for entry in standby_files(found, PRIMARY, ELSEWHERE)]
-    assert targets == ["/c/1.ctl", "/c/2.ctl", "/data/o/system001.dtf", "/data/o/sub/.passwd", "/data/arch/log-t0-r0-s5.arc"]
+    assert targets == [
+        "/c/1.ctl",
+        "/c/2.ctl",
+        "/data/o/system001.dtf",
+        "/data/o/sub/.passwd",
+        "/data/arch/log-t0-r0-s5.arc",
+    ]
 
 
 def test_a_file_elsewhere_keeps_its_path_only_if_the_directories_agree():
     found = [{"path": "/other/x.dtf", "kind": "datafile"}]
     assert standby_files(found, PRIMARY, SAME)[0]["target"] == "/other/x.dtf"
-    with pytest.raises(Refusal, match="/other/x.dtf of seoul1"):
+    with pytest.raises(Refusal, match=r"/other/x\.dtf of seoul1"):
         standby_files(found, PRIMARY, ELSEWHERE)
 
 

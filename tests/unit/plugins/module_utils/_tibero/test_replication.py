@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import pytest
+
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.replication import decide, plain
 
@@ -17,7 +18,14 @@ def statements(live, mode, **destinations):
 
 
 def test_nothing_to_do():
-    assert decide({"LOG_REPLICATION_MODE": "PERFORMANCE", DEST: "10.0.0.2:8633  lgwr sync"}, "performance", {DEST: f'"{SYNC}"'}) == []
+    assert (
+        decide(
+            {"LOG_REPLICATION_MODE": "PERFORMANCE", DEST: "10.0.0.2:8633  lgwr sync"},
+            "performance",
+            {DEST: f'"{SYNC}"'},
+        )
+        == []
+    )
 
 
 def test_from_unprotected_the_mode_comes_first_then_the_destination():
@@ -33,11 +41,15 @@ def test_a_stronger_mode_is_set_last_after_performance():
         f'ALTER SYSTEM SET {DEST} = "{SYNC}"',
         "ALTER SYSTEM SET LOG_REPLICATION_MODE=PROTECTION",
     ]
-    assert statements({"LOG_REPLICATION_MODE": "PERFORMANCE"}, "availability", **{DEST: SYNC})[-1].endswith("=AVAILABILITY")
+    assert statements({"LOG_REPLICATION_MODE": "PERFORMANCE"}, "availability", **{DEST: SYNC})[-1].endswith(
+        "=AVAILABILITY"
+    )
 
 
 def test_a_weaker_mode_is_set_before_a_destination_changes():
-    assert statements({"LOG_REPLICATION_MODE": "PROTECTION", DEST: SYNC}, "performance", **{DEST: "10.0.0.9:8633 LGWR ASYNC"}) == [
+    assert statements(
+        {"LOG_REPLICATION_MODE": "PROTECTION", DEST: SYNC}, "performance", **{DEST: "10.0.0.9:8633 LGWR ASYNC"}
+    ) == [
         "ALTER SYSTEM SET LOG_REPLICATION_MODE=PERFORMANCE",
         f'ALTER SYSTEM SET {DEST} = "10.0.0.9:8633 LGWR ASYNC"',
     ]
