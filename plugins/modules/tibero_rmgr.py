@@ -13,6 +13,7 @@ description:
     made or recovered from here, and leaves the database.
   - What tbrmgr prints on success is not documented, and neither are its exit codes. Success is therefore judged by what
     it leaves. Otherwise the module fails and shows what was printed.
+  - It runs in a process of its own, so that it outlives a connection that breaks. The next run waits for it then.
   - tbrmgr is run without C(--userid), so that no password stands in an argument list. It then works as the OS user of
     Tibero.
   - After a recovery the instance is stopped, and its control file still has to be made that of a standby with

@@ -18,13 +18,14 @@ import os
 import re
 import shutil
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
     CommandFailed,
     DeadlineExceeded,
     Refusal,
+    StandbyError,
     UnknownState,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
@@ -37,6 +38,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.facts impo
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Completed
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import target
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     database_files,
     drive,
@@ -55,7 +57,7 @@ RMGR_SPEC: Dict[str, Any] = dict(
     directory={"type": "path", "required": True},
     for_standby={"type": "bool", "default": True},
     with_archivelog={"type": "bool", "default": True},
-    with_password_file={"type": "bool", "default": True},
+    with_password_file={"type": "bool", "default": True, "no_log": False},
     rmgr_timeout={"type": "int", "default": 86400},
     space_margin={"type": "float", "default": 5.0},
 )
@@ -65,6 +67,8 @@ BACKUP = "backup"
 RECOVERY = "recovery"
 #: Words of V$BACKUP_SET.STATUS. COMPLETED is recorded (H, T6).
 COMPLETED = "COMPLETED"
+#: Name of the process that runs tbrmgr.
+JOB = "tbrmgr"
 #: Names in a data directory that mean nothing.
 IGNORED = ("lost+found",)
 
@@ -171,6 +175,46 @@ def _check_space(directory: str, needed: int, margin: float, what: str) -> Dict[
     return {"needed": wanted, "free": free}
 
 
+# ------------------------------------------------------------------------------------ the process
+
+
+def _is_at_work(client: Tibero, key: str) -> bool:
+    """Whether a run that an earlier call of this module started is still under way."""
+    status = detached.ask(_records(client), JOB)
+    return status.is_running and status.key == key
+
+
+def _detached(context: Context, client: Tibero, key: str, work: Callable[[], Dict[str, Any]]) -> Dict[str, Any]:
+    """Do the work in a process of its own, so that hours of tbrmgr do not hang on one session of the controller, and
+    wait for it. :returns: what the work returned."""
+    detached.private_directory(client.record_directory)
+    detached.start(_records(client), JOB, key, lambda job: work())
+    return _attend(context, client)
+
+
+def _attend(context: Context, client: Tibero) -> Dict[str, Any]:
+    """Wait for the end of the work. :raises StandbyError: what it failed with, or that it died."""
+    status = wait_until(
+        lambda: detached.ask(_records(client), JOB),
+        lambda seen: not seen.is_running,
+        float(context.params["rmgr_timeout"]) + 300.0,
+        "tbrmgr to end",
+        "Look at {0}".format(_records(client)),
+        interval=0.5,
+    ).value
+    if status.state == detached.FINISHED:
+        return dict(status.result)
+    raw = status.error
+    if status.state == detached.FAILED:
+        raise StandbyError(str(raw.get("seen")), str(raw.get("meaning")), str(raw.get("remedy")), raw.get("details"))
+    raise StandbyError(
+        seen="The process that ran tbrmgr is {0}".format(status.state),
+        meaning="It was ended from outside, or the host restarted; what tbrmgr left is not whole",
+        remedy="Run the same task again: what is unfinished and ours is done anew",
+        details={"job": status.as_dict()},
+    )
+
+
 # ----------------------------------------------------------------------------------------- backup
 
 
@@ -180,6 +224,9 @@ def _present(context: Context, client: Tibero, directory: str) -> Outcome:
     state = look(client).state
     if _is_whole(record, directory, params):
         return _outcome(client, record, False, "backup set")
+    key = "backup " + directory
+    if _is_at_work(client, key):
+        return _outcome(client, record if context.check_mode else _attend(context, client), True, "backup set")
     _refuse_backup(state)
     _check_empty(client, directory, BACKUP)
     files = database_files.list_files(client)
@@ -191,7 +238,8 @@ def _present(context: Context, client: Tibero, directory: str) -> Outcome:
     planned = {"directory": directory, "tsn": str(state.position.value or ""), "space": spaces}
     if context.check_mode:
         return _outcome(client, planned, True, "backup set")
-    return _outcome(client, _back_up(context, client, directory, planned), True, "backup set")
+    made = _detached(context, client, key, lambda: _back_up(context, client, directory, planned))
+    return _outcome(client, made, True, "backup set")
 
 
 def _is_whole(record: Mapping[str, Any], directory: str, params: Mapping[str, Any]) -> bool:
@@ -352,6 +400,11 @@ def _recovered(context: Context, client: Tibero, directory: str) -> Outcome:
     seen = look(client)
     if record.get("finished") and record.get("set") in (found.files, None) and _control_files(client)[1] == []:
         return _outcome(client, record, False, "copy of the database")
+    key = "recover " + directory
+    if _is_at_work(client, key):
+        return _outcome(
+            client, record if context.check_mode else _attend(context, client), True, "copy of the database"
+        )
     _refuse_recovery(client, seen.state, seen.record.role if seen.record.same_control_files else "")
     places = _refuse_foreign(client, record)
     if not found.files_count:
@@ -363,17 +416,23 @@ def _recovered(context: Context, client: Tibero, directory: str) -> Outcome:
     there = sum(listing(place).size for place in places)
     data = client.parameter("DB_CREATE_FILE_DEST") or places[0]
     spaces = _check_space(data, max(found.size - there, 0), params["space_margin"], "The recovery")
-    planned = {"directory": directory, "places": places, "space": spaces, "options": _options(params)}
+    planned: Dict[str, Any] = {"directory": directory, "places": places, "space": spaces, "options": _options(params)}
     if context.check_mode:
         return _outcome(client, planned, True, "copy of the database")
     _write(client, RECOVERY, dict(planned, finished=False))
-    arguments = ["recover", "-o", directory] + _options(params)
-    done = _run(context, client, arguments)
-    _judge_recovery(client, done, bool(params["with_password_file"]))
+    planned = dict(planned, set=found.files, bytes=found.size)
+    recovered = _detached(context, client, key, lambda: _recover(context, client, directory, planned))
+    return _outcome(client, recovered, True, "copy of the database")
+
+
+def _recover(context: Context, client: Tibero, directory: str, planned: Mapping[str, Any]) -> Dict[str, Any]:
+    """Run the recovery, judge it, and write down that it is finished."""
+    done = _run(context, client, ["recover", "-o", directory] + _options(context.params))
+    _judge_recovery(client, done, bool(context.params["with_password_file"]))
     _bring_down(client, done)
-    finished = dict(planned, finished=True, set=found.files, bytes=found.size)
+    finished = dict(planned, finished=True)
     _write(client, RECOVERY, finished)
-    return _outcome(client, dict(finished, printed=done.output), True, "copy of the database")
+    return dict(finished, printed=done.output)
 
 
 def _refuse_recovery(client: Tibero, state: MemberState, recorded: str) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     CommandFailed,
     DeadlineExceeded,
     Refusal,
+    StandbyError,
     UnknownState,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import known
@@ -67,6 +68,14 @@ class Host(FakeTibero):
         return Completed(command.argv, self.code if rmgr else code, output, "", 0.01, False)
 
 
+@pytest.fixture(autouse=True)
+def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The work is done in this process, whose memory holds the calls; one test takes the real way."""
+    results: list[Any] = []
+    monkeypatch.setattr(subject.detached, "start", lambda directory, name, key, work: results.append(work(None)))
+    monkeypatch.setattr(subject, "_attend", lambda context, client: results[-1])
+
+
 @pytest.fixture
 def primary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(host_facts, "rmgr_jobs", lambda: known([], "/proc"))
@@ -115,6 +124,18 @@ def test_the_backup_as_documented(primary: Host) -> None:
     assert os.stat(place(primary)).st_mode & 0o777 == 0o700
     assert not run(primary).changed and len(argv(primary)) == 1, "a set that is whole is not made again"
     assert run(primary, with_archivelog=False).changed and argv(primary)[1][4:] == FLAGS[1:]
+
+
+def test_the_real_process_tells_its_result_and_its_failure(primary: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(host_facts, "rmgr_jobs", lambda: known([], "/proc"))
+    primary.prints = BANNER + "TBR-7550: Failed.\n"
+    with pytest.raises(StandbyError, match="TBR-7550") as caught:
+        run(primary)
+    assert caught.value.details["code"] == 7550
+    primary.prints = BANNER
+    made = run(primary)
+    assert made.changed and made.values["files"] == 1 and not run(primary).changed
 
 
 def test_a_set_that_was_touched_is_made_again(primary: Host) -> None:
