@@ -89,5 +89,5 @@ class ActionModule(ActionBase):
 
 def _registered(variables: t.Mapping[str, t.Any], name: str) -> bool:
     """Whether a task of this host has registered a result that is no failure."""
-    result = variables.get(name)
+    result = variables.get(name) or {}
     return bool(result) and not result.get("failed") and not result.get("unreachable") and not result.get("skipped")

@@ -303,6 +303,19 @@ def fuzzy_copy(source: Path, target: Path, chooser: random.Random) -> None:
                 writer.write(piece)
 
 
+def torn_copy(source: Node, target: Node, chooser: random.Random) -> None:
+    """Control file by the server, datafiles in pieces and out of order, logs as they are at the moment."""
+    target.data.mkdir()
+    (target.data / "arch").mkdir()
+    control = target.data / "c1.ctl"
+    source.sql(f"alter database backup controlfile to '{control}'")
+    shutil.copy(control, target.data / "c2.ctl")
+    for name in ("system001.dtf", "usr001.dtf", "undo001.dtf", "syssub001.dtf"):
+        fuzzy_copy(source.data / name, target.data / name, chooser)
+    for name in ("log01.log", "log11.log", "log21.log"):
+        shutil.copy(source.data / name, target.data / name)
+
+
 def test_fuzzy_hot_copy_under_load(pair: tuple[Node, Node]) -> None:
     """Rows change, checkpoints run and logs switch during a torn copy; the redo until END BACKUP makes it whole."""
     source, target = pair
@@ -334,24 +347,7 @@ def test_fuzzy_hot_copy_under_load(pair: tuple[Node, Node]) -> None:
         thread.start()
     try:
         wait_for(lambda: last[0] > 10050)
-        target.data.mkdir()
-        (target.data / "arch").mkdir()
-        control = target.data / "c1.ctl"
-        source.sql(f"alter database backup controlfile to '{control}'")
-        shutil.copy(control, target.data / "c2.ctl")
-        for name in (
-            "system001.dtf",
-            "usr001.dtf",
-            "undo001.dtf",
-            "syssub001.dtf",
-            "log01.log",
-            "log11.log",
-            "log21.log",
-        ):
-            if name.endswith(".dtf"):
-                fuzzy_copy(source.data / name, target.data / name, chooser)
-            else:
-                shutil.copy(source.data / name, target.data / name)
+        torn_copy(source, target, chooser)
         mark = last[0]
         wait_for(lambda: last[0] > mark + 50)
         source.sql("alter database end backup")
