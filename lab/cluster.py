@@ -69,11 +69,11 @@ def pack_emulator(version: int, output: Path, python: str) -> tuple[Path, str]:
     return tarball, digest
 
 
-def make_licence(host_name: str, version: int, days: int, path: Path) -> None:
-    """Make an emulator licence for a host name and a major version."""
+def make_licence(host_name: str, version: int, days: int, path: Path, start: str = "") -> None:
+    """Make an emulator licence for a host name and a major version, valid from a day (YYYY/MM/DD, default today)."""
     folder = path.parent / (path.name + ".made")
     command = [sys.executable, str(PACK), "--version", str(version), "--licence", host_name]
-    command += ["--days", str(days), "--output", str(folder)]
+    command += ["--days", str(days), "--output", str(folder), *(["--start", start] if start else [])]
     subprocess.run(command, check=True, capture_output=True, text=True)
     shutil.move(str(folder / "license.xml"), path)
     folder.rmdir()

@@ -65,6 +65,8 @@ def check_value(name: str, value: Any, option: Mapping[str, Any], host: str) -> 
 
     :raises Refusal: with the variable, the value unless it is a secret, what is allowed and what to do.
     """
+    if value is None:
+        return
     choices = [str(one) for one in option.get("choices", ())]
     kind = str(option.get("type", "str"))
     if choices:

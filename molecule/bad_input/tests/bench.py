@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -105,17 +106,28 @@ class Bench:
         path.write_text(json.dumps(described))
         return path
 
-    def start(self, book: str, changes: Mapping[str, Mapping[str, Any]], arguments: Sequence[str], output: Path) -> subprocess.Popen[bytes]:
+    def start(
+        self, book: str, changes: Mapping[str, Mapping[str, Any]], arguments: Sequence[str], output: Path
+    ) -> subprocess.Popen[bytes]:
         """Start a playbook in a process group of its own, as a terminal does; its output goes to a file that can be read meanwhile."""
         program = Path(sys.executable).parent / "ansible-playbook"
         path = book if book.startswith("/") else str(ROOT / "playbooks" / book)
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("ANSIBLE_") or "CALLBACK" in key or "COLLECTIONS" in key}
+        kept = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("ANSIBLE_") or "CALLBACK" in key or "COLLECTIONS" in key
+        }
         kept.pop("FIREDRILL_RUNS", None)
         with output.open("wb") as file:
             return subprocess.Popen(
                 [str(program), "-i", str(self.inventory(changes)), path, *arguments],
                 cwd=ROOT,
-                env={**kept, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1", "PYTHONUNBUFFERED": "1"},
+                env={
+                    **kept,
+                    "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                    "ANSIBLE_NOCOLOR": "1",
+                    "PYTHONUNBUFFERED": "1",
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -141,14 +153,27 @@ class Bench:
             assert secret not in text
         return Played(code, folded(text))
 
-    def interrupt(self, changes: Mapping[str, Mapping[str, Any]], *arguments: str, when: Callable[[str], bool]) -> Played:
-        """Start setup_standby.yml and send SIGINT to its group, as Ctrl-C does, as soon as `when` is true of its output."""
+    def interrupt(
+        self, changes: Mapping[str, Mapping[str, Any]], *arguments: str, when: Callable[[str], bool]
+    ) -> Played:
+        """Start setup_standby.yml and send SIGINT to its group, as Ctrl-C does, as soon as `when` is true of its output.
+
+        It is sent again when the run goes on, as a person does: Ansible loses one that arrives while it reads an included file.
+        """
         output = self.workplace / f"output{self._number}.txt"
         running = self.start("setup_standby.yml", changes, arguments, output)
         deadline = time.monotonic() + LIMIT
-        until(lambda: when(output.read_text(errors="replace")) or running.poll() is not None, deadline, lambda: output.read_text()[-3000:])
+        until(
+            lambda: when(output.read_text(errors="replace")) or running.poll() is not None,
+            deadline,
+            lambda: output.read_text()[-3000:],
+        )
         assert running.poll() is None, f"the run ended before it could be interrupted: {output.read_text()[-3000:]}"
-        os.killpg(running.pid, signal.SIGINT)
+        while running.poll() is None:
+            os.killpg(running.pid, signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                running.wait(5)
+            assert time.monotonic() < deadline, f"it does not end: {output.read_text()[-3000:]}"
         return self.end(running, output)
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
@@ -158,12 +183,11 @@ class Bench:
             found[name] = json.loads(self.lab.run(name, ["/usr/bin/python3", "-c", _LOOK]).stdout)
         return found
 
-    def tibero(self, name: str, program: str, *arguments: str, stdin: str = "") -> str:
-        """Run a program of Tibero on a member as its OS user; returns what it printed."""
+    def tibero(self, name: str, program: str, *arguments: str) -> None:
+        """Run a program of Tibero on a member as its OS user; it must succeed. Its daemons keep nothing open that we wait for."""
         line = f"TB_HOME={HOME} TB_SID=orders PATH={HOME}/bin:{HOME}/client/bin:/usr/bin:/bin LD_LIBRARY_PATH={HOME}/lib:{HOME}/client/lib"
-        command = f"{line} exec {program} {' '.join(arguments)} < /dev/stdin > /tmp/said.$$ 2>&1"
-        script = f"cd /tmp; ({command}); code=$?; cat /tmp/said.*; rm -f /tmp/said.*; exit $code"
-        return self.lab.run(name, ["su", "-s", "/bin/sh", "tibero", "-c", script], stdin=stdin, timeout=120).stdout
+        script = f"cd /tmp && {line} {program} {' '.join(arguments)} < /dev/null"
+        self.lab.run(name, ["su", "-s", "/bin/sh", "tibero", "-c", script], timeout=120)
 
 
 def until(true: Callable[[], bool], deadline: float, seen: Callable[[], str]) -> None:
@@ -178,7 +202,11 @@ def difference(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapp
     lines = []
     for name in before:
         old, new = before[name], after[name]
-        lines += [f"{name}: {key}: {old.get(key)} -> {new.get(key)}" for key in sorted(set(old) | set(new)) if old.get(key) != new.get(key)]
+        lines += [
+            f"{name}: {key}: {old.get(key)} -> {new.get(key)}"
+            for key in sorted(set(old) | set(new))
+            if old.get(key) != new.get(key)
+        ]
     return lines
 
 

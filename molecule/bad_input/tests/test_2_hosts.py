@@ -32,28 +32,58 @@ def cut(bench: Bench) -> Iterator[None]:
 
 def test_host_unreachable(bench: Bench, cut: None):
     # Without a kept connection: the one of an earlier run would first have to be found dead.
-    fresh = bench.host(STANDBY)["ansible_ssh_common_args"].replace("ControlPersist=10m", "ControlPersist=1s").replace("ControlPath=", "ControlPath=/nonexistent")
-    played = bench.play("setup_standby.yml", changes={STANDBY: {"ansible_ssh_common_args": fresh.replace("ControlMaster=auto", "ControlMaster=no")}})
+    fresh = (
+        bench.host(STANDBY)["ansible_ssh_common_args"]
+        .replace("ControlPersist=10m", "ControlPersist=1s")
+        .replace("ControlPath=", "ControlPath=/nonexistent")
+    )
+    played = bench.play(
+        "setup_standby.yml",
+        changes={STANDBY: {"ansible_ssh_common_args": fresh.replace("ControlMaster=auto", "ControlMaster=no")}},
+    )
     address = bench.host(STANDBY)["ansible_host"]
-    says(played, f"busan1 cannot be reached at {address}:22 as root", "may be the primary", f"correct ansible_host ('{address}')", "take the host out of the group")
+    says(
+        played,
+        f"busan1 cannot be reached at {address}:22 as root",
+        "may be the primary",
+        f"correct ansible_host ('{address}')",
+        "take the host out of the group",
+    )
 
 
 def test_nobody_listens_at_the_port(bench: Bench):
-    says(bench.play("setup_standby.yml", changes={STANDBY: {"ansible_port": 2222}}), "busan1 cannot be reached", ":2222", "ansible_port (2222)")
+    says(
+        bench.play("setup_standby.yml", changes={STANDBY: {"ansible_port": 2222}}),
+        "busan1 cannot be reached",
+        ":2222",
+        "ansible_port (2222)",
+    )
 
 
 def test_wrong_password_to_become_root(bench: Bench, login_user: str):
-    played = bench.play("setup_standby.yml", changes={STANDBY: {"ansible_user": login_user, "ansible_become_password": "wrong"}})
-    says(played, "ops on busan1 cannot become root by su", "Incorrect su password", "set ansible_become_password", "standby_become: false")
+    played = bench.play(
+        "setup_standby.yml", changes={STANDBY: {"ansible_user": login_user, "ansible_become_password": "wrong"}}
+    )
+    says(
+        played,
+        "ops on busan1 cannot become root by su",
+        "Incorrect su password",
+        "set ansible_become_password",
+        "standby_become: false",
+    )
 
 
 def test_the_way_to_become_root_is_not_installed(bench: Bench, login_user: str):
-    played = bench.play("setup_standby.yml", changes={STANDBY: {"ansible_user": login_user, "ansible_become_method": "sudo"}})
+    played = bench.play(
+        "setup_standby.yml", changes={STANDBY: {"ansible_user": login_user, "ansible_become_method": "sudo"}}
+    )
     says(played, "ops on busan1 cannot become root by sudo", "choose another ansible_become_method (now 'sudo')")
 
 
 def test_python_missing(bench: Bench):
-    played = bench.play("setup_standby.yml", changes={STANDBY: {"ansible_python_interpreter": "/opt/python9/bin/python9"}})
+    played = bench.play(
+        "setup_standby.yml", changes={STANDBY: {"ansible_python_interpreter": "/opt/python9/bin/python9"}}
+    )
     says(
         played,
         "ansible_python_interpreter of busan1 is '/opt/python9/bin/python9', and there is none",
@@ -63,28 +93,61 @@ def test_python_missing(bench: Bench):
 
 
 def test_wrong_password_of_sys(bench: Bench):
-    played = bench.play("setup_standby.yml", changes={name: {"tibero_sys_password": "wrong.Lab-9"} for name in (PRIMARY, STANDBY)})
-    says(played, "SYS cannot log in on seoul1", "TBR-17001", "allowed is the one password of SYS that all members share", "correct tibero_sys_password")
+    played = bench.play(
+        "setup_standby.yml", changes={name: {"tibero_sys_password": "wrong.Lab-9"} for name in (PRIMARY, STANDBY)}
+    )
+    says(
+        played,
+        "SYS cannot log in on seoul1",
+        "TBR-17001",
+        "allowed is the one password of SYS that all members share",
+        "correct tibero_sys_password",
+    )
     assert "wrong.Lab-9" not in played.text
 
 
 def test_no_software_and_no_tarball(bench: Bench):
     played = bench.play("setup_standby.yml", changes={STANDBY: {"tibero_tarball": None}})
-    says(played, "tibero_tarball of busan1 is not set", "Allowed is a file on the controller that has this checksum", "set tibero_software_source to clone")
+    says(
+        played,
+        "tibero_tarball of busan1 is not set",
+        "Allowed is a file on the controller that has this checksum",
+        "set tibero_software_source to clone",
+    )
 
 
 def test_a_tarball_with_another_checksum(bench: Bench):
     played = bench.play("setup_standby.yml", changes={STANDBY: {"tibero_tarball_checksum": "sha256:" + "0" * 64}})
-    says(played, "tibero_tarball of busan1", "tibero_tarball_checksum is sha256:0000", "Allowed is a file", "correct the two variables")
+    says(
+        played,
+        "tibero_tarball of busan1",
+        "tibero_tarball_checksum is sha256:0000",
+        "Allowed is a file",
+        "correct the two variables",
+    )
 
 
 def test_no_software_and_no_tarball_for_a_first_primary(bench: Bench):
     nowhere = {"tibero_home": "/home/tibero/none"}
-    played = bench.play("setup_primary.yml", changes={PRIMARY: {**nowhere, "tibero_tarball": "/nowhere.tar.gz", "tibero_listener_port": 9629}, STANDBY: nowhere})
+    played = bench.play(
+        "setup_primary.yml",
+        changes={
+            PRIMARY: {**nowhere, "tibero_tarball": "/nowhere.tar.gz", "tibero_listener_port": 9629},
+            STANDBY: nowhere,
+        },
+    )
     says(played, "tibero_tarball of seoul1 is /nowhere.tar.gz", "there is no such file", "correct the two variables")
 
 
 def test_no_licence_for_a_first_primary(bench: Bench):
     nowhere = {"tibero_home": "/home/tibero/none"}
-    played = bench.play("setup_primary.yml", changes={PRIMARY: {**nowhere, "tibero_license_file": None, "tibero_listener_port": 9629}, STANDBY: nowhere})
-    says(played, "licence.own: observed no file /home/tibero/none/license/license.xml", "expected a licence", "variable tibero_license_file")
+    played = bench.play(
+        "setup_primary.yml",
+        changes={PRIMARY: {**nowhere, "tibero_license_file": None, "tibero_listener_port": 9629}, STANDBY: nowhere},
+    )
+    says(
+        played,
+        "licence.own: observed no file /home/tibero/none/license/license.xml",
+        "expected a licence",
+        "variable tibero_license_file",
+    )

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,25 +44,44 @@ def as_tibero(host: str, *tasks: dict[str, Any]) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------- licence
 
 
-def licence(tmp_path: Path, host: str, days: int) -> str:
+def licence(tmp_path: Path, host: str, age: int = 0) -> str:
+    """A licence for 30 days that was made some days ago."""
     path = tmp_path / "license.xml"
-    make_licence(host, 7, days, path)
+    first = datetime.datetime.now(tz=datetime.UTC).date() - datetime.timedelta(days=age)
+    make_licence(host, 7, 30, path, first.strftime("%Y/%m/%d"))
     return str(path)
 
 
 def test_no_licence(bench: Bench, untouched: None):
     played = play_with(bench, tibero_license_file=None)
-    says(played, "licence.own: observed no file", "expected a licence", "variable tibero_license_file", "nothing was changed")
+    says(
+        played,
+        "licence.own: observed no file",
+        "expected a licence",
+        "variable tibero_license_file",
+        "nothing was changed",
+    )
 
 
 def test_expired_licence(bench: Bench, untouched: None, tmp_path: Path):
-    played = play_with(bench, tibero_license_file=licence(tmp_path, STANDBY, -3))
-    says(played, "licence.own: observed expired on", "expected valid more than", "variable tibero_license_file", "nothing was changed")
+    played = play_with(bench, tibero_license_file=licence(tmp_path, STANDBY, age=40))
+    says(
+        played,
+        "licence.own: observed expired on",
+        "expected valid more than",
+        "variable tibero_license_file",
+        "nothing was changed",
+    )
 
 
 def test_foreign_licence(bench: Bench, untouched: None, tmp_path: Path):
-    played = play_with(bench, tibero_license_file=licence(tmp_path, "daegu7", 90))
-    says(played, "bound to host daegu7, this host calls itself busan1", "for this host and version", "variable tibero_license_file")
+    played = play_with(bench, tibero_license_file=licence(tmp_path, "daegu7"))
+    says(
+        played,
+        "bound to host daegu7, this host calls itself busan1",
+        "for this host and version",
+        "variable tibero_license_file",
+    )
 
 
 # --------------------------------------------------------------------------------------- space and target
@@ -102,23 +122,44 @@ def test_target_not_empty(bench: Bench, somebodys_file: None, untouched: None):
 def test_another_db_name(bench: Bench, untouched: None):
     other = {"tibero_db_name": "other", "tibero_sid": "orders"}
     played = bench.play("setup_standby.yml", changes={PRIMARY: other, STANDBY: other})
-    says(played, "database.name: observed other", "expected orders (primary)", "Set tibero_db_name to the name of the primary's database")
+    says(
+        played,
+        "database.name: observed other",
+        "expected orders (primary)",
+        "Set tibero_db_name to the name of the primary's database",
+    )
 
 
 def test_another_block_size(bench: Bench, untouched: None):
     played = play_with(bench, tibero_block_size=4096)
-    says(played, "database.block_size: observed 4096", "expected 8192 (primary)", "Set tibero_block_size to the value of the primary")
+    says(
+        played,
+        "database.block_size: observed 4096",
+        "expected 8192 (primary)",
+        "Set tibero_block_size to the value of the primary",
+    )
 
 
 def test_another_byte_order(bench: Bench, untouched: None):
     # No host of another platform can be had here: the primary's own facts are handed over with another byte order and another processor.
-    options = {"tb_home": "/home/tibero/tibero7", "tb_sid": "orders", "sys_password": "{{ tibero_sys_password }}", "judge": False}
-    options.update(member="{{ inventory_hostname }}", data_dir="{{ tibero_data_dir | default('/none') }}", archive_dir="/none")
+    options = {
+        "tb_home": "/home/tibero/tibero7",
+        "tb_sid": "orders",
+        "sys_password": "{{ tibero_sys_password }}",
+        "judge": False,
+    }
+    options.update(
+        member="{{ inventory_hostname }}", data_dir="{{ tibero_data_dir | default('/none') }}", archive_dir="/none"
+    )
     foreign = "{{ hostvars.seoul1.seen.facts | combine({'endianness': {'value': 'big', 'source': 'made up'}, "
     foreign += "'cpu_architecture': {'value': 's390x', 'source': 'made up'}}) | to_json | b64encode }}"
     look = {"firedrill.standby.tibero_preflight": options, "register": "seen"}
-    judge = {"firedrill.standby.tibero_preflight": {**options, "judge": True, "primary": foreign, "primary_member": PRIMARY}}
-    plays = [{"hosts": host, "gather_facts": False, "tasks": [task]} for host, task in ((PRIMARY, look), (STANDBY, judge))]
+    judge = {
+        "firedrill.standby.tibero_preflight": {**options, "judge": True, "primary": foreign, "primary_member": PRIMARY}
+    }
+    plays = [
+        {"hosts": host, "gather_facts": False, "tasks": [task]} for host, task in ((PRIMARY, look), (STANDBY, judge))
+    ]
     says(
         book(bench, "platform.yml", plays),
         "platform.endianness: observed little; expected big (primary)",
@@ -135,7 +176,11 @@ def no_archives(bench: Bench) -> Iterator[None]:
     """The primary in NOARCHIVELOG."""
 
     def switch(state: str) -> None:
-        played = book(bench, "archives.yml", [as_tibero(PRIMARY, {"firedrill.standby.tibero_archivelog": {"state": state}})])
+        played = book(
+            bench,
+            "archives.yml",
+            [as_tibero(PRIMARY, {"firedrill.standby.tibero_archivelog": {"state": state, "restart": True}})],
+        )
         assert played.code == 0, played.text
 
     switch("noarchivelog")

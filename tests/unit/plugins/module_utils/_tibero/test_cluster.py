@@ -170,6 +170,18 @@ def test_two_primaries_are_refused_and_named():
         planned("seoul1", [facts.PRIMARY, facts.STANDBY, facts.PRIMARY])
 
 
+def test_a_wrong_password_is_not_taken_for_a_primary_that_is_down():
+    running = {"seoul1": True}
+    why = {"seoul1": "Login of sys to orders failed: TBR-17001: Login failed: invalid user name or password"}
+    with pytest.raises(UnknownState, match="SYS cannot log in on seoul1: Login of sys") as error:
+        cluster.check_logins(three(), {"seoul1": facts.UNKNOWN}, running, why)
+    assert "correct tibero_sys_password" in error.value.remedy
+    # With a primary in sight, or with nobody who turned SYS away, other checks have the word.
+    cluster.check_logins(three(), {"seoul1": facts.UNKNOWN, "busan1": facts.PRIMARY}, running, why)
+    cluster.check_logins(three(), {"seoul1": facts.UNKNOWN}, {"seoul1": False}, why)
+    cluster.check_logins(three(), {"seoul1": facts.UNKNOWN}, running, {"seoul1": "the instance does not answer"})
+
+
 def test_a_primary_that_is_down_is_not_replaced_by_the_flag():
     with pytest.raises(UnknownState, match="No running primary") as error:
         planned("seoul1", [facts.UNKNOWN, facts.STANDBY, facts.NO_DATABASE], running={"seoul2": True})
