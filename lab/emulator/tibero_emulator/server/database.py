@@ -352,7 +352,7 @@ class Database:
         return lsn
 
     def log_closed(self, seq: int, offset: int) -> None:
-        """A log ended: recovery may start at its end, unless a large transaction is half written."""
+        """A log ended, or the next one began: recovery may start there, unless a large transaction is half written."""
         if not self.in_bulk:
             with self.state_lock:
                 self.position = [self.tsn, seq, offset]

@@ -243,6 +243,8 @@ class LogWriter:
         self.database.log_closed(closed, self.offset)
         self.database.wake_archiver()
         self.start(closed + 1, group)
+        # A hot backup that begins now must not need the closed log: whoever copies takes the archives from here on.
+        self.database.log_closed(self.seq, self.offset)
         self.database.request_checkpoint()
         return closed
 
