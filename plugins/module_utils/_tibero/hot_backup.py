@@ -138,8 +138,7 @@ def _present(context: Context, client: Tibero) -> Outcome:
         _forget(client, record)
         record = _begin(context, client, seen)
     else:
-        assert record is not None
-        _arm(client, record.lease or params["lease"])
+        _arm(client, (record.lease if record is not None else 0) or params["lease"])
     after = look(client).state
     if not after.backup_open.equals(True):
         raise CommandFailed(

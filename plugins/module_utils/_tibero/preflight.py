@@ -410,7 +410,7 @@ def _licence_host(licence: Mapping[str, Any], host: "Fact[Any]") -> Tuple[str, s
     have = str(host.value)
     if wanted == have:
         return OK, "bound to this host, {0}".format(have)
-    if wanted.lower().split(".")[0] == have.lower().split(".")[0]:
+    if wanted.lower().split(".", maxsplit=1)[0] == have.lower().split(".", maxsplit=1)[0]:
         # How strictly the server compares is not known, so the near miss is shown and not decided.
         return WARN, "bound to {0}, the host calls itself {1}".format(wanted, have)
     return FAIL, "bound to host {0}, this host calls itself {1}".format(wanted, have)
@@ -420,7 +420,7 @@ def _licence_product(licence: Mapping[str, Any], version: "Fact[Any]") -> Tuple[
     product = str(licence.get("product_version") or "")
     if not product or not version.is_known:
         return OK, "product version {0}".format(product or "not stated")
-    verdict = OK if product.split(".")[0] == str(version.value).split(".")[0] else FAIL
+    verdict = OK if product.split(".", maxsplit=1)[0] == str(version.value).split(".", maxsplit=1)[0] else FAIL
     return verdict, "for version {0}, installed is {1}".format(product, version.value)
 
 

@@ -102,7 +102,7 @@ def measure_rates() -> Dict[str, int]:
     sample = bytes(1024 * 1024)
     rates = {}
     for algorithm in ALGORITHMS:
-        best = min(_time_of(algorithm, sample) for _ in range(3))
+        best = min(_time_of(algorithm, sample) for dummy in range(3))
         rates[algorithm] = int(1.0 / max(best, 1e-6))
     return rates
 

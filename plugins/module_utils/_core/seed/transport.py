@@ -90,7 +90,8 @@ class Channel:
         self._process = process
         self._errors = errors
         self._endpoint = endpoint
-        assert process.stdin is not None and process.stdout is not None
+        if process.stdin is None or process.stdout is None:
+            raise AssertionError("a conversation needs a process that was started with pipes")
         self._sink = process.stdin.fileno()
         self._source = process.stdout.fileno()
         for handle in (self._sink, self._source):

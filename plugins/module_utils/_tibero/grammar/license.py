@@ -17,8 +17,8 @@ are not kept: a record must be safe to print. The last day counts: the recorded 
 
 import datetime
 import re
-import xml.etree.ElementTree as ElementTree
 from typing import Dict, NamedTuple, Optional, Tuple
+from xml.etree import ElementTree
 
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 

@@ -1,5 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
+# shellcheck shell=sh
 # Sourced by every wrapper of the Tibero emulator: finds a Python 3.11 or later and runs one of the package's modules.
 # TB_EMULATOR_PYTHON names the interpreter, or the file lib/emulator_python that packing wrote after trying it; without both, python3 and python3.x
 # of PATH are tried, best first.
