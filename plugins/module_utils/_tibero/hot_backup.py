@@ -137,8 +137,10 @@ def _present(context: Context, client: Tibero) -> Outcome:
             detached.cancel(_directory(client), JOB)
         _forget(client, record)
         record = _begin(context, client, seen)
+    elif record is None:
+        raise AssertionError("to take a backup over was decided without a record of it")
     else:
-        _arm(client, (record.lease if record is not None else 0) or params["lease"])
+        _arm(client, record.lease or params["lease"])
     after = look(client).state
     if not after.backup_open.equals(True):
         raise CommandFailed(
