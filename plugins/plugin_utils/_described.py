@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from ansible.module_utils.parsing.convert_bool import boolean
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
@@ -35,7 +34,7 @@ ALWAYS = ("tibero_sys_password",)
 _WORDS = {
     "int": "a whole number",
     "float": "a number",
-    "bool": "true or false",
+    "bool": "true or false, and not as a text",
     "list": "a list",
     "dict": "a mapping of names to values",
 }
@@ -79,6 +78,8 @@ def check_value(name: str, value: Any, option: Mapping[str, Any], host: str) -> 
         return
     else:
         allowed, remedy = _WORDS[kind], f"write {name} as {_WORDS[kind]}"
+        if kind == "bool":
+            remedy += f": {name}: true in YAML, {name}=True in an INI inventory, -e '{{\"{name}\": true}}' on the command line"
     shown = "of the wrong kind" if option.get("no_log") else repr(value)
     raise Refusal(
         seen=f"{name} of {host} is {shown}",
@@ -95,10 +96,8 @@ def _fits(value: Any, kind: str) -> bool:
         except ValueError:
             return False
     elif kind == "bool":
-        try:
-            boolean(value)
-        except TypeError:
-            return False
+        # The text "false", from -e name=false or an INI inventory, would be true in a condition.
+        return isinstance(value, bool)
     elif kind in ("list", "dict"):
         # A text becomes a list with one element, or a mapping by Ansible's own rules.
         return isinstance(value, (str, list if kind == "list" else dict))

@@ -105,6 +105,10 @@ CASES = {
         one(tibero_listener_port="eight"),
         ("tibero_listener_port of busan1 is 'eight'", "a whole number", "write tibero_listener_port as"),
     ),
+    "a text where true or false belongs": Bad(
+        one(standby_bootstrap_primary="false"),
+        ("standby_bootstrap_primary of busan1 is 'false'", "true or false, and not as a text", "in an INI inventory"),
+    ),
     "a version that is not built": Bad(
         one(tibero_version=5), ("tibero_version of busan1 is 5", "one of 6, 7", "set tibero_version")
     ),

@@ -155,6 +155,54 @@ def _name(raw: Mapping[str, Any], variable: str, host: str) -> str:
     return value
 
 
+def _ports(raw: Mapping[str, Any], host: str) -> Tuple[int, int]:
+    """The listener's port and the one on which a standby receives redo, which must not meet the others of the instance."""
+    listener = _port(raw, "tibero_listener_port", host)
+    standby = (
+        _port(raw, "tibero_standby_port", host)
+        if str(raw.get("tibero_standby_port") or "")
+        else listener + STANDBY_PORT_OFFSET
+    )
+    own_ports = {
+        "tibero_listener_port": listener,
+        "special port (listener + 1)": listener + 1,
+        "SSL port (listener + 2)": listener + 2,
+    }
+    for use, port in own_ports.items():
+        if port == standby:
+            raise _refuse(
+                "tibero_standby_port",
+                standby,
+                host,
+                "a port of its own; {0} is the {1}".format(port, use),
+                "choose another port",
+            )
+    return listener, standby
+
+
+def _own_parameters(raw: Mapping[str, Any], host: str) -> Dict[str, str]:
+    """Further parameters of the tip, none of which has a variable of its own."""
+    parameters = {str(key): str(value) for key, value in dict(raw.get("tibero_parameters") or {}).items()}
+    for key, value in parameters.items():
+        if key != key.upper() or not re.match(r"^[A-Z_][A-Z0-9_]*$", key):
+            raise _refuse(
+                "tibero_parameters", key, host, "upper-case parameter names", "write the name as the tip file needs it"
+            )
+        if key in OWN_KEYS or _OWN_PATTERN.match(key) or key in ("DB_NAME", "LOG_REPLICATION_MODE"):
+            raise _refuse(
+                "tibero_parameters",
+                key,
+                host,
+                "parameters that have no variable of their own",
+                "use the variable of the role for it",
+            )
+        if re.search(r"[\x00-\x1f]", value):
+            raise _refuse(
+                "tibero_parameters", value, host, "values on one line", "remove control characters from {0}".format(key)
+            )
+    return parameters
+
+
 def member(host: str, raw: Mapping[str, Any]) -> Member:
     """Check and normalise the description of one member.
 
@@ -189,44 +237,7 @@ def member(host: str, raw: Mapping[str, Any]) -> Member:
         raise _refuse(
             "tibero_control_files", control_files, host, "one or more different paths", "name each control file once"
         )
-    listener = _port(raw, "tibero_listener_port", host)
-    standby = (
-        _port(raw, "tibero_standby_port", host)
-        if str(raw.get("tibero_standby_port") or "")
-        else listener + STANDBY_PORT_OFFSET
-    )
-    own_ports = {
-        "tibero_listener_port": listener,
-        "special port (listener + 1)": listener + 1,
-        "SSL port (listener + 2)": listener + 2,
-    }
-    for use, port in own_ports.items():
-        if port == standby:
-            raise _refuse(
-                "tibero_standby_port",
-                standby,
-                host,
-                "a port of its own; {0} is the {1}".format(port, use),
-                "choose another port",
-            )
-    parameters = {str(key): str(value) for key, value in dict(raw.get("tibero_parameters") or {}).items()}
-    for key, value in parameters.items():
-        if key != key.upper() or not re.match(r"^[A-Z_][A-Z0-9_]*$", key):
-            raise _refuse(
-                "tibero_parameters", key, host, "upper-case parameter names", "write the name as the tip file needs it"
-            )
-        if key in OWN_KEYS or _OWN_PATTERN.match(key) or key in ("DB_NAME", "LOG_REPLICATION_MODE"):
-            raise _refuse(
-                "tibero_parameters",
-                key,
-                host,
-                "parameters that have no variable of their own",
-                "use the variable of the role for it",
-            )
-        if re.search(r"[\x00-\x1f]", value):
-            raise _refuse(
-                "tibero_parameters", value, host, "values on one line", "remove control characters from {0}".format(key)
-            )
+    listener, standby = _ports(raw, host)
     return Member(
         name=host,
         address=address,
@@ -244,7 +255,7 @@ def member(host: str, raw: Mapping[str, Any]) -> Member:
         network_timeout=int(raw["tibero_network_timeout"]),
         symmetric_tips=bool(raw["tibero_symmetric_tips"]),
         bootstrap=bool(raw["standby_bootstrap_primary"]),
-        parameters=parameters,
+        parameters=_own_parameters(raw, host),
     )
 
 

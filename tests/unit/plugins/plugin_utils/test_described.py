@@ -19,6 +19,7 @@ OPTIONS = _described.documented_options()
         ("tibero_version", 5, "one of 6, 7", "set tibero_version"),
         ("tibero_listener_port", "eight", "a whole number", "write tibero_listener_port"),
         ("standby_become", "perhaps", "true or false", "write standby_become"),
+        ("standby_become", "false", "not as a text", "standby_become=True in an INI inventory"),
         ("tibero_parameters", 7, "a mapping", "write tibero_parameters"),
         ("tibero_control_files", 7, "a list", "write tibero_control_files"),
         ("preflight_reach_timeout", "soon", "a number", "write preflight_reach_timeout"),
@@ -37,7 +38,7 @@ def test_a_value_of_the_wrong_kind_is_refused(name, value, allowed, remedy):
     [
         ("tibero_version", "7"),
         ("tibero_listener_port", "8629"),
-        ("standby_become", "yes"),
+        ("standby_become", False),
         ("tibero_control_files", ["/c1.ctl"]),
         ("tibero_parameters", {"A": 1}),
         ("tibero_home", "/opt/tibero7"),
