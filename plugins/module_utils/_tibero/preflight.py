@@ -23,9 +23,11 @@ from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Seq
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks as core
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import FAIL, OK, UNKNOWN, WARN, Check
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
+    MOUNTED,
     PRIMARY,
     READ_WRITE,
     STANDBY,
+    STARTING,
     Fact,
     known,
     unknown,
@@ -114,6 +116,8 @@ class Wish(NamedTuple):
 
 LIMITS = Limits()
 WISH = Wish()
+#: Open modes in which an instance serves nobody yet.
+BELOW_OPEN = (STARTING, MOUNTED)
 
 
 class Facts:
@@ -789,6 +793,10 @@ def _target(own: Facts) -> Check:
     expected = "empty, or an unfinished copy of ours"
     if not fact.is_known or fact.value is None:
         return _cannot_tell(name, question, expected, fact)
+    ours = str(fact.value["state"]) in ("unfinished", "ours")
+    if ours and own["process"].equals(True) and own["open_mode"].is_known and own["open_mode"].value in BELOW_OPEN:
+        observed = "mounted by an interrupted run of ours: {0}".format(fact.value.get("detail"))
+        return Check(name, question, expected, observed, fact.source, OK)
     if own["process"].equals(True):
         return Check(
             name,

@@ -97,6 +97,7 @@ PRIMARY: dict[str, t.Any] = dict(
 )
 
 
+OURS = {"state": "ours", "path": "/data", "detail": "copy orders-seoul2-data"}
 FOREIGN = {"state": "foreign", "path": "/data", "detail": "holds x.dtf"}
 
 
@@ -371,6 +372,14 @@ def test_limits(key: str, value: int, verdict: str) -> None:
             "copy of 2026-07-30",
         ),
         ({"target": FOREIGN}, FAIL, "holds x.dtf"),
+        (
+            {"target": OURS, "process": True, "open_mode": facts.MOUNTED, "role": DARK},
+            OK,
+            "mounted by an interrupted run",
+        ),
+        ({"target": OURS, "process": True, "open_mode": facts.READ_WRITE, "role": DARK}, FAIL, "an instance runs here"),
+        ({"target": OURS, "process": True, "open_mode": DARK, "role": DARK}, FAIL, "an instance runs here"),
+        ({"target": FOREIGN, "process": True, "open_mode": facts.MOUNTED, "role": DARK}, FAIL, "an instance runs here"),
         ({"process": True, "role": facts.PRIMARY}, FAIL, "an instance runs here, role primary"),
         ({"role": facts.STANDBY, "process": True}, OK, "a standby already"),
         ({"role": DARK, "recorded_role": facts.STANDBY, "process": False, "target": FOREIGN}, OK, "a standby already"),
