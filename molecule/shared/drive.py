@@ -120,12 +120,18 @@ def sent(member: str) -> int:
 
 def backup_open(member: str) -> bool:
     """Whether a datafile of the primary is in backup mode, by the server's own view."""
-    return "ACTIVE" in sql(member, ["SELECT DISTINCT STATUS FROM V$BACKUP WHERE STATUS = 'ACTIVE';"]).replace("NOT ACTIVE", "")
+    return "ACTIVE" in sql(member, ["SELECT DISTINCT STATUS FROM V$BACKUP WHERE STATUS = 'ACTIVE';"]).replace(
+        "NOT ACTIVE", ""
+    )
 
 
 def lose_disk(member: str) -> None:
     """What a member had of the database is gone, as after the loss of a disk; the software stays."""
     directory = scenario.data_directory(member)
     console(member, "pkill", "-9", "-u", "tibero")
-    for path in (f"{HOME}/instance/orders", directory, scenario.variable(member, "tibero_archive_dir", f"{directory}/arch")):
+    for path in (
+        f"{HOME}/instance/orders",
+        directory,
+        scenario.variable(member, "tibero_archive_dir", f"{directory}/arch"),
+    ):
         console(member, "rm", "-rf", path)

@@ -61,7 +61,9 @@ def test_its_tip_names_the_others_and_its_own_paths(host):
     assert tip["CONTROL_FILES"].replace('"', "").split(",")[0] == f"{scenario.data_directory(me)}/c1.ctl"
     destinations = [tip[f"LOG_REPLICATION_DEST_{number}"] for number in range(1, len(scenario.members()))]
     others = [other for other in scenario.members() if other != me]
-    expected = {f"{address(other)}:8633 {scenario.variable(other, 'tibero_transport', 'LGWR ASYNC')}" for other in others}
+    expected = {
+        f"{address(other)}:8633 {scenario.variable(other, 'tibero_transport', 'LGWR ASYNC')}" for other in others
+    }
     assert set(destinations) == expected
     converts = scenario.data_directory(me) != scenario.data_directory(PRIMARY)
     if converts:
@@ -94,7 +96,10 @@ def test_no_offer_and_no_key_of_the_copy_is_left(host):
 
 
 def test_no_secret_lies_in_any_file(host):
-    found = [host.run(f"grep -rslaE '{secret}' {scenario.home()} /home/tibero /tmp /var/tmp /var/log /etc").stdout for secret in SECRETS]
+    found = [
+        host.run(f"grep -rslaE '{secret}' {scenario.home()} /home/tibero /tmp /var/tmp /var/log /etc").stdout
+        for secret in SECRETS
+    ]
     assert found == ["", ""]
 
 
