@@ -469,14 +469,28 @@ class Tibero:
         return tuple(item for item in found if self._is_ours(item.pid))
 
     def _is_ours(self, pid: int) -> bool:
-        """False only if the process is known to belong to another installation."""
+        """False only if the process is known to belong to another installation.
+
+        The environment of another user's process cannot be read; then the owners decide: an instance runs as the owner of its installation.
+        """
         try:
             with open("/proc/{0}/environ".format(pid), "rb") as source:
                 entries = source.read().split(b"\0")
+        except PermissionError:
+            return self._same_owner("/proc/{0}".format(pid))
         except OSError:
             return True
         homes = [entry[8:].decode("utf-8", "surrogateescape") for entry in entries if entry.startswith(b"TB_HOME=")]
         return not homes or os.path.realpath(homes[0]) == os.path.realpath(self.tb_home)
+
+    def _same_owner(self, process: str) -> bool:
+        """Whether a process belongs to the owner of this installation; without an installation it cannot."""
+        try:
+            return os.stat(process).st_uid == os.stat(self.tb_home).st_uid
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True
 
     def tip(self) -> Optional[tip.Document]:
         """The tip file, None without one."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,6 +18,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     Refusal,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import client as client_module
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import (
     Login,
     LoginFailed,
@@ -293,3 +295,27 @@ def test_live_parameters_fall_back(fake: FakeTibero) -> None:
     fake.views["V$PARAMETERS"] = 8053
     with pytest.raises(CommandFailed, match="cannot be read"):
         fake.client().live_parameters()
+
+
+def test_a_process_of_another_user_is_ours_only_if_he_owns_the_installation(
+    fake: FakeTibero, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    """Two installations on one host may use one TB_SID; the environment of the other user's processes cannot be read."""
+    owners = {"/proc/4711": 1001, str(tmp_path): 1002}
+
+    def stat(path: str) -> Any:
+        if path not in owners:
+            raise FileNotFoundError(path)
+        return type("Seen", (), {"st_uid": owners[path]})()
+
+    def refuse(path: str, mode: str) -> Any:
+        raise PermissionError(path)
+
+    monkeypatch.setattr(client_module, "open", refuse, raising=False)
+    monkeypatch.setattr(client_module.os, "stat", stat)
+    there = Tibero(str(tmp_path), "orders", fake)
+    assert not there._is_ours(4711)
+    owners[str(tmp_path)] = 1001
+    assert there._is_ours(4711)
+    del owners[str(tmp_path)]
+    assert not there._is_ours(4711)
