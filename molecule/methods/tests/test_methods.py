@@ -54,7 +54,12 @@ def test_the_list_of_files_is_whole():
 
 
 def test_no_backup_set_and_no_record_of_the_copy_is_left(host):
-    for path in (f"{RECORDS}/rmgr/set", "/tbdata/staging", f"{RECORDS}/cold_copy/stop.json", f"{RECORDS}/cold_copy/cold_copy.lease"):
+    for path in (
+        f"{RECORDS}/rmgr/set",
+        "/tbdata/staging",
+        f"{RECORDS}/cold_copy/stop.json",
+        f"{RECORDS}/cold_copy/cold_copy.lease",
+    ):
         assert not host.file(path).exists, path
     for name in ("backup", "recovery"):
         assert not host.file(f"{RECORDS}/rmgr_records/{name}.json").exists, name
