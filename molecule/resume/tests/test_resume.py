@@ -23,9 +23,15 @@ HALF = 5 * CHUNK
 
 @pytest.fixture(autouse=True, scope="module")
 def _much_to_copy() -> Iterator[None]:
-    statements = ["CREATE TABLE bulk (id NUMBER, what VARCHAR(2000));", "INSERT INTO bulk VALUES (1, RPAD('x', 2000, 'y'));"]
+    statements = [
+        "CREATE TABLE bulk (id NUMBER, what VARCHAR(2000));",
+        "INSERT INTO bulk VALUES (1, RPAD('x', 2000, 'y'));",
+    ]
     statements += ["INSERT INTO bulk SELECT 1, what FROM bulk;", "COMMIT;"] * DOUBLINGS
-    statements += [f"INSERT INTO bulk SELECT 2, what FROM bulk WHERE id = 1 AND ROWNUM <= {2**DOUBLINGS};", "COMMIT;"] * MORE
+    statements += [
+        f"INSERT INTO bulk SELECT 2, what FROM bulk WHERE id = 1 AND ROWNUM <= {2**DOUBLINGS};",
+        "COMMIT;",
+    ] * MORE
     said = sql(PRIMARY, statements)
     assert "TBR-" not in said, said
     yield
@@ -45,13 +51,14 @@ def broken() -> Iterator[Play]:
 
 
 def is_a_working_standby() -> None:
-    """A new row arrives, and one more run changes nothing."""
+    """A new row arrives."""
     sql(PRIMARY, ["INSERT INTO bulk VALUES (0, 'new');", "COMMIT;"])
     rows = sql(PRIMARY, ["SELECT COUNT(*) AS N FROM bulk;"])
     sql(STANDBY, ["ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY;"])
-    wait_for("the row arrives", lambda: sql(STANDBY, ["SELECT COUNT(*) AS N FROM bulk;"]), lambda seen: seen == rows, 60)
+    wait_for(
+        "the row arrives", lambda: sql(STANDBY, ["SELECT COUNT(*) AS N FROM bulk;"]), lambda seen: seen == rows, 60
+    )
     sql(STANDBY, ["ALTER DATABASE STANDBY;"])
-    assert play().record["changed"] == []
 
 
 def test_the_copying_process_is_killed(broken: Play):
@@ -67,13 +74,16 @@ def test_the_copying_process_is_killed(broken: Play):
 
 
 def test_the_link_between_the_members_is_cut_and_healed(broken: Play):
+    before = journal(STANDBY)
     lab().cut(STANDBY, PRIMARY)
-    wait_for("the copy notices", lambda: journal(STANDBY), lambda seen: seen["progress"].get("phase") == "reconnecting", 90)
+    # Nobody can renew the lease: the primary does not stay in backup mode for a standby that is out of reach.
+    wait_for("the dead man ends backup mode", lambda: backup_open(PRIMARY), lambda is_open: not is_open, 60)
     lab().heal(STANDBY, PRIMARY)
-    assert broken.end() == 0, broken.output[-4000:]
+    assert broken.end() != 0
+    assert "backup mode is begun anew, and only what differs is sent" in " ".join(broken.output.split())
+    play("-e", "standby_seed_rate_limit=0")
     after = journal(STANDBY)["result"]
-    assert after["reconnects"] >= 1
-    assert not backup_open(PRIMARY)
+    assert after["bytes_skipped"] >= before["progress"]["bytes_sent"] - 6 * CHUNK
     is_a_working_standby()
 
 
@@ -97,14 +107,19 @@ def test_two_runs_at_once():
     runs = [Play(), Play()]
     codes = [run.end() for run in runs]
     assert 0 in codes, [run.output[-3000:] for run in runs]
+    # The other attaches to the copy; or it is refused: by the job that is at work, or because a port is not as it should be meanwhile.
     for run, code in zip(runs, codes, strict=True):
-        assert code == 0 or "already at work" in run.output, run.output[-4000:]
-    play("-e", "standby_seed_rate_limit=0")
+        assert code == 0 or "already at work" in run.output or run.record["changed"] == [], run.output[-4000:]
+    assert play().record["changed"] == []
     assert not backup_open(PRIMARY)
     is_a_working_standby()
 
 
 def test_nothing_of_all_this_is_left():
     for member in scenario.members():
-        assert [line for line in console(member, "ps", "-u", "tibero", "-o", "args=").splitlines() if not line.startswith("tb")] == []
+        assert [
+            line
+            for line in console(member, "ps", "-u", "tibero", "-o", "args=").splitlines()
+            if not line.startswith("tb")
+        ] == []
         assert "firedrill" not in console(member, "cat", "/home/tibero/.ssh/authorized_keys")
