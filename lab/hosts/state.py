@@ -119,9 +119,7 @@ def load(text: str) -> LabState:
         raw = json.loads(text)
         if raw["version"] != VERSION:
             raise LabError(f"lab state of version {raw['version']}, this program reads {VERSION}")
-        raw["hosts"] = {
-            name: Host(**{**host, "init": _process(host["init"])}) for name, host in raw["hosts"].items()
-        }
+        raw["hosts"] = {name: Host(**{**host, "init": _process(host["init"])}) for name, host in raw["hosts"].items()}
         raw["faults"] = [
             Fault(
                 **{

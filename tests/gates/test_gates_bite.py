@@ -76,7 +76,7 @@ BROKEN = (
     ("ruff", "plugins/module_utils/_x.py", "", HEADER + "import os\n", "F401"),
     ("ruff", "plugins/module_utils/_x.py", "2 * number", "2*number", "_x.py"),
     ("ruff", "plugins/module_utils/_x.py", "(number: int)", "(number)", "ANN001"),
-    ("ruff", "plugins/module_utils/_x.py", "A sample.", "A " + "x" * 120, "E501"),
+    ("ruff", "plugins/module_utils/_x.py", "A sample.", "A " + "x" * 160, "E501"),
     ("mypy", "plugins/module_utils/_x.py", "2 * number", "str(number)", "Incompatible return value"),
     ("vermin", "plugins/module_utils/_x.py", "2 * number", "(x := number)", "3.8"),
     ("vermin", MODULE, "from ansible.", "import dataclasses\nfrom ansible.", "3.7"),

@@ -17,7 +17,7 @@ USAGE = "Usage: tbdown [-h] [-t DOWNMODE]\nDOWNMODE : NORMAL, POST_TX, IMMEDIATE
 
 # recording t6-tbdown-already-stopped
 ALREADY_STOPPED = (
-    "tbdown failed. proc info file is deleted.\n" "Hint: Please check if the tbsvr instance was already stopped.\n"
+    "tbdown failed. proc info file is deleted.\nHint: Please check if the tbsvr instance was already stopped.\n"
 )
 
 
