@@ -42,12 +42,16 @@ def note(path):
             with open(path, "rb") as source:
                 words += [status.st_mtime_ns, hashlib.sha256(source.read()).hexdigest()]
     FOUND[path] = words
-for root in ("/home", "/root/.ssh", "/tbdata", "/tbarch", "/etc/lab", "/etc/security", "/etc/sysctl.d"):
+# Only what the roles may touch: the rest of a lab host's disk is the machine's own, on which others may work meanwhile.
+for root in ("/home/tibero", "/home/ops", "/root/.ssh", "/tbdata", "/tbarch", "/etc/lab", "/etc/security", "/etc/sysctl.d"):
     for directory, names, files in os.walk(root):
         names[:] = [name for name in names if name not in ("log", ".ansible", "dump")]
         for name in names + files:
             note(os.path.join(directory, name))
-for path in ("/etc/passwd", "/etc/group", "/tbdata", "/tbarch"):
+for name in ("passwd", "group"):
+    with open("/etc/" + name) as source:
+        FOUND["/etc/" + name] = [line for line in source if line.startswith(("tibero:", "dba:", "ops:"))]
+for path in ("/home/tibero", "/tbdata", "/tbarch"):
     if os.path.lexists(path):
         note(path)
 for number in filter(str.isdigit, os.listdir("/proc")):
