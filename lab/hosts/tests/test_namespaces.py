@@ -113,7 +113,7 @@ def test_hosts_have_their_own_everything(lab: Lab) -> None:
     inits = {name: host.init.pid for name, host in lab.state().hosts.items() if host.init}
     for space in SPACES:
         assert len({link_of(pid, space) for pid in [*inits.values(), os.getpid()]}) == len(HOSTS) + 1
-    for path in ("/tmp/x", "/run/x", "/dev/shm/x", "/etc/x", "/opt/x"):
+    for path in (f"{place}/firedrill-lab-mine" for place in ("/tmp", "/run", "/dev/shm", "/etc", "/opt")):
         lab.run("seoul1", ["sh", "-c", f"echo mine > {path}"])
         assert not Path(path).exists()
         assert lab.run("seoul2", ["cat", path], check=False).rc == 1
