@@ -81,6 +81,26 @@ missing:
   type: list
   elements: str
   returned: success
+seen:
+  description: What was seen, with the value.
+  returned: failure
+  type: str
+meaning:
+  description: What follows from it.
+  returned: failure
+  type: str
+remedy:
+  description: What to do next.
+  returned: failure
+  type: str
+nothing_changed:
+  description: V(true) when it is certain that nothing was changed.
+  returned: failure
+  type: bool
+details:
+  description: Further data, such as the program that was run, with secrets hidden.
+  returned: failure
+  type: dict
 """
 
 from ansible_collections.firedrill.standby.plugins.module_utils._module import run_module

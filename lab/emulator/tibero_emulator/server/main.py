@@ -328,6 +328,8 @@ def main() -> int:
     arguments = parser.parse_args()
     with os.fdopen(arguments.request_fd, "rb") as handle:
         request = json.loads(handle.read())
+    # tbboot names FAILOVER and RESETLOGS as NORMAL with a flag, and the word that was asked for beside it: the word is the boot mode here.
+    request["mode"] = request.get("flag") or request["mode"]
     daemonize()
     os.set_inheritable(arguments.event_fd, False)
     set_title(title_of("tbsvr", request["mode"], request["sid"]), "tbsvr")
