@@ -12,8 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -158,11 +158,16 @@ class Bench:
         return Played(code, folded(text))
 
     def interrupt(
-        self, changes: Mapping[str, Mapping[str, Any]], *arguments: str, when: Callable[[str], bool]
+        self,
+        changes: Mapping[str, Mapping[str, Any]],
+        *arguments: str,
+        when: Callable[[str], bool],
+        held: str | None = None,
     ) -> Played:
         """Start setup_standby.yml and send SIGINT to its group, as Ctrl-C does, as soon as `when` is true of its output.
 
-        It is sent again when the run goes on, as a person does: Ansible loses one that arrives while it reads an included file.
+        It is sent again when the run goes on, as a person does: Ansible loses one that arrives while it reads an included file. Where the
+        test is about one moment, the host `held` stands still until the run has ended, so that a lost signal does not move the moment.
         """
         output = self.workplace / f"output{self._number}.txt"
         running = self.start("setup_standby.yml", changes, arguments, output)
@@ -173,12 +178,25 @@ class Bench:
             lambda: output.read_text()[-3000:],
         )
         assert running.poll() is None, f"the run ended before it could be interrupted: {output.read_text()[-3000:]}"
-        while running.poll() is None:
-            os.killpg(running.pid, signal.SIGINT)
-            with suppress(subprocess.TimeoutExpired):
-                running.wait(5)
-            assert time.monotonic() < deadline, f"it does not end: {output.read_text()[-3000:]}"
+        with self.still(held):
+            while running.poll() is None:
+                os.killpg(running.pid, signal.SIGINT)
+                with suppress(subprocess.TimeoutExpired):
+                    running.wait(5)
+                assert time.monotonic() < deadline, f"it does not end: {output.read_text()[-3000:]}"
         return self.end(running, output)
+
+    @contextmanager
+    def still(self, host: str | None) -> Iterator[None]:
+        """A host that stands still meanwhile; nothing happens without one."""
+        if host is None:
+            yield
+            return
+        self.lab.freeze(host)
+        try:
+            yield
+        finally:
+            self.lab.thaw(host)
 
     def fingerprint(self) -> dict[str, dict[str, Any]]:
         """What each member is made of."""

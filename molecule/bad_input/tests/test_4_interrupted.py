@@ -22,7 +22,9 @@ def bytes_there(bench: Bench) -> int:
 
 def test_ctrl_c_in_the_preflight(bench: Bench):
     before = bench.fingerprint()
-    played = bench.interrupt({}, when=lambda text: "TASK [firedrill.standby.preflight : Look at the primary" in text)
+    played = bench.interrupt(
+        {}, when=lambda text: "TASK [firedrill.standby.preflight : Look at the primary" in text, held=STANDBY
+    )
     assert played.code != 0
     # The ports that are held open for the other side close by themselves; nothing else is left.
     assert [line for line in difference(before, bench.fingerprint()) if "process" not in line] == []
