@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 import time
 from pathlib import Path
 
@@ -116,7 +117,10 @@ def _port_of(pid: int) -> int:
     found: list[int] = []
 
     def probe() -> tuple[bool, str]:
-        sockets = {os.readlink(entry) for entry in Path(f"/proc/{pid}/fd").iterdir() if entry.is_symlink()}
+        sockets = set()
+        for entry in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # a program that starts closes files between the listing and the look
+                sockets.add(os.readlink(entry))
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             fields = line.split()
             if f"socket:[{fields[9]}]" in sockets and fields[3] == "0A":
