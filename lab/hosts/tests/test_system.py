@@ -6,8 +6,8 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import suppress
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
