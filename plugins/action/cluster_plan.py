@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
+from ansible_collections.firedrill.standby.plugins.plugin_utils import _registered
 
 
 class ActionModule(ActionBase):
@@ -41,19 +42,11 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         host = str(variables["inventory_hostname"])
         names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
-        refused = [name for name in names if not _registered(hostvars[name], "standby_member")]
-        if refused:
-            raise Refusal(
-                seen=f"The description of {', '.join(refused)} was refused (see above)",
-                meaning="A cluster is planned as a whole, or not at all",
-                remedy="correct that description",
-                details={"members": refused},
-            )
-        members = [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
+        members = _registered.members(hostvars, names)
         cluster.check_cluster(members)
         if not self._task.args.get("observed", True):
             return None
-        silent = [name for name in names if not _registered(hostvars[name], "standby_observation")]
+        silent = [name for name in names if _registered.result(hostvars[name], "standby_observation") is None]
         if silent:
             raise UnknownState(
                 seen=f"No answer from {', '.join(silent)} (see above)",
@@ -85,9 +78,3 @@ class ActionModule(ActionBase):
                 remedy=f"run playbooks/setup_primary.yml first; it will create the database on {plan.primary}",
             )
         return plan._asdict()
-
-
-def _registered(variables: t.Mapping[str, t.Any], name: str) -> bool:
-    """Whether a task of this host has registered a result that is no failure."""
-    result = variables.get(name) or {}
-    return bool(result) and not result.get("failed") and not result.get("unreachable") and not result.get("skipped")

@@ -19,6 +19,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 #: Facts and options of playbooks that no role argument spec lists.
 OF_PLAYBOOKS = frozenset(
     {
+        "standby_change",
         "standby_cluster",
         "standby_member",
         "standby_observation",

@@ -1,0 +1,166 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Decides on the controller, from what all members are and what their journals say, what a role change does next; no host is touched."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import time
+import typing as t
+from pathlib import Path
+
+from ansible import constants as C
+from ansible import context
+from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, role_plan
+from ansible_collections.firedrill.standby.plugins.plugin_utils import _registered
+
+display = Display()
+
+
+class ActionModule(ActionBase):
+    """Reads ``standby_member`` and ``standby_observation`` of every member; meant for one run a play (``run_once``)."""
+
+    _requires_connection = False
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Decide.
+
+        :returns: ``ansible_facts.standby_change``; or a failure with seen, meaning and remedy.
+        """
+        result = super().run(tmp, task_vars)
+        try:
+            change = self._change(task_vars or {})
+        except StandbyError as error:
+            result.update(failed=True, changed=False, **error.as_failure())
+            return result
+        result.update(changed=False, ansible_facts={"standby_change": change})
+        for line in change["plan"]:
+            display.display(line)
+        return result
+
+    def _change(self, variables: dict[str, t.Any]) -> dict[str, t.Any]:
+        hostvars = variables["hostvars"]
+        names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
+        members = _registered.members(hostvars, names)
+        cluster.check_cluster(members)
+        views = {name: role_plan.view_of(_registered.result(hostvars[name], "standby_observation")) for name in names}
+        found = journal.merge({name: _journal(hostvars[name], name) for name in names})
+        wish = self._wish(names)
+        decision = role_plan.decide(names, views, found, wish)
+        involved = role_plan.involved(decision)
+        if decision.change is not None:
+            cluster.check_mode(members, decision.change.old if decision.change.kind == "undo" else decision.change.new)
+        if wish.promote_first and members[0].protection_mode != "performance":
+            raise Refusal(
+                seen=f"role_change_promote_first is true and tibero_protection_mode is {members[0].protection_mode!r}",
+                meaning="In this mode a primary does not boot before its LGWR SYNC standby runs, so the new primary cannot boot first",
+                remedy="leave role_change_promote_first out, or lower the mode to performance with playbooks/standby.yml first",
+                details={"variable": "role_change_promote_first"},
+            )
+        _refuse_few_forks(len(involved))
+        log = self._log(members[0].db_name, decision)
+        return {
+            "mode": decision.mode,
+            "change": decision.change.as_dict() if decision.change else {},
+            "todo": list(decision.todo),
+            "own": {name: role_plan.own(decision, name) for name in involved},
+            "payload": decision.payload,
+            "involved": involved,
+            "result": decision.result,
+            "words": decision.words,
+            "run": secrets.token_hex(8),
+            "log": str(log) if log else "",
+            "plan": _plan_text(decision),
+            "primary": _primary_after(decision, wish.target),
+        }
+
+    def _wish(self, names: list[str]) -> role_plan.Wish:
+        arguments = self._task.args
+        target = str(arguments.get("target") or "")
+        user = os.environ.get("USER") or str(os.getuid())
+        return role_plan.Wish(
+            target=target,
+            max_lag=int(arguments.get("max_lag", 1000)),
+            promote_first=bool(self._templar.template(arguments.get("promote_first", False))),
+            change_id=f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}",
+            holder=f"{user}@{socket.gethostname()}, process {os.getppid()}",
+            started_at=journal.now(),
+            retreat=bool(self._templar.template(arguments.get("retreat", False))),
+        )
+
+    def _log(self, cluster_name: str, decision: role_plan.Decision) -> Path | None:
+        """The controller's own journal of this change, one line an event."""
+        if decision.change is None:
+            return None
+        state_home = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        given = str(self._task.args.get("journal_dir") or "") or os.path.join(state_home, "firedrill")
+        directory = Path(given).expanduser() / cluster_name
+        if not self._task.check_mode:
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return directory / f"{decision.change.id}.jsonl"
+
+
+def _journal(variables: t.Mapping[str, t.Any], name: str) -> journal.Record | None:
+    raw = (_registered.result(variables, "standby_observation") or {}).get("role_change") or {}
+    if raw.get("unreadable"):
+        raise UnknownState(
+            seen=f"{name}: {raw['unreadable']}",
+            meaning="Whether a role change is half done is not known",
+            remedy="see the remedy above",
+            details={"member": name},
+        )
+    if not raw:
+        return None
+    record = journal.record_from(raw)
+    if record.is_open and raw.get("working"):
+        raise Refusal(
+            seen=f"A {record.change.kind} from {record.change.old} to {record.change.new} is under way on {name}, begun by "
+            f"{record.change.holder} at {record.change.started_at}",
+            meaning="One role change at a time; its controller gave a sign of life within the last seconds",
+            remedy="wait for its end and look at playbooks/status.yml; if that controller is gone, run again in a minute",
+            details={"change": record.change.as_dict()},
+        )
+    return record
+
+
+def _refuse_few_forks(needed: int) -> None:
+    forks = int(context.CLIARGS.get("forks") or C.DEFAULT_FORKS)
+    if forks < needed:
+        raise Refusal(
+            seen=f"forks is {forks}",
+            meaning=f"The {needed} members of a role change hand over to each other, so they have to be worked on at the same time",
+            remedy=f"set forks to {needed} or more (ansible.cfg, ANSIBLE_FORKS or -f)",
+            details={"variable": "forks"},
+        )
+
+
+def _plan_text(decision: role_plan.Decision) -> list[str]:
+    """What is going to happen, for people: printed before anything happens."""
+    if decision.change is None:
+        return [f"Nothing to do: {decision.words}."]
+    head = {
+        role_plan.BEGIN: "{0.kind} {0.id}: {0.old} hands over to {0.new}",
+        role_plan.RESUME: "{0.kind} {0.id} from {0.old} to {0.new} stopped half-way and goes on",
+        role_plan.UNDO: "{0.undoes} from {0.old} to {0.new} stopped half-way and is taken back",
+        role_plan.CLOSE: "{0.kind} {0.id} from {0.old} to {0.new} has come to its end; its journals are closed",
+        role_plan.PERSON: "{0.kind} {0.id} from {0.old} to {0.new} needs a person",
+    }[decision.mode]
+    steps = {step.number: step for step in decision.change.steps}
+    lines = [head.format(decision.change)]
+    return lines + [f"  {place}. {steps[number].title}" for place, number in enumerate(decision.todo, 1)]
+
+
+def _primary_after(decision: role_plan.Decision, target: str) -> str:
+    """Who is primary when the decision has been carried out."""
+    if decision.change is None:
+        return target
+    return decision.change.old if decision.result == journal.UNDONE else decision.change.new

@@ -1,0 +1,366 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""From what every member is, and what journals say, to what a switchover does next. Pure: nothing here reads or writes.
+
+What the members *are* decides; the journal only tells what was meant and which of two readings of a stopped instance is right.
+Every outcome is one of the words below, and nothing is done on what is not known.
+"""
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Merged, Step
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_steps
+
+#: Nothing to do: the target is primary already.
+NOTHING = "nothing"
+#: Begin the change.
+BEGIN = "begin"
+#: Go on with a change that stopped half-way.
+RESUME = "resume"
+#: Take a change back.
+UNDO = "undo"
+#: The members are where the change wanted them, or where it found them: only the journals are open.
+CLOSE = "close"
+#: A person has to decide; the journals stay open.
+PERSON = "person"
+
+STATUS = "see playbooks/status.yml"
+
+
+class View(NamedTuple):
+    """One member as observed: texts of ``_core.facts``, UNKNOWN where not known; ``running`` None when that is not known."""
+
+    role: str
+    open_mode: str
+    running: Optional[bool]
+    position: str
+    why: str = ""
+
+    @property
+    def is_primary(self) -> bool:
+        return self.role == facts.PRIMARY and self.open_mode == facts.READ_WRITE
+
+    @property
+    def is_standby(self) -> bool:
+        return self.role == facts.STANDBY and self.open_mode in (facts.RECOVERING, facts.READ_ONLY)
+
+    @property
+    def is_stopped(self) -> bool:
+        return self.running is False
+
+    @property
+    def is_half_booted(self) -> bool:
+        return self.open_mode in (facts.STARTING, facts.MOUNTED)
+
+    def text(self) -> str:
+        """The state in a few words."""
+        words = "stopped" if self.is_stopped else "{0}, {1}".format(self.role, self.open_mode)
+        return words + (" ({0})".format(self.why) if self.why else "")
+
+
+class Wish(NamedTuple):
+    """What is wanted: the target (the next primary), the greatest lag in TSN, the order, and who runs it. ``retreat``: a step has just failed,
+    so an open change is taken back and not tried again."""
+
+    target: str
+    max_lag: int
+    promote_first: bool
+    change_id: str
+    holder: str
+    started_at: str
+    retreat: bool = False
+
+
+class Decision(NamedTuple):
+    """``mode``: one of the words above. ``change``: the change it is about, None for NOTHING. ``todo``: numbers of its steps in the
+    order in which they run. ``result`` and ``words``: how the journals are closed afterwards."""
+
+    mode: str
+    change: Optional[Change]
+    todo: Tuple[int, ...]
+    result: str
+    words: str
+    payload: Dict[str, Any]
+
+
+def view_of(observation: Optional[Mapping[str, Any]]) -> Optional[View]:
+    """A member's view from the result of tibero_instance_info, None when the member did not answer."""
+    if not observation or "role" not in observation:
+        return None
+    state = observation.get("state") or {}
+    running = observation.get("running")
+    position = (state.get("position") or {}).get("value", facts.UNKNOWN)
+    why = "" if observation["role"] != facts.UNKNOWN else str((state.get("role") or {}).get("why", ""))
+    return View(
+        str(observation["role"]),
+        str(observation.get("open_mode", facts.UNKNOWN)),
+        running if isinstance(running, bool) else None,
+        str(position),
+        why,
+    )
+
+
+def decide(
+    members: Sequence[str], views: Mapping[str, Optional[View]], open_change: Optional[Merged], wish: Wish
+) -> Decision:
+    """What a switchover to ``wish.target`` does now.
+
+    :arg members: all members of the cluster. :arg views: what each is, None for one that did not answer.
+    :raises Refusal: the wish cannot be done; nothing was changed. :raises UnknownState: what is seen does not decide it.
+    """
+    _refuse_two(views)
+    if open_change is not None:
+        return _go_on(views, open_change, wish)
+    _refuse_target(members, wish.target)
+    primaries = [name for name, view in views.items() if view is not None and view.is_primary]
+    silent = [name for name, view in views.items() if view is None]
+    if not primaries:
+        raise UnknownState(
+            seen="No open primary; seen: {0}".format(_all(views)),
+            meaning="A switchover hands over from a primary that runs; without one it would be a failover",
+            remedy="Start the primary with `tbboot` on its host if it may be; if it is lost, run playbooks/failover.yml",
+        )
+    if primaries[0] == wish.target:
+        return Decision(NOTHING, None, (), "", "{0} is primary already".format(wish.target), {})
+    _refuse_silent(silent, wish.target)
+    return _begin(primaries[0], views, wish)
+
+
+def _all(views: Mapping[str, Optional[View]]) -> str:
+    return "; ".join("{0}: {1}".format(name, view.text() if view else "no answer") for name, view in views.items())
+
+
+def _refuse_two(views: Mapping[str, Optional[View]]) -> None:
+    primaries = [name for name, view in views.items() if view is not None and view.is_primary]
+    if len(primaries) > 1:
+        raise UnknownState(
+            seen="{0} members are primary: {1}".format(len(primaries), ", ".join(primaries)),
+            meaning="Two primaries accept writes that will never meet; no role is changed on top of that",
+            remedy="Decide which one is right, stop the other with `tbdown -t IMMEDIATE`, keep its files, then run again",
+            details={"primaries": primaries},
+        )
+
+
+def _refuse_target(members: Sequence[str], target: str) -> None:
+    if target in members:
+        return
+    raise Refusal(
+        seen="standby_target is {0!r}".format(target),
+        meaning="Allowed is one of the members: {0}".format(", ".join(members)),
+        remedy="Name the standby that shall become the primary: -e standby_target=NAME",
+        details={"variable": "standby_target", "value": target, "allowed": list(members)},
+    )
+
+
+def _refuse_silent(silent: Sequence[str], target: str) -> None:
+    if not silent:
+        return
+    raise UnknownState(
+        seen="No answer from {0}".format(", ".join(silent)),
+        meaning="A member that cannot be seen may be a primary of its own, and could not follow {0}".format(target),
+        remedy="Make it reachable (ssh, sudo, Python), or take it out of the group if it is gone for good",
+        details={"members": list(silent)},
+    )
+
+
+def _begin(old: str, views: Mapping[str, Optional[View]], wish: Wish) -> Decision:
+    view = views[wish.target]
+    if view is None or not view.is_standby:
+        raise Refusal(
+            seen="{0} is {1}".format(wish.target, view.text() if view else "silent"),
+            meaning="Only a standby that applies redo can take over",
+            remedy="Boot it with `tbboot -t RECOVERY` if it is a standby; build it with playbooks/setup_standby.yml if it is not",
+            details={"variable": "standby_target", "value": wish.target},
+        )
+    primary = views[old]
+    _refuse_lag(old, primary.position if primary else facts.UNKNOWN, wish, view)
+    change = Change(
+        wish.change_id,
+        "switchover",
+        old,
+        wish.target,
+        wish.holder,
+        wish.started_at,
+        role_steps.switchover(old, wish.target, wish.promote_first),
+    )
+    words = "{0} is primary, {1} is its standby".format(wish.target, old)
+    return Decision(BEGIN, change, tuple(step.number for step in change.steps), journal.CHANGE_DONE, words, {})
+
+
+def _refuse_lag(old: str, position: str, wish: Wish, view: View) -> None:
+    try:
+        lag = int(position) - int(view.position)
+    except ValueError:
+        raise UnknownState(
+            seen="The position of {0} is {1}, that of {2} is {3}".format(old, position, wish.target, view.position),
+            meaning="How far the target lags is not known, so neither is how long a switchover would take",
+            remedy="Make V$DATABASE.CURRENT_TSN readable on both; {0}".format(STATUS),
+        ) from None
+    if lag > wish.max_lag:
+        raise Refusal(
+            seen="{0} is at TSN {1}, {2} at {3}: it lags by {4}".format(old, position, wish.target, view.position, lag),
+            meaning="The limit is {0}; clients would wait until the target has caught up".format(wish.max_lag),
+            remedy="Wait until it has caught up ({0}), or raise role_change_max_lag".format(STATUS),
+            details={"variable": "role_change_max_lag", "lag": lag},
+        )
+
+
+# ------------------------------------------------------------------------------- after an interruption
+
+
+def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Decision:
+    """What to do with a change that was left open."""
+    change = found.change
+    if change.kind == "failover":
+        raise Refusal(
+            seen="The failover {0} to {1} is open".format(change.id, change.new),
+            meaning="A switchover on top of it would hide where it stopped",
+            remedy="Run playbooks/failover.yml with -e standby_target={0} again".format(change.new),
+        )
+    goal = change.old if change.kind == "undo" else change.new
+    if wish.target not in ("", change.new, change.old):
+        raise Refusal(
+            seen="The {0} {1} from {2} to {3} is open (begun by {4} at {5}); asked for is {6}".format(
+                change.kind, change.id, change.old, change.new, change.holder, change.started_at, wish.target
+            ),
+            meaning="A half-done change has to come to its end first",
+            remedy="Run again with -e standby_target={0}".format(goal),
+        )
+    old, new = views.get(change.old), views.get(change.new)
+    silent = [name for name in (change.old, change.new) if views.get(name) is None]
+    if old is None or new is None:
+        raise UnknownState(
+            seen="{0} does not answer, and the {1} {2} is half done (begun by {3} at {4})".format(
+                ", ".join(silent), change.kind, change.id, change.holder, change.started_at
+            ),
+            meaning="What it is decides whether the change goes on or back, so nothing is done on the other side",
+            remedy="Make it answer and run the same command again; if its host is lost, run playbooks/failover.yml",
+            details={"change": change.as_dict()},
+        )
+    return _next(change, old, new, found, wish)
+
+
+def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> Decision:
+    if new.is_primary:
+        return _after_promotion(change, old, found, wish)
+    if old.is_primary:
+        return _before_demotion(change, old, new, wish)
+    if change.kind == "undo" or wish.retreat:
+        return _back(change, old, new, wish)
+    if old.is_standby:
+        promoted = found.state_of(_number(change, role_steps.PROMOTE))
+        if promoted == journal.FAILED or new.is_half_booted:
+            return _back(change, old, new, wish)
+        return _forward(change, found, (role_steps.STOP, role_steps.PROMOTE))
+    if old.is_stopped or old.is_half_booted:
+        demoted = found.state_of(_number(change, role_steps.DEMOTE))
+        if demoted == journal.NOT_BEGUN:
+            return _back(change, old, new, wish)
+        # The server itself tells whether a stop was a SWITCHOVER: only then it boots RECOVERY (H, MAN; 1127 or 1036 otherwise, C/L).
+        return _forward(change, found, (role_steps.FOLLOW, role_steps.STOP, role_steps.PROMOTE))
+    raise UnknownState(
+        seen="{0} is {1}, {2} is {3}, and the {4} {5} is half done".format(
+            change.old, old.text(), change.new, new.text(), change.kind, change.id
+        ),
+        meaning="These states do not tell whether it goes on or back",
+        remedy="Make both instances answer ({0}), then run the same command again".format(STATUS),
+        details={"change": change.as_dict()},
+    )
+
+
+def _number(change: Change, action: str) -> int:
+    numbers = [step.number for step in change.steps if step.action == action]
+    return numbers[0] if numbers else 0
+
+
+def _payload(found: Merged) -> Dict[str, Any]:
+    """What steps that are done saw, by action, for the steps that are to come."""
+    return {
+        step.action: found.marks[step.number].seen
+        for step in found.change.steps
+        if found.state_of(step.number) == journal.DONE
+    }
+
+
+def _forward(change: Change, found: Merged, wanted: Sequence[str]) -> Decision:
+    words = "{0} is primary, {1} is its standby; resumed".format(change.new, change.old)
+    todo = tuple(_number(change, action) for action in wanted)
+    return Decision(RESUME, change, todo, journal.CHANGE_DONE, words, _payload(found))
+
+
+def _after_promotion(change: Change, old: View, found: Merged, wish: Wish) -> Decision:
+    """The new primary is open: what is left is that the former one follows."""
+    words = "{0} is primary, {1} is its standby".format(change.new, change.old)
+    if change.kind == "undo":
+        raise UnknownState(
+            seen="{0} is an open primary although {1} was to be taken back".format(change.new, change.undoes),
+            meaning="It was promoted after all, or by somebody else",
+            remedy="Look at both members ({0}); when the roles are right, remove the journals of {1}".format(
+                STATUS, change.id
+            ),
+        )
+    if old.is_standby:
+        return Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {})
+    if wish.retreat:
+        words = "{0} is primary; {1} does not follow it ({2}). Next: run the same command again, or build {1} anew with playbooks/reinstate.yml"
+        text = words.format(change.new, change.old, old.text())
+        return Decision(PERSON, change, (), journal.NEEDS_PERSON, text, {})
+    if old.is_stopped or old.is_half_booted:
+        return _forward(change, found, (role_steps.FOLLOW,))
+    raise UnknownState(
+        seen="{0} is primary, and {1} is {2}".format(change.new, change.old, old.text()),
+        meaning="Whether the former primary follows is not known",
+        remedy="Make it answer ({0}), then run the same command again".format(STATUS),
+    )
+
+
+def _before_demotion(change: Change, old: View, new: View, wish: Wish) -> Decision:
+    """The former primary is open: nothing was handed over, or it was taken back."""
+    words = "taken back: {0} is primary as before".format(change.old)
+    if new.is_standby:
+        return Decision(CLOSE, change, (), journal.UNDONE, words, {})
+    if new.is_stopped or new.is_half_booted:
+        undo = _undo(change, wish, role_steps.undo(change.old, change.new, returning=False))
+        return Decision(UNDO, undo, (1,), journal.UNDONE, words, {})
+    raise UnknownState(
+        seen="{0} is primary, and {1} is {2}".format(change.old, change.new, new.text()),
+        meaning="Whether the standby still follows is not known",
+        remedy="Make it answer ({0}), then run the same command again".format(STATUS),
+    )
+
+
+def _back(change: Change, old: View, new: View, wish: Wish) -> Decision:
+    """Neither is primary, and the change cannot go on: the former primary becomes primary again."""
+    words = "taken back: {0} is primary as before".format(change.old)
+    if not (new.is_standby or new.is_stopped or new.is_half_booted):
+        raise UnknownState(
+            seen="{0} is {1}".format(change.new, new.text()),
+            meaning="Whether it was promoted is not known, so {0} is not opened beside it".format(change.old),
+            remedy="Make it answer ({0}), then run the same command again".format(STATUS),
+        )
+    undo = _undo(change, wish, role_steps.undo(change.old, change.new, returning=True))
+    return Decision(UNDO, undo, tuple(step.number for step in undo.steps), journal.UNDONE, words, {})
+
+
+def _undo(change: Change, wish: Wish, steps: Tuple[Step, ...]) -> Change:
+    return Change(wish.change_id, "undo", change.old, change.new, wish.holder, wish.started_at, steps, undoes=change.id)
+
+
+def involved(decision: Decision) -> List[str]:
+    """The members that have a part in what is to be done, in the order of their first step."""
+    if decision.change is None:
+        return []
+    steps = {step.number: step for step in decision.change.steps}
+    return list(dict.fromkeys(steps[number].member for number in decision.todo))
+
+
+def own(decision: Decision, member: str) -> List[int]:
+    """The numbers of a member's own steps, in the order in which they run."""
+    if decision.change is None:
+        return []
+    steps = {step.number: step for step in decision.change.steps}
+    return [number for number in decision.todo if steps[number].member == member]

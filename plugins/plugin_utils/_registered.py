@@ -1,0 +1,34 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This plugin utility is private to the collection firedrill.standby: other collections must not import it.
+"""What tasks of other hosts have registered, for action plugins that decide over a whole cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
+
+
+def result(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
+    """The result that a task of this host has registered, None when there is none or when it is a failure."""
+    found = variables.get(name) or {}
+    if not found or found.get("failed") or found.get("unreachable") or found.get("skipped"):
+        return None
+    return dict(found)
+
+
+def members(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> list[cluster.Member]:
+    """The descriptions of all members. :raises Refusal: when one of them was refused."""
+    refused = [name for name in names if result(hostvars[name], "standby_member") is None]
+    if refused:
+        raise Refusal(
+            seen=f"The description of {', '.join(refused)} was refused (see above)",
+            meaning="A cluster is planned as a whole, or not at all",
+            remedy="correct that description",
+            details={"members": refused},
+        )
+    return [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
