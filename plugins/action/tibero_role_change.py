@@ -19,6 +19,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 from ansible_collections.firedrill.standby.plugins.plugin_utils._events import Events
 
 display = Display()
@@ -31,6 +32,8 @@ ANSWER = 10
 SIGN_OF_LIFE = 3.0
 #: Seconds for which a member may be out of reach before it counts as lost; its worker goes on with the step it is in.
 LOST = 60.0
+#: Seconds for another member's step. Its own process gives up long before; this is for the case that the process itself died.
+LONGEST = 7200.0
 #: Exit codes of the shell command: no journal directory, the worker is gone, the step is not at its end.
 NO_DIRECTORY, NO_WORKER, NOT_YET = 81, 82, 83
 
@@ -131,7 +134,7 @@ class _Conductor:
             here = {event["member"] for event in events if event["event"] == "armed"}
             return {"event": "all"} if here >= set(involved) else None
 
-        met = self._events.until(all_here, time.monotonic() + MEETING, self._sign_of_life)
+        met = self._events.until(all_here, MEETING, self._sign_of_life)
         if met is not None and met["event"] == "all":
             return
         here = {event["member"] for event in self._events.seen() if event["event"] == "armed"}
@@ -167,24 +170,30 @@ class _Conductor:
             pid=int(self._armed["pid"]),
             turns=ANSWER * 20,
         )
-        reached = time.monotonic()
-        while True:
+        reached = {"at": time.monotonic()}
+
+        def attempt() -> tuple[int, str]:
             try:
                 code, output = self._action.shell(script)
             except AnsibleConnectionFailure as error:
-                code, output = 255, str(error)
-            if code == 0:
-                answer = json.loads(output)
-                if answer.get("run") == self._run:
-                    return dict(answer)
-            if code in (NO_DIRECTORY, NO_WORKER):
-                raise self._lost(number, "its worker is gone")
-            if code == NOT_YET:
-                reached = time.monotonic()
-                continue
-            if time.monotonic() - reached > LOST:
-                raise self._lost(number, f"it cannot be reached: {output.strip()[-200:]}")
-            time.sleep(1.0)
+                return 255, str(error)
+            if code in (0, NO_DIRECTORY, NO_WORKER, NOT_YET):
+                reached["at"] = time.monotonic()
+            return code, output
+
+        code, output = wait_until(
+            attempt,
+            lambda seen: seen[0] in (0, NO_DIRECTORY, NO_WORKER) or time.monotonic() - reached["at"] > LOST,
+            float("inf"),
+            "the end of a step",
+            "",
+            interval=0.05,
+        ).value
+        if code in (NO_DIRECTORY, NO_WORKER):
+            raise self._lost(number, "its worker is gone")
+        if code != 0:
+            raise self._lost(number, f"it cannot be reached: {output.strip()[-200:]}")
+        return dict(json.loads(output))
 
     def _lost(self, number: int, why: str) -> StandbyError:
         self._events.say("lost", number, why=why)
@@ -204,8 +213,7 @@ class _Conductor:
                 (each for each in events if each["step"] == number and each["event"] in ("end", "failed", "lost")), None
             )
 
-        # The member's own process gives up first; this limit is for the case that it died.
-        event = self._events.until(ended, time.monotonic() + 7200.0, self._sign_of_life)
+        event = self._events.until(ended, LONGEST, self._sign_of_life)
         if event is not None and event["event"] == "end":
             return event
         said = "nothing was heard of it" if event is None else event.get("failure", {}).get("seen") or event.get("why")

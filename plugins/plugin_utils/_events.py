@@ -17,6 +17,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
+
 #: Seconds between two looks at the file.
 LOOK = 0.02
 
@@ -66,24 +69,34 @@ class Events:
     def until(
         self,
         found: Callable[[list[dict[str, Any]]], Mapping[str, Any] | None],
-        deadline: float,
+        seconds: float,
         meanwhile: Callable[[], None],
     ) -> Mapping[str, Any] | None:
         """Wait for events.
 
         Args:
             found: what is waited for, in the events so far.
-            deadline: on the monotonic clock.
+            seconds: how long at most.
             meanwhile: called between two looks.
 
         Returns:
-            what was found, None at the deadline.
+            what was found, None when the time is over.
         """
-        while True:
+
+        def look() -> Mapping[str, Any] | None:
             event = found(self.seen())
-            if event is not None:
-                return event
-            if time.monotonic() > deadline:
-                return None
-            meanwhile()
-            time.sleep(LOOK)
+            if event is None:
+                meanwhile()
+            return event
+
+        try:
+            return wait_until(
+                look,
+                lambda event: event is not None,
+                seconds,
+                "an event",
+                "",
+                interval=LOOK,
+            ).value
+        except DeadlineExceeded:
+            return None
