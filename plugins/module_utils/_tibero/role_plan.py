@@ -56,6 +56,11 @@ class View(NamedTuple):
     def is_half_booted(self) -> bool:
         return self.open_mode in (facts.STARTING, facts.MOUNTED)
 
+    @property
+    def is_closed(self) -> bool:
+        """Known to be no open database: a standby, stopped, or below the operating modes."""
+        return self.is_standby or self.is_stopped or self.is_half_booted
+
     def text(self) -> str:
         """The state in a few words."""
         words = "stopped" if self.is_stopped else "{0}, {1}".format(self.role, self.open_mode)
@@ -241,6 +246,16 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> De
             remedy="Make it answer and run the same command again; if its host is lost, run playbooks/failover.yml",
             details={"change": change.as_dict()},
         )
+    strangers = [name for name, view in views.items() if view is not None and view.is_primary]
+    if [name for name in strangers if name not in (change.old, change.new)]:
+        raise UnknownState(
+            seen="{0} is primary, although the {1} {2} was between {3} and {4}".format(
+                ", ".join(strangers), change.kind, change.id, change.old, change.new
+            ),
+            meaning="Somebody else changed the roles meanwhile; nobody is opened beside that primary",
+            remedy="When {0} is right, remove the journals of {1} (role_change/change.json) and run "
+            "playbooks/setup_standby.yml".format(", ".join(strangers), change.id),
+        )
     return _next(change, old, new, found, wish)
 
 
@@ -249,6 +264,8 @@ def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> De
         return _after_promotion(change, old, found, wish)
     if old.is_primary:
         return _before_demotion(change, old, new, wish)
+    if not (old.is_closed and new.is_closed):
+        raise _undecided(change, old, new)
     if change.kind == "undo" or wish.retreat:
         return _back(change, old, new, wish)
     if old.is_standby:
@@ -256,13 +273,14 @@ def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> De
         if promoted == journal.FAILED or new.is_half_booted:
             return _back(change, old, new, wish)
         return _forward(change, found, (role_steps.STOP, role_steps.PROMOTE))
-    if old.is_stopped or old.is_half_booted:
-        demoted = found.state_of(_number(change, role_steps.DEMOTE))
-        if demoted == journal.NOT_BEGUN:
-            return _back(change, old, new, wish)
-        # The server itself tells whether a stop was a SWITCHOVER: only then it boots RECOVERY (H, MAN; 1127 or 1036 otherwise, C/L).
-        return _forward(change, found, (role_steps.FOLLOW, role_steps.STOP, role_steps.PROMOTE))
-    raise UnknownState(
+    if found.state_of(_number(change, role_steps.DEMOTE)) == journal.NOT_BEGUN:
+        return _back(change, old, new, wish)
+    # The server itself tells whether a stop was a SWITCHOVER: only then it boots RECOVERY (H, MAN; 1127 or 1036 otherwise, C/L).
+    return _forward(change, found, (role_steps.FOLLOW, role_steps.STOP, role_steps.PROMOTE))
+
+
+def _undecided(change: Change, old: View, new: View) -> UnknownState:
+    return UnknownState(
         seen="{0} is {1}, {2} is {3}, and the {4} {5} is half done".format(
             change.old, old.text(), change.new, new.text(), change.kind, change.id
         ),
@@ -336,12 +354,6 @@ def _before_demotion(change: Change, old: View, new: View, wish: Wish) -> Decisi
 def _back(change: Change, old: View, new: View, wish: Wish) -> Decision:
     """Neither is primary, and the change cannot go on: the former primary becomes primary again."""
     words = "taken back: {0} is primary as before".format(change.old)
-    if not (new.is_standby or new.is_stopped or new.is_half_booted):
-        raise UnknownState(
-            seen="{0} is {1}".format(change.new, new.text()),
-            meaning="Whether it was promoted is not known, so {0} is not opened beside it".format(change.old),
-            remedy="Make it answer ({0}), then run the same command again".format(STATUS),
-        )
     undo = _undo(change, wish, role_steps.undo(change.old, change.new, returning=True))
     return Decision(UNDO, undo, tuple(step.number for step in undo.steps), journal.UNDONE, words, {})
 

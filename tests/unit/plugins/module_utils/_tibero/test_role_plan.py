@@ -1,0 +1,233 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a switchover does next, for every pair of states and every place where an earlier run may have stopped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Mark, Merged
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_plan, role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_plan import View, Wish, decide
+
+NAMES = ("seoul1", "seoul2", "busan1")
+OPEN = View(facts.PRIMARY, facts.READ_WRITE, True, "100")
+FOLLOWS = View(facts.STANDBY, facts.RECOVERING, True, "100")
+READABLE = View(facts.STANDBY, facts.READ_ONLY, True, "100")
+DOWN = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "no view tells the role")
+HALF = View(facts.UNKNOWN, facts.MOUNTED, True, facts.UNKNOWN)
+DARK = View(facts.UNKNOWN, facts.UNKNOWN, True, facts.UNKNOWN, "login failed")
+STATES = {
+    "open": OPEN,
+    "follows": FOLLOWS,
+    "readable": READABLE,
+    "down": DOWN,
+    "half": HALF,
+    "dark": DARK,
+    "silent": None,
+}
+
+
+def wish(target: str = "seoul2", **more: Any) -> Wish:
+    given_ = {"max_lag": 10, "promote_first": False, "change_id": "c2", "holder": "ops@desk", "started_at": "now"}
+    return Wish(**{"target": target, **given_, **more})
+
+
+def half_done(kind: str = "switchover", **marks: str) -> Merged:
+    """An open change from seoul1 to seoul2; ``marks`` by action."""
+    steps = role_steps.switchover("seoul1", "seoul2")
+    undoes = ""
+    if kind == "undo":
+        steps, undoes = role_steps.undo("seoul1", "seoul2", True), "c0"
+    change = Change("c1", kind, "seoul1", "seoul2", "ops@other", "earlier", steps, undoes)
+    numbers = {step.action: step.number for step in steps}
+    found = {numbers[action]: Mark(word, "", {"position": "100"}) for action, word in marks.items()}
+    return Merged(change, found, ("seoul1",))
+
+
+def actions(decision: role_plan.Decision) -> list[str]:
+    assert decision.change is not None
+    steps = {step.number: step for step in decision.change.steps}
+    return [f"{steps[number].member} {steps[number].action}" for number in decision.todo]
+
+
+# ----------------------------------------------------------------------------------------- begin
+
+
+def test_it_begins_in_the_manuals_order() -> None:
+    found = decide(NAMES, {"seoul1": OPEN, "seoul2": FOLLOWS, "busan1": FOLLOWS}, None, wish())
+    assert found.mode == role_plan.BEGIN and role_plan.involved(found) == ["seoul1", "seoul2"]
+    assert actions(found) == ["seoul1 demote", "seoul2 stop", "seoul1 follow", "seoul2 promote"]
+    assert role_plan.own(found, "seoul2") == [2, 4]
+    assert all(step.undo for step in found.change.steps)  # type: ignore[union-attr]
+
+
+def test_the_shorter_order_promotes_first() -> None:
+    views = {"seoul1": OPEN, "seoul2": READABLE, "busan1": FOLLOWS}
+    found = decide(NAMES, views, None, wish(promote_first=True))
+    assert actions(found) == ["seoul1 demote", "seoul2 stop", "seoul2 promote", "seoul1 follow"]
+
+
+def test_the_target_is_primary_already() -> None:
+    found = decide(NAMES, {"seoul1": FOLLOWS, "seoul2": OPEN, "busan1": FOLLOWS}, None, wish())
+    assert (found.mode, found.todo, found.words) == (role_plan.NOTHING, (), "seoul2 is primary already")
+
+
+@pytest.mark.parametrize(
+    ("views", "target", "kind", "says"),
+    [
+        ({"seoul1": OPEN, "seoul2": OPEN, "busan1": FOLLOWS}, "seoul2", UnknownState, "2 members are primary: seoul1, seoul2"),
+        ({"seoul1": DOWN, "seoul2": FOLLOWS, "busan1": FOLLOWS}, "seoul2", UnknownState, "No open primary; seen: seoul1: stopped"),
+        ({"seoul1": OPEN, "seoul2": FOLLOWS, "busan1": FOLLOWS}, "seoul9", Refusal, "standby_target is 'seoul9'"),
+        ({"seoul1": OPEN, "seoul2": FOLLOWS, "busan1": FOLLOWS}, "", Refusal, "one of the members: seoul1, seoul2, busan1"),
+        ({"seoul1": OPEN, "seoul2": FOLLOWS, "busan1": None}, "seoul2", UnknownState, "No answer from busan1"),
+        ({"seoul1": OPEN, "seoul2": DOWN, "busan1": FOLLOWS}, "seoul2", Refusal, "seoul2 is stopped"),
+        ({"seoul1": OPEN, "seoul2": HALF, "busan1": FOLLOWS}, "seoul2", Refusal, "Only a standby that applies redo"),
+        ({"seoul1": OPEN, "seoul2": DARK, "busan1": FOLLOWS}, "seoul2", Refusal, "login failed"),
+        ({"seoul1": OPEN, "seoul2": FOLLOWS._replace(position="89"), "busan1": FOLLOWS}, "seoul2", Refusal, "it lags by 11"),
+        ({"seoul1": OPEN, "seoul2": FOLLOWS._replace(position="UNKNOWN"), "busan1": FOLLOWS}, "seoul2", UnknownState, "is UNKNOWN"),
+    ],
+)  # fmt: skip
+def test_it_is_refused_and_says_why(views: dict[str, View | None], target: str, kind: type, says: str) -> None:
+    with pytest.raises(kind) as caught:
+        decide(NAMES, views, None, wish(target))
+    assert says in str(caught.value) and "To do:" in str(caught.value)
+
+
+def test_a_lag_at_the_limit_is_accepted() -> None:
+    views = {"seoul1": OPEN, "seoul2": FOLLOWS._replace(position="90"), "busan1": FOLLOWS}
+    assert decide(NAMES, views, None, wish()).mode == role_plan.BEGIN
+
+
+# --------------------------------------------------------------------------- after an interruption
+
+DONE, BEGUN, FAILED = journal.DONE, journal.BEGUN, journal.FAILED
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "marks", "mode", "todo"),
+    [
+        # Nothing was handed over.
+        ("open", "follows", {}, role_plan.CLOSE, []),
+        ("open", "readable", {"demote": BEGUN}, role_plan.CLOSE, []),
+        ("open", "down", {"demote": FAILED}, role_plan.UNDO, ["seoul2 follow"]),
+        # The primary has stopped; what it was stopped by, the server tells at its RECOVERY boot.
+        ("down", "follows", {"demote": BEGUN}, role_plan.RESUME, ["seoul1 follow", "seoul2 stop", "seoul2 promote"]),
+        ("down", "follows", {"demote": DONE}, role_plan.RESUME, ["seoul1 follow", "seoul2 stop", "seoul2 promote"]),
+        ("down", "down", {"demote": DONE, "stop": DONE}, role_plan.RESUME, ["seoul1 follow", "seoul2 stop", "seoul2 promote"]),
+        ("half", "down", {"demote": DONE, "stop": BEGUN}, role_plan.RESUME, ["seoul1 follow", "seoul2 stop", "seoul2 promote"]),
+        # It died by itself before the change began.
+        ("down", "follows", {}, role_plan.UNDO, ["seoul2 follow", "seoul1 return"]),
+        # It follows already.
+        ("follows", "follows", {"demote": DONE}, role_plan.RESUME, ["seoul2 stop", "seoul2 promote"]),
+        ("follows", "down", {"demote": DONE, "stop": DONE, "follow": DONE}, role_plan.RESUME, ["seoul2 stop", "seoul2 promote"]),
+        ("follows", "down", {"demote": DONE, "stop": DONE, "follow": DONE, "promote": BEGUN}, role_plan.RESUME, ["seoul2 stop", "seoul2 promote"]),
+        ("follows", "down", {"demote": DONE, "promote": FAILED}, role_plan.UNDO, ["seoul2 follow", "seoul1 return"]),
+        ("follows", "half", {"demote": DONE, "promote": BEGUN}, role_plan.UNDO, ["seoul2 follow", "seoul1 return"]),
+        # The target has opened.
+        ("follows", "open", {"demote": DONE}, role_plan.CLOSE, []),
+        ("down", "open", {"demote": DONE, "promote": DONE}, role_plan.RESUME, ["seoul1 follow"]),
+        ("half", "open", {"demote": DONE, "promote": DONE}, role_plan.RESUME, ["seoul1 follow"]),
+    ],
+)  # fmt: skip
+def test_a_switchover_that_stopped_half_way(
+    old: str, new: str, marks: dict[str, str], mode: str, todo: list[str]
+) -> None:
+    views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done(**marks), wish())
+    assert (found.mode, actions(found)) == (mode, todo)
+    if mode == role_plan.UNDO:
+        assert found.change is not None and (found.change.id, found.change.undoes) == ("c2", "c1")
+        assert found.result == journal.UNDONE
+
+
+def test_the_positions_that_were_seen_reach_the_steps_to_come() -> None:
+    views = {"seoul1": FOLLOWS, "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done(demote=DONE, stop=FAILED), wish())
+    assert found.payload == {"demote": {"position": "100"}}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "marks", "mode"),
+    [
+        ("follows", "follows", {"demote": DONE}, role_plan.UNDO),
+        ("down", "follows", {"demote": DONE}, role_plan.UNDO),
+        ("down", "down", {"demote": BEGUN}, role_plan.UNDO),
+        ("open", "follows", {"demote": FAILED}, role_plan.CLOSE),
+        ("follows", "open", {"promote": DONE}, role_plan.CLOSE),
+        ("down", "open", {"promote": DONE, "follow": FAILED}, role_plan.PERSON),
+    ],
+)
+def test_a_step_that_has_just_failed_is_taken_back_and_not_tried_again(
+    old: str, new: str, marks: dict[str, str], mode: str
+) -> None:
+    views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done(**marks), wish("", retreat=True))
+    assert found.mode == mode
+    if mode == role_plan.PERSON:
+        assert "Next: run the same command again" in found.words and found.result == journal.NEEDS_PERSON
+
+
+@pytest.mark.parametrize(("old", "new", "mode"), [("open", "follows", "close"), ("follows", "down", "undo")])
+def test_an_undo_that_stopped_goes_on_backwards(old: str, new: str, mode: str) -> None:
+    views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done("undo", follow=DONE), wish())
+    assert (found.mode, found.result) == (mode, journal.UNDONE)
+
+
+def test_another_target_waits_for_the_open_change() -> None:
+    views = {"seoul1": DOWN, "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    with pytest.raises(
+        Refusal, match=r"from seoul1 to seoul2 is open \(begun by ops@other at earlier\); asked for is busan1"
+    ):
+        decide(NAMES, views, half_done(demote=DONE), wish("busan1"))
+
+
+@pytest.mark.parametrize("side", ["seoul1", "seoul2"])
+def test_a_side_that_does_not_answer_decides_nothing(side: str) -> None:
+    views = {"seoul1": DOWN, "seoul2": FOLLOWS, "busan1": FOLLOWS, side: None}
+    with pytest.raises(UnknownState, match=rf"{side} does not answer, and the switchover c1 is half done"):
+        decide(NAMES, views, half_done(demote=DONE), wish())
+
+
+def test_an_open_failover_is_not_ours() -> None:
+    views = {"seoul1": DOWN, "seoul2": OPEN, "busan1": FOLLOWS}
+    with pytest.raises(Refusal, match="failover"):
+        decide(NAMES, views, half_done("failover"), wish())
+
+
+state = st.sampled_from(sorted(STATES))
+mark = st.sampled_from(["", BEGUN, DONE, FAILED])
+
+
+@given(
+    state, state, state, st.booleans(), st.fixed_dictionaries(dict.fromkeys(("demote", "stop", "follow", "promote"), mark)),
+    st.booleans(), st.booleans(),
+)  # fmt: skip
+def test_no_plan_ever_opens_a_second_primary(
+    old: str, new: str, third: str, is_open: bool, marks: dict[str, str], retreat: bool, first: bool
+) -> None:
+    """Whatever was seen: a plan that opens a member has nobody open beside it, and opens one only."""
+    views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": STATES[third]}
+    found_change = half_done(**{name: word for name, word in marks.items() if word}) if is_open else None
+    try:
+        found = decide(NAMES, views, found_change, wish(retreat=retreat, promote_first=first))
+    except StandbyError as error:
+        assert error.nothing_changed
+        return
+    opening = [each for each in actions(found) if each.split()[1] in ("promote", "return")] if found.change else []
+    assert len(opening) <= 1
+    if opening:
+        opened = opening[0].split()[0]
+        leaving = [each.split()[0] for each in actions(found) if each.endswith(" demote")]
+        others = [name for name, view in views.items() if view is not None and view.is_primary and name != opened]
+        assert others == leaving
+        assert views[opened] is not None and views[opened] != DARK
+    if found.mode == role_plan.BEGIN:
+        assert not is_open
