@@ -272,6 +272,10 @@ def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> De
         promoted = found.state_of(_number(change, role_steps.PROMOTE))
         if promoted == journal.FAILED or new.is_half_booted:
             return _back(change, old, new, wish)
+        if promoted == journal.BEGUN and new.is_stopped:
+            # It died while it was promoted. It may be a primary by now, which only its own boot can tell.
+            found_again = _forward(change, found, (role_steps.PROMOTE,))
+            return found_again._replace(payload=dict(found_again.payload, promote={"begun": True}))
         return _forward(change, found, (role_steps.STOP, role_steps.PROMOTE))
     if found.state_of(_number(change, role_steps.DEMOTE)) == journal.NOT_BEGUN:
         return _back(change, old, new, wish)

@@ -222,7 +222,13 @@ def _promote(client: Tibero, terms: Terms, payload: Mapping[str, Any]) -> Dict[s
     """Open a standby as the primary, once it is proven that it holds every TSN."""
     held = payload.get(STOP, {}).get("position")
     proof = _proof(client.tb_sid, payload, terms)
-    driven = ensure(client, Wish("failover", restart=ALWAYS, clean_garbage=True, stop_suspended=True))
+    try:
+        driven = ensure(client, Wish("failover", restart=ALWAYS, clean_garbage=True, stop_suspended=True))
+    except CommandFailed as error:
+        # An earlier promotion that broke off may have come far enough: then it is a primary, and the former one is known to be a standby.
+        if not (payload.get(PROMOTE, {}).get("begun") and is_no_standby(error)):
+            raise
+        driven = ensure(client, Wish("normal", restart=BELOW, clean_garbage=True))
     return {
         "branch_point": held,
         "position": _shown(driven.after.state.position),

@@ -127,7 +127,7 @@ DONE, BEGUN, FAILED = journal.DONE, journal.BEGUN, journal.FAILED
         # It follows already.
         ("follows", "follows", {"demote": DONE}, role_plan.RESUME, ["seoul2 stop", "seoul2 promote"]),
         ("follows", "down", {"demote": DONE, "stop": DONE, "follow": DONE}, role_plan.RESUME, ["seoul2 stop", "seoul2 promote"]),
-        ("follows", "down", {"demote": DONE, "stop": DONE, "follow": DONE, "promote": BEGUN}, role_plan.RESUME, ["seoul2 stop", "seoul2 promote"]),
+        ("follows", "down", {"demote": DONE, "stop": DONE, "follow": DONE, "promote": BEGUN}, role_plan.RESUME, ["seoul2 promote"]),
         ("follows", "down", {"demote": DONE, "promote": FAILED}, role_plan.UNDO, ["seoul2 follow", "seoul1 return"]),
         ("follows", "half", {"demote": DONE, "promote": BEGUN}, role_plan.UNDO, ["seoul2 follow", "seoul1 return"]),
         # The target has opened.

@@ -126,6 +126,20 @@ def test_promote_without_proof_is_refused_unless_that_is_accepted(fake: FakeTibe
     assert act(fake, role_steps.PROMOTE, payload, accept_unproven=True)["proof"].startswith("NOT PROVEN, accepted by")
 
 
+def test_a_promotion_that_broke_off_may_have_made_a_primary(fake: FakeTibero) -> None:
+    def refused() -> str:
+        fake.suspend("FAILOVER", "MOUNT")
+        return box("MOUNT", 1127, "Database not in standby mode.")
+
+    fake.boots["FAILOVER"] = refused
+    payload = {"stop": {"position": "100"}, "follow": {"position": "100"}}
+    with pytest.raises(CommandFailed, match="TBR-1127"):
+        act(fake, role_steps.PROMOTE, payload)
+    assert "tbboot -t NORMAL" not in fake.programs()
+    act(fake, role_steps.PROMOTE, {**payload, "promote": {"begun": True}})
+    assert fake.programs()[-1] == "tbboot -t NORMAL"
+
+
 def test_return_after_a_completed_stop_goes_through_recovery(fake: FakeTibero) -> None:
     act(fake, role_steps.RETURN)
     assert fake.programs() == ["tbboot -t RECOVERY", "tbdown -t IMMEDIATE", "tbboot -t FAILOVER"]
