@@ -54,6 +54,7 @@ class ActionModule(ActionBase):
                 remedy="make the host reachable (ssh, sudo, Python), or take it out of the group if it is gone for good",
                 details={"members": silent},
             )
+        _registered.refuse_half_done(hostvars, names)
         observed, running, recorded, cold, why = {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]

@@ -17,7 +17,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, role_plan
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _registered
 
@@ -53,7 +53,10 @@ class ActionModule(ActionBase):
         members = _registered.members(hostvars, names)
         cluster.check_cluster(members)
         views = {name: role_plan.view_of(_registered.result(hostvars[name], "standby_observation")) for name in names}
-        found = journal.merge({name: _journal(hostvars[name], name) for name in names})
+        records = _registered.journals(hostvars, names)
+        for name, record in records.items():
+            _refuse_working(name, record, hostvars[name])
+        found = journal.merge(records)
         wish = self._wish(names)
         decision = role_plan.decide(names, views, found, wish)
         involved = role_plan.involved(decision)
@@ -78,6 +81,7 @@ class ActionModule(ActionBase):
             "result": decision.result,
             "words": decision.words,
             "run": secrets.token_hex(8),
+            "aliases": {member.name: list(cluster.aliases(members, member)) for member in members},
             "log": str(log) if log else "",
             "plan": _plan_text(decision),
             "primary": _primary_after(decision, wish.target),
@@ -109,27 +113,18 @@ class ActionModule(ActionBase):
         return directory / f"{decision.change.id}.jsonl"
 
 
-def _journal(variables: t.Mapping[str, t.Any], name: str) -> journal.Record | None:
-    raw = (_registered.result(variables, "standby_observation") or {}).get("role_change") or {}
-    if raw.get("unreadable"):
-        raise UnknownState(
-            seen=f"{name}: {raw['unreadable']}",
-            meaning="Whether a role change is half done is not known",
-            remedy="see the remedy above",
-            details={"member": name},
-        )
-    if not raw:
-        return None
-    record = journal.record_from(raw)
-    if record.is_open and raw.get("working"):
-        raise Refusal(
-            seen=f"A {record.change.kind} from {record.change.old} to {record.change.new} is under way on {name}, begun by "
-            f"{record.change.holder} at {record.change.started_at}",
-            meaning="One role change at a time; its controller gave a sign of life within the last seconds",
-            remedy="wait for its end and look at playbooks/status.yml; if that controller is gone, run again in a minute",
-            details={"change": record.change.as_dict()},
-        )
-    return record
+def _refuse_working(name: str, record: journal.Record | None, variables: t.Mapping[str, t.Any]) -> None:
+    """A worker that is still there after we waited for it has a living controller."""
+    seen = _registered.result(variables, "standby_observation") or {}
+    if record is None or not record.is_open or not seen.get("role_change", {}).get("working"):
+        return
+    raise Refusal(
+        seen=f"A {record.change.kind} from {record.change.old} to {record.change.new} is under way on {name}, begun by "
+        f"{record.change.holder} at {record.change.started_at}",
+        meaning="One role change at a time; its controller gave a sign of life within the last seconds",
+        remedy="wait for its end and look at playbooks/status.yml; if that controller is gone, run again in a minute",
+        details={"change": record.change.as_dict()},
+    )
 
 
 def _refuse_few_forks(needed: int) -> None:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
 
 
@@ -32,3 +33,40 @@ def members(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
             details={"members": refused},
         )
     return [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
+
+
+def journals(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, journal.Record | None]:
+    """The journals of role changes that the members hold.
+
+    :raises UnknownState: when one of them cannot be read.
+    """
+    found: dict[str, journal.Record | None] = {}
+    for name in names:
+        raw = (result(hostvars[name], "standby_observation") or {}).get("role_change") or {}
+        if raw.get("unreadable"):
+            raise UnknownState(
+                seen=f"{name}: {raw['unreadable']}",
+                meaning="Whether a role change is half done is not known",
+                remedy="see the remedy above",
+                details={"member": name},
+            )
+        found[name] = journal.record_from(raw) if raw else None
+    return found
+
+
+def refuse_half_done(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> None:
+    """Nothing else is done to a cluster in the middle of a role change.
+
+    :raises Refusal: naming the change and the command that brings it to its end.
+    """
+    found = journal.merge(journals(hostvars, names))
+    if found is None:
+        return
+    change = found.change
+    book = "failover" if change.kind == "failover" else "switchover"
+    raise Refusal(
+        seen=f"The {change.kind} {change.id} from {change.old} to {change.new} is half done (begun by {change.holder} at {change.started_at})",
+        meaning="Who shall be primary is not settled, so nothing is built or changed beside it",
+        remedy=f"run playbooks/{book}.yml -e standby_target={change.new}, which goes on or takes it back, then run this again",
+        details={"change": change.as_dict()},
+    )

@@ -519,7 +519,7 @@ def _parameter_sets(
     return own, replication, destinations
 
 
-def _aliases(members: Sequence[Member], own: Member) -> Tuple[Dict[str, Any], ...]:
+def aliases(members: Sequence[Member], own: Member) -> Tuple[Dict[str, Any], ...]:
     """The tbdsn entries of a member: TB_SID for its own instance (tbsql without an alias uses it), then one single-instance alias per node (H, MAN)."""
     entries = [(own.sid, own)] + [(re.sub(r"[^A-Za-z0-9_]", "_", item.name), item) for item in members]
     result: List[Dict[str, Any]] = []
@@ -582,7 +582,7 @@ def plan(
         parameters=own,
         replication=replication,
         destinations=destinations,
-        aliases=_aliases(members, item),
+        aliases=aliases(members, item),
         reach=tuple(
             {"host": other.address, "port": port, "member": other.name}
             for other in members
