@@ -371,3 +371,14 @@ def test_tablespaces_and_growth(node: Node, tibero: wire.Client) -> None:
 def test_statements_below_the_session_continue(tibero: wire.Client) -> None:
     assert code(tibero, "select * from nothing_here") == 8033
     assert rows(tibero, "select 1 from dual") == [["1"]]
+
+
+def test_a_session_is_ended_by_its_numbers(node: Node) -> None:
+    victim, sys = node.connect("tibero", "tmax"), node.connect()
+    listed = "SELECT SID, SERIAL# FROM V$SESSION WHERE USERNAME = 'TIBERO'"
+    ((sid, serial),) = rows(sys, listed)
+    assert code(sys, f"ALTER SYSTEM KILL SESSION '{sid},{serial}'") == 7001
+    sys.execute(f"ALTER SYSTEM KILL SESSION ({sid}, {serial})")
+    wait_for(lambda: rows(sys, listed) == [], what="the session to be gone")
+    victim.close()
+    sys.close()

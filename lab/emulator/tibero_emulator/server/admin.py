@@ -431,9 +431,14 @@ def alter_system(session: Session, cursor: Cursor) -> dict[str, Any]:
     elif cursor.accept("ARCHIVE", "LOG"):
         maintenance.switch_logfile(instance)
     elif cursor.accept("KILL", "SESSION"):
-        inside = Cursor(cursor.group(), cursor.sql) if cursor.peek() == "(" else cursor
-        token = inside.next()
-        instance.kill_session(int(token.value.split(",")[0]))
+        if cursor.peek() != "(":
+            raise TbrError(7001)
+        inside = Cursor(cursor.group(), cursor.sql)
+        number = inside.integer()
+        inside.expect(",")
+        inside.integer()
+        inside.end()
+        instance.kill_session(number)
     elif cursor.accept("SET"):
         _set_parameter(session, cursor)
     elif cursor.accept("LISTENER"):

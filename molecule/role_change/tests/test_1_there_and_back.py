@@ -1,0 +1,89 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A switchover on the emulator, and back: predicted, done, not done twice, not undone by the next deployment, and nothing is left."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from lab.sweep import Bench
+
+#: Files of a member that a role change there and back leaves as they were.
+KEPT = (
+    "cd /home/tibero/tibero7 && sha256sum config/*.tip client/config/tbdsn.tbr license/license.xml database/orders/.passwd; "
+    "ls -lan database/orders | cut -c1-40"
+)
+TARGET = ("-e", "standby_target=seoul2")
+BACK = ("-e", "standby_target=seoul1")
+
+
+def changed(text: str) -> list[str]:
+    """Hosts with changes, by the recap."""
+    return re.findall(r"^(\S+)\s+: ok=\d+\s+changed=[1-9]", text, re.MULTILINE)
+
+
+def kept(bench: Bench) -> dict[str, str]:
+    found = {}
+    for name in bench.members:
+        text = bench.lab.run(name, ["sh", "-c", KEPT]).stdout
+        # Archives come and go with log switches; everything else has to stay.
+        found[name] = "\n".join(line for line in text.splitlines() if "total" not in line)
+    return found
+
+
+@pytest.fixture(scope="module", autouse=True)
+def before(bench: Bench) -> dict[str, str]:
+    assert bench.primaries() == ["seoul1"]
+    return kept(bench)
+
+
+def test_check_mode_says_what_would_happen_and_does_nothing(bench: Bench):
+    code, text = bench.play("switchover.yml", *TARGET, "--check")
+    assert code == 0, text[-3000:]
+    assert "1. tbdown -t SWITCHOVER on seoul1" in text and "4. tbboot -t FAILOVER on seoul2" in text
+    assert changed(text) == ["seoul1", "seoul2"]
+    assert bench.primaries() == ["seoul1"]
+    assert not list(bench.journals.glob("*/*"))
+
+
+def test_rows_of_the_old_primary_are_on_the_new_one(bench: Bench):
+    bench.sql("seoul1", ["CREATE TABLE travels (id NUMBER PRIMARY KEY);", "INSERT INTO travels VALUES (7);", "COMMIT;"])
+    code, text = bench.play("switchover.yml", *TARGET)
+    assert code == 0, text[-3000:]
+    assert changed(text) == ["seoul1", "seoul2"]
+    assert bench.primaries() == ["seoul2"]
+    assert "<<7>>" in bench.sql("seoul2", ["SELECT '<<'||id||'>>' FROM travels;"])
+
+
+def test_its_journals_tell_what_was_done(bench: Bench):
+    (log,) = bench.journals.glob("orders/*.jsonl")
+    text = log.read_text()
+    assert text.count('"event": "end"') == 4 and '"event": "failed"' not in text
+    found = bench.lab.run(
+        "seoul2", ["cat", "/home/tibero/tibero7/instance/orders/firedrill/role_change/change.json"]
+    ).stdout
+    assert '"state": "done"' in found and "it held TSN" in found
+
+
+def test_a_second_run_changes_nothing_and_says_so(bench: Bench):
+    code, text = bench.play("switchover.yml", *TARGET)
+    assert code == 0 and changed(text) == []
+    assert "Nothing to do: seoul2 is primary already." in text
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check",)])
+def test_the_next_deployment_does_not_undo_it(bench: Bench, arguments: tuple[str, ...]):
+    code, text = bench.play("setup_standby.yml", *arguments)
+    assert code == 0 and changed(text) == [], text[-3000:]
+    assert bench.primaries() == ["seoul2"]
+
+
+def test_back_again_leaves_everything_as_it_was(bench: Bench, before: dict[str, str]):
+    code, text = bench.play("switchover.yml", *BACK)
+    assert code == 0, text[-3000:]
+    assert bench.primaries() == ["seoul1"]
+    bench.sql("seoul1", ["DROP TABLE travels;"])
+    assert "FIREDRILL_MARKER" not in bench.sql("seoul1", ["SELECT TABLE_NAME FROM USER_TABLES;"])
+    assert kept(bench) == before
