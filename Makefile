@@ -12,7 +12,7 @@ PY := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit molecule docs build bench format clean venv-run venv-test packages
+.PHONY: help demo test lint unit molecule sweep docs build bench format clean venv-run venv-test packages
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r a b; do printf '%-18s %s\n' "$$a" "$$b"; done
@@ -43,6 +43,9 @@ unit: packages ## unit tests, recordings, every supported ansible-core
 
 molecule: packages ## every scenario in molecule/, or those named in GATES
 	@$(PY) -m tools.check molecule $(GATES)
+
+sweep: packages ## a switchover broken at every step in every way, and run again; CASES="2:crash 3:freeze" for some
+	@$(PY) -m lab.sweep $(CASES)
 
 format: venv-test ## add missing licence headers, bring Python files into their form
 	@$(PY) -m tools.house.headers && $(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .

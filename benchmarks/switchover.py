@@ -26,7 +26,7 @@ from lab.cluster import LAB_PASSWORD, ROOT
 from lab.hosts.api import Lab
 
 sys.path.insert(0, str(ROOT / "lab" / "emulator"))
-from tibero_emulator import wire  # noqa: E402 - the emulator is a tarball for hosts, not an installed package
+from tibero_emulator import wire
 
 #: The most that our outage may be of the script's.
 LIMIT = 1.15
