@@ -55,6 +55,7 @@ class ActionModule(ActionBase):
                 details={"members": silent},
             )
         _registered.refuse_half_done(hostvars, names)
+        _registered.refuse_fenced(hostvars, names)
         observed, running, recorded, cold, why = {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]

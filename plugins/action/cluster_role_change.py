@@ -18,7 +18,7 @@ from ansible.utils.display import Display
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, role_plan
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, failover_plan, role_plan
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _registered
 
 display = Display()
@@ -58,10 +58,16 @@ class ActionModule(ActionBase):
             _refuse_working(name, record, hostvars[name])
         found = journal.merge(records)
         wish = self._wish(names)
-        decision = role_plan.decide(names, views, found, wish)
+        more: dict[str, t.Any] = {}
+        if self._task.args.get("kind", "switchover") == "failover":
+            decision, more = self._failover(members, hostvars, views, found, wish)
+        else:
+            decision = role_plan.decide(names, views, found, wish)
+            if decision.change is not None:
+                cluster.check_mode(
+                    members, decision.change.old if decision.change.kind == "undo" else decision.change.new
+                )
         involved = role_plan.involved(decision)
-        if decision.change is not None:
-            cluster.check_mode(members, decision.change.old if decision.change.kind == "undo" else decision.change.new)
         if wish.promote_first and members[0].protection_mode != "performance":
             raise Refusal(
                 seen=f"role_change_promote_first is true and tibero_protection_mode is {members[0].protection_mode!r}",
@@ -83,9 +89,52 @@ class ActionModule(ActionBase):
             "run": secrets.token_hex(8),
             "aliases": {member.name: list(cluster.aliases(members, member)) for member in members},
             "log": str(log) if log else "",
-            "plan": _plan_text(decision),
+            "plan": [*_plan_text(decision), *more.get("plan", [])],
             "primary": _primary_after(decision, wish.target),
+            **{name: value for name, value in more.items() if name != "plan"},
         }
+
+    def _failover(
+        self,
+        members: list[cluster.Member],
+        hostvars: t.Mapping[str, t.Any],
+        views: t.Mapping[str, role_plan.View | None],
+        found: journal.Merged | None,
+        wish: role_plan.Wish,
+    ) -> tuple[role_plan.Decision, dict[str, t.Any]]:
+        """Who takes over, and what goes with it: who has to be fenced, what may be lost, whether the mode has to be lowered."""
+        transports = {member.name: member.transport for member in members}
+        modes = {}
+        for name in views:
+            seen = _registered.result(hostvars[name], "standby_observation") or {}
+            modes[name] = str(((seen.get("state") or {}).get("protection_mode") or {}).get("value", "UNKNOWN"))
+        allowed = bool(self._templar.template(self._task.args.get("allow_data_loss", False)))
+        failover = failover_plan.decide(views, transports, modes, found, wish, allowed)
+        decision = failover.decision
+        new = decision.change.new if decision.change else ""
+        left = [name for name, view in views.items() if view is not None and view.is_standby and name != new]
+        lower = bool(new) and members[0].protection_mode != "performance"
+        lower = lower and not [name for name in left if transports[name] == cluster.SYNC]
+        text = [f"  {line}" for line in failover.why] + [f"  {failover.loss.text()}."] * bool(decision.todo)
+        text += [f"  To be fenced first: {', '.join(failover.lost)}."] * bool(failover.lost)
+        text += [
+            "  No SYNC standby is left, so LOG_REPLICATION_MODE of the new primary is lowered to PERFORMANCE."
+        ] * lower
+        evidence = {
+            "loss": failover.loss._asdict(),
+            "allowed": allowed,
+            "candidates": list(failover.why),
+            "lost": list(failover.lost),
+        }
+        decision = decision._replace(payload={**decision.payload, "evidence": evidence})
+        ports = [
+            {"member": member.name, "host": member.address, "port": port}
+            for member in members
+            if member.name in failover.lost
+            for port in (member.listener_port, member.listener_port + 1)
+        ]
+        more = {"lost": list(failover.lost), "loss": failover.loss._asdict(), "lower_mode": lower, "ports": ports}
+        return decision, {**more, "plan": text}
 
     def _wish(self, names: list[str]) -> role_plan.Wish:
         arguments = self._task.args

@@ -43,6 +43,17 @@ options:
     description: The shorter order; only in the protection mode PERFORMANCE.
     type: bool
     default: false
+  kind:
+    description:
+      - V(failover) picks the standby that takes over from a primary that is lost, and says who has to be fenced and what may be lost. The
+        members that answered are enough.
+    type: str
+    choices: [switchover, failover]
+    default: switchover
+  allow_data_loss:
+    description: Whether a failover may lose acknowledged redo.
+    type: bool
+    default: false
   retreat:
     description: A step has just failed, so a change that is open is taken back where that is possible, and not tried again.
     type: bool
@@ -72,7 +83,8 @@ ansible_facts:
         - RV(ignore:mode) is V(nothing), V(begin), V(resume), V(undo) or V(close). RV(ignore:change) is the change with its steps,
           RV(ignore:todo) the numbers of those to run, RV(ignore:own) the same by member.
         - RV(ignore:result) and RV(ignore:words) are how the journals are closed afterwards, RV(ignore:primary) is who is primary then.
-        - RV(ignore:plan) is what was printed.
+        - RV(ignore:plan) is what was printed. Of a failover there are RV(ignore:lost), the members to be fenced, RV(ignore:loss), what may be
+          lost, RV(ignore:ports), their ports for clients, and RV(ignore:lower_mode), whether the protection mode cannot be kept.
       returned: always
       type: dict
 seen:

@@ -70,3 +70,19 @@ def refuse_half_done(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[
         remedy=f"run playbooks/{book}.yml -e standby_target={change.new}, which goes on or takes it back, then run this again",
         details={"change": change.as_dict()},
     )
+
+
+def refuse_fenced(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> None:
+    """A member that was fenced comes back by a reinstatement only.
+
+    :raises Refusal: naming it, since when and why.
+    """
+    for name in names:
+        fence = (result(hostvars[name], "standby_observation") or {}).get("fenced") or {}
+        if fence:
+            raise Refusal(
+                seen=f"{name} is fenced since {fence['at'] or 'an unknown time'} ({fence['reason'] or 'no reason given'}): its tip is {fence['tip']}",
+                meaning="It was the primary, and another member took its place; building over it could destroy redo that only it has",
+                remedy=f"run playbooks/reinstate.yml -e standby_member={name}, or take it out of the group",
+                details={"member": name, "fence": fence},
+            )

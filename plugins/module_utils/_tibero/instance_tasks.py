@@ -9,7 +9,12 @@ from typing import Any, Dict
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy, options, role_change_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
+    cold_copy,
+    fence,
+    options,
+    role_change_task,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import (
     ALWAYS,
     BELOW,
@@ -97,6 +102,7 @@ def instance_info(context: Context) -> Outcome:
     values = values_of(look(client, words))
     values["cold_copy"] = {} if values["running"] is True else cold_copy.pending(client)
     values["role_change"] = role_change_task.seen_by(client)
+    values["fenced"] = fence.seen_by(client)
     return Outcome(False, values)
 
 

@@ -165,7 +165,8 @@ def _has_control_file(client: Tibero) -> Optional[bool]:
     except StandbyError:
         return None
     if document is None:
-        return False
+        # A fence hides the tip: then nothing is said about the database.
+        return None if os.path.lexists(client.tip_path + ".fenced") else False
     if not paths:
         directory = os.path.join(client.tb_home, "database", client.tb_sid)
         try:

@@ -32,13 +32,21 @@ STATUS = "see playbooks/status.yml"
 
 
 class View(NamedTuple):
-    """One member as observed: texts of ``_core.facts``, UNKNOWN where not known; ``running`` None when that is not known."""
+    """One member as observed: texts of ``_core.facts``, UNKNOWN where not known; ``running`` None when that is not known; ``recorded`` is the
+    role that our own record on it names."""
 
     role: str
     open_mode: str
     running: Optional[bool]
     position: str
     why: str = ""
+    recorded: str = ""
+
+    @property
+    def may_be_primary(self) -> bool:
+        """Whether it is not proven to be anything else than a primary. A stopped member counts as what our own record says of it."""
+        harmless = self.is_standby or self.role == facts.NO_DATABASE
+        return not (harmless or (self.is_stopped and self.recorded == facts.STANDBY))
 
     @property
     def is_primary(self) -> bool:
@@ -106,6 +114,7 @@ def view_of(observation: Optional[Mapping[str, Any]]) -> Optional[View]:
         running if isinstance(running, bool) else None,
         str(position),
         why,
+        str(observation.get("recorded_role") or ""),
     )
 
 

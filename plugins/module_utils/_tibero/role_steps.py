@@ -25,7 +25,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.wait impor
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import ALWAYS, BELOW, Wish
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import ensure
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import Driven, ensure
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look
 
 DEMOTE = "demote"
@@ -33,6 +33,7 @@ STOP = "stop"
 FOLLOW = "follow"
 PROMOTE = "promote"
 RETURN = "return"
+TAKE_OVER = "take_over"
 
 #: What becomes of sessions that keep a SWITCHOVER stop waiting (it waits for all logins, H).
 SESSIONS_REFUSE = "refuse"
@@ -96,6 +97,7 @@ def actions(client: Tibero, terms: Terms) -> Dict[str, Action]:
         FOLLOW: lambda step, payload: _follow(client),
         PROMOTE: lambda step, payload: _promote(client, terms, payload),
         RETURN: lambda step, payload: _return(client),
+        TAKE_OVER: lambda step, payload: _take_over(client, payload),
     }
 
 
@@ -222,17 +224,33 @@ def _promote(client: Tibero, terms: Terms, payload: Mapping[str, Any]) -> Dict[s
     """Open a standby as the primary, once it is proven that it holds every TSN."""
     held = payload.get(STOP, {}).get("position")
     proof = _proof(client.tb_sid, payload, terms)
-    try:
-        driven = ensure(client, Wish("failover", restart=ALWAYS, clean_garbage=True, stop_suspended=True))
-    except CommandFailed as error:
-        # An earlier promotion that broke off may have come far enough: then it is a primary, and the former one is known to be a standby.
-        if not (payload.get(PROMOTE, {}).get("begun") and is_no_standby(error)):
-            raise
-        driven = ensure(client, Wish("normal", restart=BELOW, clean_garbage=True))
+    driven = _open_as_primary(client, bool(payload.get(PROMOTE, {}).get("begun")))
     return {
         "branch_point": held,
         "position": _shown(driven.after.state.position),
         "proof": proof,
+        "notes": list(driven.notes),
+    }
+
+
+def _open_as_primary(client: Tibero, begun_before: bool) -> Driven:
+    """FAILOVER boot. An earlier one that broke off may have come far enough: then it is a primary by now, and the plan has proven that nobody
+    else is."""
+    try:
+        return ensure(client, Wish("failover", restart=ALWAYS, clean_garbage=True, stop_suspended=True))
+    except CommandFailed as error:
+        if not (begun_before and is_no_standby(error)):
+            raise
+        return ensure(client, Wish("normal", restart=BELOW, clean_garbage=True))
+
+
+def _take_over(client: Tibero, payload: Mapping[str, Any]) -> Dict[str, Any]:
+    """Open a standby as the primary in place of one that is lost and fenced; what it may cost was decided before and is kept in the journal."""
+    driven = _open_as_primary(client, bool(payload.get(TAKE_OVER, {}).get("begun")))
+    return {
+        "branch_point": payload.get(STOP, {}).get("position"),
+        "position": _shown(driven.after.state.position),
+        "evidence": payload.get("evidence", {}),
         "notes": list(driven.notes),
     }
 

@@ -1,0 +1,268 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""From what is left of a cluster to who takes over, what may be lost, and who has to be fenced before. Pure.
+
+Every member that is not proven to be something else may be the primary, so every such member has to be fenced. What may be lost is said with its
+certainty; no figure is guessed.
+"""
+
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Merged, Step
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_plan import (
+    BEGIN,
+    CLOSE,
+    NOTHING,
+    RESUME,
+    STATUS,
+    Decision,
+    View,
+    Wish,
+)
+
+SYNC = "LGWR SYNC"
+UNKNOWN = "UNKNOWN"
+
+
+class Candidate(NamedTuple):
+    """A standby that could take over: its position in TSN and how it received redo."""
+
+    name: str
+    position: int
+    transport: str
+
+    def text(self) -> str:
+        return "{0}: TSN {1}, {2}".format(self.name, self.position, self.transport)
+
+
+class Loss(NamedTuple):
+    """What may be lost: the first and the last TSN, how many seconds, and how certain that is. ``none``: proven to be nothing."""
+
+    none: bool
+    first: str
+    last: str
+    seconds: str
+    certainty: str
+
+    def text(self) -> str:
+        """One sentence for people."""
+        if self.none:
+            return "No acknowledged redo is lost: {0}".format(self.certainty)
+        return "Possible loss of acknowledged redo: TSN {0} to {1}, seconds {2}; {3}".format(
+            self.first, self.last, self.seconds, self.certainty
+        )
+
+
+class Failover(NamedTuple):
+    """The decision, who has to be fenced, why this candidate, and the loss."""
+
+    decision: Decision
+    lost: Tuple[str, ...]
+    why: Tuple[str, ...]
+    loss: Loss
+
+
+def steps(new: str) -> Tuple[Step, ...]:
+    """The steps of a failover (H, MAN: ``tbdown`` on the standby, then a FAILOVER boot)."""
+    return (
+        Step(1, new, role_steps.STOP, "tbdown on {0}".format(new), "boot {0} RECOVERY".format(new)),
+        Step(
+            2,
+            new,
+            role_steps.TAKE_OVER,
+            "tbboot -t FAILOVER on {0}".format(new),
+            "none: the former primary is reinstated",
+        ),
+    )
+
+
+def decide(
+    views: Mapping[str, Optional[View]],
+    transports: Mapping[str, str],
+    modes: Mapping[str, str],
+    found: Optional[Merged],
+    wish: Wish,
+    allow_loss: bool,
+) -> Failover:
+    """Who takes over.
+
+    :arg views: what every member is, None for one that does not answer. :arg transports: how each receives redo.
+    :arg modes: protection mode that each surviving instance has, UNKNOWN where that is not known.
+    :arg allow_loss: the operator's consent to lose acknowledged redo.
+    :raises Refusal: a primary is healthy, no standby is left, or a loss is possible and not allowed. :raises UnknownState: positions are not known.
+    """
+    primaries = [name for name, view in views.items() if view is not None and view.is_primary]
+    lost = tuple(name for name, view in views.items() if view is None or (view.may_be_primary and not view.is_primary))
+    if found is not None:
+        return _go_on(views, lost, found, wish)
+    if primaries and (not wish.target or wish.target in primaries) and _done_before(primaries, wish):
+        words = "{0} is primary already".format(primaries[0])
+        return Failover(Decision(NOTHING, None, (), "", words, {}), (), (), _no_loss(words))
+    if primaries:
+        raise Refusal(
+            seen="{0} is an open primary and answers".format(", ".join(primaries)),
+            meaning="A failover would put a second primary beside it, and give up what it has not sent yet",
+            remedy="Run playbooks/switchover.yml; if it is sick although it answers, stop it by hand first (`tbdown -t ABORT` on its host)",
+            details={"primaries": primaries},
+        )
+    candidates = _candidates(views, transports)
+    chosen, why = _choose(candidates, wish.target, views)
+    loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN))
+    if not loss.none and not allow_loss:
+        raise Refusal(
+            seen=loss.text(),
+            meaning="{0} would become the primary without what it did not receive; what was acknowledged to clients may be gone".format(
+                chosen.name
+            ),
+            remedy="If that is acceptable, say so: -e standby_allow_data_loss=true (recorded with this figure). Else bring the primary back",
+            details={"variable": "standby_allow_data_loss", "loss": dict(loss._asdict())},
+        )
+    change = Change(
+        wish.change_id, "failover", ",".join(lost), chosen.name, wish.holder, wish.started_at, steps(chosen.name)
+    )
+    words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
+    return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss)
+
+
+def _done_before(primaries: Sequence[str], wish: Wish) -> bool:
+    """Asked for by name, and that is what is: a second run."""
+    return len(primaries) == 1 and bool(wish.target)
+
+
+def _no_loss(words: str) -> Loss:
+    return Loss(True, "", "", "0", words)
+
+
+def _go_on(views: Mapping[str, Optional[View]], lost: Tuple[str, ...], found: Merged, wish: Wish) -> Failover:
+    """A failover that stopped half-way goes on; a half-done switchover is given up when its host is lost."""
+    change = found.change
+    target = wish.target or change.new
+    view = views.get(change.new)
+    if change.kind == "failover" and target == change.new and view is not None:
+        words = "{0} is primary; resumed".format(change.new)
+        if view.is_primary:
+            return Failover(
+                Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {}), lost, (), _no_loss("it had been decided")
+            )
+        payload: Dict[str, Any] = {
+            step.action: found.marks[step.number].seen
+            for step in change.steps
+            if found.state_of(step.number) == journal.DONE
+        }
+        begun = found.state_of(2) == journal.BEGUN
+        todo = (2,) if begun and view.is_stopped and found.state_of(1) == journal.DONE else (1, 2)
+        if begun:
+            payload[role_steps.TAKE_OVER] = {"begun": True}
+        return Failover(
+            Decision(RESUME, change, todo, journal.CHANGE_DONE, words, payload),
+            lost,
+            (),
+            _no_loss("it had been decided"),
+        )
+    raise Refusal(
+        seen="The {0} {1} from {2} to {3} is half done".format(change.kind, change.id, change.old, change.new),
+        meaning="A failover on top of it would hide where it stopped",
+        remedy="Run playbooks/{0}.yml -e standby_target={1} first; if one of its members is lost for good, bring the other to where it "
+        "belongs by hand, and remove role_change/change.json there".format(
+            "failover" if change.kind == "failover" else "switchover", change.new
+        ),
+        details={"change": change.as_dict()},
+    )
+
+
+def _candidates(views: Mapping[str, Optional[View]], transports: Mapping[str, str]) -> List[Candidate]:
+    """The standbys that apply redo and say how far they are, the furthest first."""
+    found = []
+    silent = []
+    for name, view in views.items():
+        if view is None or not view.is_standby:
+            continue
+        if view.position.isdigit():
+            found.append(Candidate(name, int(view.position), transports.get(name, UNKNOWN)))
+        else:
+            silent.append(name)
+    if silent:
+        raise UnknownState(
+            seen="The position of {0} is not known".format(", ".join(silent)),
+            meaning="Which standby holds most cannot be told, and a wrong choice loses data",
+            remedy="Make V$DATABASE.CURRENT_TSN readable there ({0}), or stop that standby if it shall be left out".format(
+                STATUS
+            ),
+        )
+    if not found:
+        raise Refusal(
+            seen="No standby is left; seen: {0}".format(
+                "; ".join("{0}: {1}".format(name, view.text() if view else "no answer") for name, view in views.items())
+            ),
+            meaning="Nobody can take over",
+            remedy="Boot a standby with `tbboot -t RECOVERY`, or bring the primary back",
+        )
+    return sorted(found, key=lambda each: (-each.position, each.transport != SYNC))
+
+
+def _choose(
+    candidates: Sequence[Candidate], target: str, views: Mapping[str, Optional[View]]
+) -> Tuple[Candidate, List[str]]:
+    best = candidates[0]
+    why = [each.text() for each in candidates]
+    if not target:
+        reason = (
+            "it holds most redo"
+            if len(candidates) > 1 and candidates[1].position < best.position
+            else "nobody holds more"
+        )
+        return best, why + ["{0} is chosen: {1}".format(best.name, reason)]
+    named = [each for each in candidates if each.name == target]
+    if not named:
+        view = views.get(target)
+        raise Refusal(
+            seen="standby_target is {0!r}: {1}".format(target, view.text() if view else "no answer, or no member"),
+            meaning="Allowed is a standby that applies redo: {0}".format(", ".join(each.name for each in candidates)),
+            remedy="Name one of these, or none: then the one with most redo is taken",
+            details={"variable": "standby_target", "value": target},
+        )
+    if named[0].position < best.position:
+        why.append("{0} was named although {1} holds more".format(target, best.name))
+    return named[0], why
+
+
+def predict(chosen: Candidate, candidates: Sequence[Candidate], lost: Sequence[str], mode: str) -> Loss:
+    """What may be lost with this candidate.
+
+    In PROTECTION the primary acknowledges nothing that no SYNC standby has (H, MAN). That proves something only for the SYNC standby that holds
+    most, when nobody but the primary is missing. AVAILABILITY may have degraded unseen (H), the other modes promise nothing.
+    """
+    first = str(chosen.position + 1)
+    best = candidates[0]
+    if best.position > chosen.position:
+        return Loss(
+            False,
+            first,
+            "{0} or more".format(best.position),
+            UNKNOWN,
+            "{0} holds more than {1}".format(best.name, chosen.name),
+        )
+    if mode.upper() == "PROTECTION" and chosen.transport == SYNC and len(lost) <= 1:
+        return Loss(
+            True,
+            "",
+            "",
+            "0",
+            "PROTECTION is set on {0}, which received by LGWR SYNC and holds most".format(chosen.name),
+        )
+    if mode.upper() == "AVAILABILITY" and chosen.transport == SYNC:
+        why = "AVAILABILITY may have gone on without its SYNC standby, and whether it had cannot be read any more"
+    elif mode.upper() == "PROTECTION":
+        why = "PROTECTION was kept by a SYNC standby that is missing, or {0} did not receive by LGWR SYNC".format(
+            chosen.name
+        )
+    else:
+        why = "{0} with {1} acknowledges before a standby has it; how far the primary came cannot be read".format(
+            mode, chosen.transport
+        )
+    return Loss(False, first, UNKNOWN, UNKNOWN, why)
