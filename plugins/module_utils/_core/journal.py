@@ -55,7 +55,7 @@ class Change(NamedTuple):
     """A role change as it was decided.
 
     ``kind``: "switchover", "failover" or "undo". ``old``, ``new``: the primary before and after. ``holder``: who runs it
-    (user, host and process of the controller). ``undoes``: the id of the change that this one takes back, else "".
+    (user, host and process of the controller). ``undoes``: the id of the change that this one takes back or replaces, else "".
     """
 
     id: str
@@ -298,15 +298,16 @@ def merge(records: Mapping[str, Optional[Record]]) -> Optional[Merged]:
     :returns: None when no member holds an open change.
     :raises UnknownState: when members hold different open changes, unless one of them takes the other back.
     """
+    # A member that was away keeps the open journal of a change that the others have taken back or replaced meanwhile.
+    replaced = {record.change.undoes for record in records.values() if record is not None}
     held: Dict[str, List[str]] = {}
     for name, record in sorted(records.items()):
-        if record is not None and record.is_open:
+        if record is not None and record.is_open and record.change.id not in replaced:
             held.setdefault(record.change.id, []).append(name)
     if not held:
         return None
     found = {record.change.id: record.change for record in records.values() if record and record.change.id in held}
-    undone = {change.undoes for change in found.values()}
-    latest = [change for change in found.values() if change.id not in undone]
+    latest = list(found.values())
     if len(latest) != 1:
         raise UnknownState(
             seen="Open role changes: {0}".format(

@@ -98,7 +98,7 @@ def decide(
     """
     primaries = [name for name, view in views.items() if view is not None and view.is_primary]
     lost = tuple(name for name, view in views.items() if view is None or (view.may_be_primary and not view.is_primary))
-    if found is not None:
+    if found is not None and found.change.kind == "failover":
         return _go_on(views, lost, found, wish)
     if primaries and (not wish.target or wish.target in primaries) and _done_before(primaries, wish):
         words = "{0} is primary already".format(primaries[0])
@@ -123,7 +123,14 @@ def decide(
             details={"variable": "standby_allow_data_loss", "loss": dict(loss._asdict())},
         )
     change = Change(
-        wish.change_id, "failover", ",".join(lost), chosen.name, wish.holder, wish.started_at, steps(chosen.name)
+        wish.change_id,
+        "failover",
+        ",".join(lost),
+        chosen.name,
+        wish.holder,
+        wish.started_at,
+        steps(chosen.name),
+        undoes=_replaced(found, chosen.name),
     )
     words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
     return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss)
@@ -139,39 +146,53 @@ def _no_loss(words: str) -> Loss:
 
 
 def _go_on(views: Mapping[str, Optional[View]], lost: Tuple[str, ...], found: Merged, wish: Wish) -> Failover:
-    """A failover that stopped half-way goes on; a half-done switchover is given up when its host is lost."""
+    """A failover that stopped half-way goes on."""
     change = found.change
-    target = wish.target or change.new
     view = views.get(change.new)
-    if change.kind == "failover" and target == change.new and view is not None:
-        words = "{0} is primary; resumed".format(change.new)
-        if view.is_primary:
-            return Failover(
-                Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {}), lost, (), _no_loss("it had been decided")
-            )
-        payload: Dict[str, Any] = {
-            step.action: found.marks[step.number].seen
-            for step in change.steps
-            if found.state_of(step.number) == journal.DONE
-        }
-        begun = found.state_of(2) == journal.BEGUN
-        todo = (2,) if begun and view.is_stopped and found.state_of(1) == journal.DONE else (1, 2)
-        if begun:
-            payload[role_steps.TAKE_OVER] = {"begun": True}
-        return Failover(
-            Decision(RESUME, change, todo, journal.CHANGE_DONE, words, payload),
-            lost,
-            (),
-            _no_loss("it had been decided"),
+    if wish.target not in ("", change.new) or view is None:
+        raise Refusal(
+            seen="The failover {0} to {1} is half done (begun by {2} at {3}); {1} {4}".format(
+                change.id,
+                change.new,
+                change.holder,
+                change.started_at,
+                "does not answer" if view is None else "is not {0}".format(wish.target),
+            ),
+            meaning="It may have been promoted, and a second failover could make a second primary",
+            remedy="Make {0} answer and run again with -e standby_target={0}; if its host is lost for good, see that it stays away, and remove "
+            "role_change/change.json where it is open".format(change.new),
+            details={"change": change.as_dict()},
         )
+    words = "{0} is primary; resumed".format(change.new)
+    decided = _no_loss("it had been decided")
+    if view.is_primary:
+        return Failover(Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {}), lost, (), decided)
+    payload: Dict[str, Any] = {
+        step.action: found.marks[step.number].seen
+        for step in change.steps
+        if found.state_of(step.number) == journal.DONE
+    }
+    todo: Tuple[int, ...] = (1, 2)
+    if found.state_of(2) == journal.BEGUN:
+        payload[role_steps.TAKE_OVER] = {"begun": True}
+        if view.is_stopped and found.state_of(1) == journal.DONE:
+            todo = (2,)
+    return Failover(Decision(RESUME, change, todo, journal.CHANGE_DONE, words, payload), lost, (), decided)
+
+
+def _replaced(found: Optional[Merged], chosen: str) -> str:
+    """The id of the half-done switchover that this failover replaces, when its own target takes over; "" without one."""
+    if found is None:
+        return ""
+    if found.change.new == chosen:
+        return found.change.id
     raise Refusal(
-        seen="The {0} {1} from {2} to {3} is half done".format(change.kind, change.id, change.old, change.new),
-        meaning="A failover on top of it would hide where it stopped",
-        remedy="Run playbooks/{0}.yml -e standby_target={1} first; if one of its members is lost for good, bring the other to where it "
-        "belongs by hand, and remove role_change/change.json there".format(
-            "failover" if change.kind == "failover" else "switchover", change.new
+        seen="The {0} {1} from {2} to {3} is half done, and {4} would take over".format(
+            found.change.kind, found.change.id, found.change.old, found.change.new, chosen
         ),
-        details={"change": change.as_dict()},
+        meaning="{0} may have been promoted by it, so nobody else is".format(found.change.new),
+        remedy="Name its target: -e standby_target={0}".format(found.change.new),
+        details={"change": found.change.as_dict()},
     )
 
 

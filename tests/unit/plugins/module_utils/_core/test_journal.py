@@ -169,6 +169,11 @@ def test_an_undo_stands_for_what_it_takes_back() -> None:
     assert merged is not None and merged.change.id == "u1" and merged.state_of(1) == journal.NOT_BEGUN
 
 
+def test_a_member_that_was_away_keeps_what_the_others_have_replaced() -> None:
+    ended = record({2: journal.DONE}, journal.CHANGE_DONE, "f1", "c1")
+    assert journal.merge({"a": record({1: journal.BEGUN}), "b": ended}) is None
+
+
 def test_two_changes_that_do_not_know_of_each_other_are_unknown() -> None:
     with pytest.raises(UnknownState, match="c1 to busan1 on a; switchover c2 to busan1 on b"):
         journal.merge({"a": record({}), "b": record({}, name="c2")})

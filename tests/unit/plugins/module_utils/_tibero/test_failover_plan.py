@@ -1,0 +1,195 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Who takes over, what may be lost, and who has to be fenced, for what may be left of a cluster."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Mark, Merged
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import failover_plan, role_plan, role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.failover_plan import Candidate, decide, predict
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_plan import View, Wish
+
+OPEN = View(facts.PRIMARY, facts.READ_WRITE, True, "120")
+SICK = View(facts.UNKNOWN, facts.UNKNOWN, True, facts.UNKNOWN, "login failed")
+DEAD = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "", facts.PRIMARY)
+RESTING = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "", facts.STANDBY)
+EMPTY = View(facts.NO_DATABASE, facts.STOPPED, False, facts.UNKNOWN)
+SYNC, ASYNC = "LGWR SYNC", "LGWR ASYNC"
+TRANSPORTS = {"seoul1": SYNC, "seoul2": SYNC, "busan1": ASYNC}
+
+
+def follows(position: str) -> View:
+    return View(facts.STANDBY, facts.RECOVERING, True, position)
+
+
+def wish(target: str = "") -> Wish:
+    return Wish(target, 0, False, "f1", "ops@desk", "now")
+
+
+def choose(views: dict[str, View | None], target: str = "", mode: str = "PERFORMANCE", **more: Any) -> Any:
+    given_ = {"found": None, "allow_loss": True, **more}
+    return decide(views, TRANSPORTS, dict.fromkeys(views, mode), given_["found"], wish(target), given_["allow_loss"])
+
+
+def test_the_one_with_most_redo_takes_over_and_it_says_why() -> None:
+    found = choose({"seoul1": None, "seoul2": follows("99"), "busan1": follows("100")})
+    assert found.decision.mode == role_plan.BEGIN and found.decision.change.new == "busan1"
+    assert found.why == (
+        "busan1: TSN 100, LGWR ASYNC",
+        "seoul2: TSN 99, LGWR SYNC",
+        "busan1 is chosen: it holds most redo",
+    )
+    assert [step.action for step in found.decision.change.steps] == ["stop", "take_over"]
+    assert found.lost == ("seoul1",) and found.decision.change.old == "seoul1"
+
+
+def test_of_two_that_hold_the_same_the_synchronous_one_takes_over() -> None:
+    found = choose({"seoul1": None, "busan1": follows("100"), "seoul2": follows("100")})
+    assert found.decision.change.new == "seoul2" and found.why[-1] == "seoul2 is chosen: nobody holds more"
+
+
+@pytest.mark.parametrize(
+    ("state", "fenced"),
+    [(None, True), (SICK, True), (DEAD, True), (RESTING, False), (EMPTY, False), (follows("1"), False)],
+)
+def test_whoever_is_not_proven_harmless_is_fenced(state: View | None, fenced: bool) -> None:
+    found = choose({"seoul1": None, "seoul2": follows("100"), "busan1": state})
+    assert found.lost == (("seoul1", "busan1") if fenced else ("seoul1",))
+
+
+def test_a_healthy_primary_is_no_case_for_a_failover() -> None:
+    with pytest.raises(Refusal, match=r"seoul1 is an open primary and answers.*switchover\.yml"):
+        choose({"seoul1": OPEN, "seoul2": follows("100"), "busan1": None})
+
+
+def test_a_second_run_has_nothing_to_do() -> None:
+    found = choose({"seoul1": DEAD, "seoul2": OPEN, "busan1": follows("100")}, "seoul2")
+    assert found.decision.mode == role_plan.NOTHING and found.decision.words == "seoul2 is primary already"
+
+
+def test_a_loss_is_refused_unless_it_is_allowed() -> None:
+    views = {"seoul1": None, "seoul2": follows("100"), "busan1": follows("99")}
+    with pytest.raises(Refusal) as caught:
+        choose(views, allow_loss=False)
+    said = str(caught.value)
+    assert "Possible loss of acknowledged redo: TSN 101 to UNKNOWN, seconds UNKNOWN" in said
+    assert "standby_allow_data_loss" in said and caught.value.details["loss"]["first"] == "101"
+    assert choose(views).decision.mode == role_plan.BEGIN
+
+
+@pytest.mark.parametrize(
+    ("views", "target", "kind", "says"),
+    [
+        ({"seoul1": None, "seoul2": None, "busan1": None}, "", Refusal, "No standby is left; seen: seoul1: no answer"),
+        (
+            {"seoul1": None, "seoul2": follows("UNKNOWN"), "busan1": follows("9")},
+            "",
+            UnknownState,
+            "The position of seoul2",
+        ),
+        (
+            {"seoul1": None, "seoul2": follows("9"), "busan1": RESTING},
+            "busan1",
+            Refusal,
+            "standby_target is 'busan1': stopped",
+        ),
+        ({"seoul1": None, "seoul2": follows("9"), "busan1": None}, "tokyo1", Refusal, "no answer, or no member"),
+    ],
+)
+def test_it_is_refused_and_says_why(views: dict[str, View | None], target: str, kind: type, says: str) -> None:
+    with pytest.raises(kind) as caught:
+        choose(views, target)
+    assert says in str(caught.value) and "To do:" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "position", "transport", "lost", "mode", "none"),
+    [
+        ("seoul2", 100, SYNC, ["seoul1"], "PROTECTION", True),
+        ("seoul2", 100, SYNC, ["seoul1", "tokyo1"], "PROTECTION", False),
+        ("seoul2", 100, ASYNC, ["seoul1"], "PROTECTION", False),
+        ("seoul2", 99, SYNC, ["seoul1"], "PROTECTION", False),
+        ("seoul2", 100, SYNC, ["seoul1"], "AVAILABILITY", False),
+        ("seoul2", 100, SYNC, ["seoul1"], "PERFORMANCE", False),
+        ("seoul2", 100, SYNC, ["seoul1"], "UNKNOWN", False),
+    ],
+)
+def test_only_protection_proves_that_nothing_is_lost(
+    name: str, position: int, transport: str, lost: list[str], mode: str, none: bool
+) -> None:
+    chosen = Candidate(name, position, transport)
+    best = Candidate("busan1", 100, ASYNC)
+    loss = predict(chosen, [best, chosen] if position < 100 else [chosen, best], lost, mode)
+    assert loss.none is none and loss.certainty
+    if position < 100:
+        assert (loss.first, loss.last) == ("100", "100 or more")
+
+
+def half_done(**marks: str) -> Merged:
+    change = Change("f0", "failover", "seoul1", "seoul2", "ops@other", "earlier", failover_plan.steps("seoul2"))
+    numbers = {"stop": 1, "take_over": 2}
+    return Merged(
+        change, {numbers[name]: Mark(word, "", {"position": "100"}) for name, word in marks.items()}, ("seoul2",)
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "marks", "mode", "todo"),
+    [
+        (follows("100"), {}, role_plan.RESUME, (1, 2)),
+        (RESTING, {"stop": journal.DONE}, role_plan.RESUME, (1, 2)),
+        (RESTING, {"stop": journal.DONE, "take_over": journal.BEGUN}, role_plan.RESUME, (2,)),
+        (OPEN, {"stop": journal.DONE, "take_over": journal.DONE}, role_plan.CLOSE, ()),
+    ],
+)
+def test_a_failover_that_stopped_goes_on(state: View, marks: dict[str, str], mode: str, todo: tuple[int, ...]) -> None:
+    views = {"seoul1": None, "seoul2": state, "busan1": follows("99")}
+    found = choose(views, found=half_done(**marks), allow_loss=False)
+    assert (found.decision.mode, found.decision.todo) == (mode, todo)
+    assert (role_steps.TAKE_OVER in found.decision.payload) == (marks.get("take_over") == journal.BEGUN)
+
+
+def test_a_half_done_switchover_is_replaced_by_its_own_target_only() -> None:
+    change = Change("c1", "switchover", "seoul1", "seoul2", "ops", "then", role_steps.switchover("seoul1", "seoul2"))
+    views = {"seoul1": None, "seoul2": follows("9"), "busan1": follows("9")}
+    found = Merged(change, {}, ("seoul2",))
+    assert choose(views, "seoul2", found=found).decision.change.undoes == "c1"
+    with pytest.raises(Refusal, match="seoul2 may have been promoted by it"):
+        choose(views, "busan1", found=found)
+
+
+@pytest.mark.parametrize(("view", "target"), [(None, ""), (follows("9"), "busan1")])
+def test_a_failover_is_not_started_beside_another(view: View | None, target: str) -> None:
+    with pytest.raises(Refusal, match="a second failover could make a second primary"):
+        choose({"seoul1": None, "seoul2": view, "busan1": follows("9")}, target, found=half_done())
+
+
+state = st.sampled_from([None, SICK, DEAD, RESTING, EMPTY, OPEN]) | st.integers(1, 5).map(lambda n: follows(str(n)))
+
+
+@given(st.tuples(state, state, state), st.sampled_from(["", "seoul1", "seoul2", "busan1"]), st.booleans())
+def test_nobody_is_promoted_beside_a_member_that_is_neither_harmless_nor_fenced(
+    states: tuple[Any, ...], target: str, allow: bool
+) -> None:
+    views = dict(zip(TRANSPORTS, states, strict=True))
+    try:
+        found = choose(views, target, allow_loss=allow)
+    except StandbyError as error:
+        assert error.nothing_changed
+        return
+    if not found.decision.todo:
+        assert found.decision.mode == role_plan.NOTHING
+        return
+    new = found.decision.change.new
+    assert views[new] is not None and views[new].is_standby and new not in found.lost
+    for name, view in views.items():
+        assert name in found.lost or (view is not None and not view.may_be_primary), name
+    assert allow or found.loss.none
