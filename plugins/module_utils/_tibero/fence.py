@@ -96,7 +96,7 @@ def _stop(client: Tibero, pids: List[int]) -> List[int]:
     """Stop the server for good: ABORT, then SIGKILL. :returns: the processes that had to be killed."""
     if not pids:
         return []
-    client.run((client.program("tbdown"), "-t", "ABORT"), deadline=ABORT_LIMIT)
+    client.run((client.program("tbdown"), "-t", "ABORT"), deadline=ABORT_LIMIT, kill=False)
     left = _pids(client)
     for pid in left:
         try:

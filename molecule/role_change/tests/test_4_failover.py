@@ -1,0 +1,104 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Failovers on the emulator: refused while the primary is well, refused without a fence, done when it is fenced, and never two primaries."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+
+import pytest
+
+from lab.sweep import HOME, Bench
+
+ALLOWED = ("-e", "standby_allow_data_loss=true")
+
+
+def folded(text: str) -> str:
+    return re.sub(r"\s+", " ", text).replace("''", "'")
+
+
+def failover(bench: Bench, *arguments: str) -> tuple[int, str]:
+    code, text = bench.play("failover.yml", *arguments, journals="failover_journal_dir")
+    assert "Traceback" not in text
+    return code, folded(text)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rows(bench: Bench) -> str:
+    """A row that was acknowledged and has arrived everywhere."""
+    (primary,) = bench.primaries()
+    bench.sql(primary, ["CREATE TABLE kept (id NUMBER PRIMARY KEY);", "INSERT INTO kept VALUES (1);", "COMMIT;"])
+    return primary
+
+
+def has(bench: Bench, member: str, number: int) -> bool:
+    return f"<<{number}>>" in bench.sql(member, ["SELECT '<<'||id||'>>' FROM kept;"])
+
+
+def test_a_healthy_primary_is_not_failed_over(bench: Bench, rows: str):
+    code, said = failover(bench, *ALLOWED)
+    assert code != 0 and f"{rows} is an open primary and answers" in said
+    assert bench.primaries() == [rows]
+
+
+def test_a_sick_primary_that_ssh_reaches(bench: Bench, rows: str):
+    # Every process of the server stands still: the listener takes connections and nobody answers.
+    bench.lab.run(rows, ["pkill", "-STOP", "-f", "tbsvr"])
+    code, said = failover(bench)
+    assert code != 0 and "Possible loss of acknowledged redo: TSN" in said and "standby_allow_data_loss" in said
+    assert bench.lab.run(rows, ["test", "-e", f"{HOME}/config/orders.tip"], check=False).rc == 0, (
+        "it was fenced without consent"
+    )
+    code, said = failover(bench, *ALLOWED)
+    assert code == 0, said[-3000:]
+    (new,) = bench.primaries()
+    assert new != rows and has(bench, new, 1)
+    # It is stopped, and nobody can boot it by mistake.
+    assert bench.lab.run(rows, ["pgrep", "-f", "tbsvr"], check=False).stdout == ""
+    bench.lab.run(rows, ["su", "-", "tibero", "-c", "tbboot </dev/null >/tmp/said 2>&1"], check=False, timeout=60)
+    assert bench.lab.run(rows, ["pgrep", "-f", "tbsvr"], check=False).stdout == ""
+
+
+def test_the_journal_keeps_what_it_may_have_cost(bench: Bench):
+    (new,) = bench.primaries()
+    found = json.loads(bench.lab.run(new, ["cat", f"{HOME}/instance/orders/firedrill/role_change/change.json"]).stdout)
+    assert (found["state"], found["change"]["kind"]) == ("done", "failover")
+    evidence = found["marks"]["2"]["seen"]["evidence"]
+    assert evidence["allowed"] is True and evidence["loss"]["first"].isdigit() and evidence["loss"]["certainty"]
+
+
+def test_a_second_run_changes_nothing(bench: Bench):
+    (new,) = bench.primaries()
+    code, said = failover(bench, "-e", f"standby_target={new}")
+    assert code == 0 and f"Nothing to do: {new} is primary already." in said
+    assert not re.search(r"changed=[1-9]", said)
+
+
+def test_the_next_deployment_does_not_touch_the_fenced_member(bench: Bench, rows: str):
+    code, text = bench.play("setup_standby.yml")
+    said = folded(text)
+    assert code != 0 and f"{rows} is fenced since" in said and "playbooks/reinstate.yml" in said
+    assert not re.search(r"changed=[1-9]", said)
+
+
+def test_a_primary_that_is_cut_off_and_goes_on_writing(bench: Bench, rows: str):
+    (old,) = bench.primaries()
+    bench.lab.cut(old)
+    try:
+        # SYNC is not required in PERFORMANCE, so it acknowledges what nobody else has.
+        bench.sql(old, ["INSERT INTO kept VALUES (2);", "COMMIT;"])
+        assert has(bench, old, 2)
+        code, said = failover(bench, *ALLOWED)
+        assert code != 0 and f"{old} cannot be fenced: SSH does not reach it" in said
+        assert bench.primaries() == [old]
+        switch = [sys.executable, "-m", "lab", "crash", "{member}", "--name", bench.lab.name]
+        code, said = failover(bench, *ALLOWED, "-e", json.dumps({"failover_fence_command": switch}))
+        assert code == 0, said[-3000:]
+    finally:
+        bench.lab.heal(old)
+    (new,) = [name for name in bench.members if name not in (old, rows)]
+    bench.lab.start(old)
+    assert bench.primaries() == [new]
+    assert has(bench, new, 1) and not has(bench, new, 2)
