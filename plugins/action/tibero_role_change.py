@@ -67,7 +67,11 @@ class ActionModule(ActionBase):
             return self._module(arguments, task_vars)
         member = str(arguments["member"])
         events = Events(Path(log), str(arguments["run"]), member)
-        armed = self._module(arguments, task_vars)
+        try:
+            armed = self._module(arguments, task_vars)
+        except AnsibleConnectionFailure as error:
+            events.say("refused", seen=f"it cannot be reached: {error}")
+            raise
         if armed.get("failed"):
             events.say("refused", seen=armed.get("seen") or armed.get("msg"))
             return armed
@@ -137,6 +141,7 @@ class _Conductor:
         met = self._events.until(all_here, MEETING, self._sign_of_life)
         if met is not None and met["event"] == "all":
             return
+        self._release()
         here = {event["member"] for event in self._events.seen() if event["event"] == "armed"}
         missing = ", ".join(sorted(set(involved) - here)) or "nobody"
         raise StandbyError(
@@ -216,12 +221,20 @@ class _Conductor:
         event = self._events.until(ended, LONGEST, self._sign_of_life)
         if event is not None and event["event"] == "end":
             return event
+        self._release()
         said = "nothing was heard of it" if event is None else event.get("failure", {}).get("seen") or event.get("why")
         raise StandbyError(
             seen=f"Step {number} on {step['member']} ({step['title']}) did not come to its end: {said}",
             meaning=f"{self._member} did nothing more",
             remedy=f"follow the message of {step['member']}; running the same command again goes on or takes the change back",
         )
+
+    def _release(self) -> None:
+        """End the own worker, which waits for a go that will not come, so that the next run need not wait for it."""
+        try:
+            self._action.shell(f"kill {int(self._armed['pid'])}")
+        except AnsibleConnectionFailure as error:
+            display.vvv(f"{self._member} cannot be told to end its worker, which it does by itself: {error}")
 
     def _sign_of_life(self) -> None:
         """Tell the own worker that its controller lives."""
