@@ -426,6 +426,14 @@ def test_slog_forms() -> None:
     assert slog.mode_changes(entries) == (slog.ModeChange("12-04T09:26:14.568000", "RECOVERY", "RECOVERY", "0"),)
 
 
+def test_rmgr_error_behind_progress() -> None:
+    found = rmgr.parse(
+        "  0.00% |     |\r 50.00% |==>  |\rTBR-7570: Another Media Recovery or RMGR job is already ongoing.\r\n"
+    )
+    assert (found.failed, [error.code for error in found.errors]) == (True, [7570])
+    assert found.messages == ("0.00% |     |", "50.00% |==>  |")
+
+
 def test_rmgr_error() -> None:
     rule = "=" * 78
     text = "%s\n= Recovery Manager(RMGR) starts%s=\n%s\nTBR-24068: The latest backup set #1 is x.\nhm\n" % (
