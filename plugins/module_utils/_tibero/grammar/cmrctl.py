@@ -29,7 +29,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.
 class Resource(NamedTuple):
     """A row of ``cmrctl show``.
 
-    status as printed: UP, DOWN, UP(NRML), UP(RECO), UP(R); detail: with its continuation lines.
+    status as printed: UP, DOWN, DEACT, UP(NRML), UP(RECO), UP(R), INTR, UNKNOWN; detail: with its continuation lines.
     """
 
     cluster: str
@@ -40,7 +40,7 @@ class Resource(NamedTuple):
 
 
 class Node(NamedTuple):
-    """``cmrctl show`` on a database node."""
+    """``cmrctl show`` on a database node. name: "" if the text has no title."""
 
     name: str
     resources: Tuple[Resource, ...]
@@ -147,9 +147,10 @@ _TITLE_NODE = re.compile(r"[ \t]*Resource[ \t]*List[ \t]*of[ \t]*Node[ \t]+(\S+)
 _TITLE_OBSERVER = re.compile(r"[ \t]*Resource[ \t]*List[ \t]*of[ \t]*Observer[ \t]+(\S+)", re.IGNORECASE)
 _TITLE_TSC = re.compile(r"[ \t]*TSC[ \t]*\([ \t]*ID[ \t]*:[ \t]*(\w+)[ \t]*\)[ \t]*Information", re.IGNORECASE)
 _TITLE_SERVICE = re.compile(r"[ \t]*Service[ \t]*Resource[ \t]*Info", re.IGNORECASE)
+_HEADING_NODE = re.compile(r"[ \t]*CLUSTER[ \t]+TYPE[ \t]+NAME[ \t]+STATUS[ \t]+DETAIL[ \t]*\Z", re.IGNORECASE)
 _RULE = re.compile(r"[ \t]*={8,}[ \t]*\Z")
 _DASHES = re.compile(r"[ \t]*-+(?:[ \t]+-+)+[ \t]*\Z")
-_RESOURCE = re.compile(r"[ \t]*(\S+)[ \t]+(\S+)[ \t]+(\S+)[ \t]+([A-Z]+(?:\([A-Za-z_]*\))?)(?:[ \t]+(.*))?\Z")
+_RESOURCE = re.compile(r"[ \t]*(\S+)[ \t]+(\S+)[ \t]+(\S+)[ \t]+([A-Z]+(?:\([A-Za-z0-9_]*\))*)(?:[ \t]+(.*))?\Z")
 _FIELD = re.compile(r"[ \t]*([A-Za-z][A-Za-z. /]{0,40}?)[ \t]*:[ \t]*(.*)\Z")
 
 
@@ -297,6 +298,9 @@ def parse(text: str) -> Tuple[Report, ...]:
             report, at = _tsc(lines, at + 1, tsc.group(1))
         elif _TITLE_SERVICE.match(line):
             report, at = _service(lines, at + 1)
+        elif at > 0 and _HEADING_NODE.match(line) and _RULE.match(lines[at - 1]):
+            # The title of the table is lost.
+            report, at = _node(lines, at - 1, "")
         else:
             at += 1
         if report is not None:
@@ -340,11 +344,13 @@ _ADDED = re.compile(
 _BOOTED = re.compile(r"BOOT[ \t]*SUCCESS[ \t]*!?[ \t]*(?:\([ \t]*MODE[ \t]*:[ \t]*([^)\n]*)\))?", re.IGNORECASE)
 _SUCCESS = re.compile(r"\bSUCCESS[ \t]*!", re.IGNORECASE)
 _FAILED = re.compile(
-    r"\b(?:fail(?:ed|ure|s)?|error|invalid|unknown|not exist|doesn'?t exist|cannot|refused|denied|timed? ?out)\b",
+    r"\b(?:SIG[A-Z]+ caught|fail(?:ed|ure|s)?|error|invalid|unknown|not exist|doesn'?t exist|cannot|refused|denied|timed? ?out)\b",
     re.IGNORECASE,
 )
+# A line that says success and this as well is no success.
+_DENIED = re.compile(_FAILED.pattern + r"|\b(?:not|no|without|but)\b", re.IGNORECASE)
 _COUNTER = re.compile(r"failed retry cnt", re.IGNORECASE)
-_SHELL = re.compile(r"[ \t]*(?:\[[^\]\n]*\][ \t]*[$#>]+|[$#]+)(?:[ \t]|\Z)")
+_SHELL = re.compile(r"[ \t]*(?:\[[^\]\n]*\][ \t]*[$#>]+|[\w.@:~/-]*[$#]+)(?:[ \t]|\Z)")
 _WARNED = re.compile(r"[ \t]*\*")
 
 
@@ -363,13 +369,14 @@ def parse_reply(text: str) -> Reply:
             continue
         added = _ADDED.search(line)
         booted = _BOOTED.search(line)
-        if added or booted or _SUCCESS.search(line):
+        said = added or booted or _SUCCESS.search(line)
+        if said and not _DENIED.search(line):
             if outcome == ReplyOutcome.UNRECOGNISED:
                 outcome = ReplyOutcome.SUCCESS
             resource = (added.group(1), added.group(2)) if added else resource
             mode = (booted.group(1) or "").strip() if booted else mode
             messages.append(line.strip())
-        elif _FAILED.search(line) and not _COUNTER.search(line) and not _WARNED.match(line):
+        elif said or (_FAILED.search(line) and not _COUNTER.search(line) and not _WARNED.match(line)):
             outcome = ReplyOutcome.FAILED
             messages.append(line.strip())
     return Reply(outcome, resource, mode, tuple(messages), text)

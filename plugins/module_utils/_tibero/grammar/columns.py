@@ -29,11 +29,16 @@ class Span(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """One heading line with its dash groups; right: the heading stands at the right end, so numbers stand below it."""
+    """One heading line with its dash groups.
+
+    right: the heading stands at the right end, so numbers stand below it; aligned: each heading stands at an edge of
+    its dashes, at least if the whole line is moved. If not, the copy has lost blanks within its lines.
+    """
 
     spans: Tuple[Span, ...]
     names: Tuple[str, ...]
     right: Tuple[bool, ...]
+    aligned: bool = True
 
 
 # Beyond this a line is no row of a terminal table, and trying distances would cost too much.
@@ -43,6 +48,7 @@ _LONGEST_SHIFT = 200
 _DRIFT = 3
 # Stands for the further screen columns of a wide character.
 _FILLER = "\0"
+_NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DASHES = re.compile(r"[ \t]*-+(?:[ \t]+-+)*[ \t]*\Z")
 
 _Cut = Tuple[List[str], bool]
@@ -54,7 +60,7 @@ def is_dashes(line: str) -> bool:
 
 
 def _is_ascii(line: str) -> bool:
-    return all(ord(character) < 128 for character in line)
+    return _NOT_ASCII.search(line) is None
 
 
 def _expanded(line: str) -> List[str]:
@@ -65,10 +71,13 @@ def _expanded(line: str) -> List[str]:
     """
     if _is_ascii(line) or len(line) > _LONGEST_LINE:
         return [line]
-    screen = [character + (_FILLER if unicodedata.east_asian_width(character) in "WF" else "") for character in line]
+    screen = [
+        character + (_FILLER if character > "\x7f" and unicodedata.east_asian_width(character) in "WF" else "")
+        for character in line
+    ]
     stored = [
-        character + _FILLER * (len(character.encode("utf-8", "surrogateescape")) - 1)
-        if character < "\ud800" or character > "\udfff"
+        character + _FILLER * (len(character.encode("utf-8")) - 1)
+        if "\x7f" < character < "\ud800" or character > "\udfff"
         else character
         for character in line
     ]
@@ -189,11 +198,21 @@ def _by_place(line: str, spans: Sequence[Span]) -> Optional[List[str]]:
     return cells
 
 
+def _repaired(line: str, fold: Fold) -> Optional[_Cut]:
+    """Cut a line that has lost blanks at its start or in its middle. If both can be read into it, neither is certain."""
+    shifted = _shifted(line, fold)
+    drifted = _drifted(line, fold)
+    if shifted is None or drifted is None:
+        cut = shifted if drifted is None else drifted
+        return None if cut is None else (cut, True)
+    return drifted, [_clean(cell) for cell in shifted] == [_clean(cell) for cell in drifted]
+
+
 def _cut_somehow(line: str, fold: Fold) -> _Cut:
     spans = fold.spans
     forms = _expanded(line)
     cuts = [cut for cut in (_cut(form, spans) for form in forms) if cut is not None and _plausible(cut, fold.right)]
-    if len(forms) == 1 and cuts:
+    if len(forms) == 1 and cuts and fold.aligned:
         return cuts[0], True
     # Where width is in doubt, a cut counts only if it puts every value at an edge; one that leaves two values in a
     # column, with the gap between them, comes last.
@@ -201,11 +220,10 @@ def _cut_somehow(line: str, fold: Fold) -> _Cut:
     if fitting:
         return fitting[0], True
     if len(line) <= _LONGEST_LINE:
-        for repair in (_shifted, _drifted):
-            for form in forms:
-                cut = repair(form, fold)
-                if cut is not None:
-                    return cut, True
+        for form in forms:
+            repaired = _repaired(form, fold)
+            if repaired is not None:
+                return repaired
     words = _by_words(line, spans)
     if words is not None:
         return words
@@ -218,8 +236,13 @@ def cells_of(line: str, fold: Fold) -> Tuple[List[Optional[str]], bool]:
     cut."""
     if len(fold.spans) == 1:
         return [line.strip(" \t") or None], True
-    cells, certain = _cut_somehow(line, fold)
-    return [_clean(cell) or None for cell in cells], certain
+    cut, certain = _cut_somehow(line, fold)
+    cells = [_clean(cell) or None for cell in cut]
+    if not fold.aligned and None in cells:
+        # Where runs of blanks became one, two values stand in one column, and the empty one beside it is not empty.
+        body = line.strip(" \t")
+        certain = certain and ("  " in body or " " not in body)
+    return cells, certain
 
 
 def fold_of(heading: str, dashes: str) -> Fold:
@@ -241,4 +264,16 @@ def fold_of(heading: str, dashes: str) -> Fold:
     if names[0] and heading.startswith(" ") and len(names[0]) < spans[0].end - spans[0].start and spans[0].start == 0:
         # A number column is the only one whose heading does not start at the left edge.
         right[0] = True
-    return Fold(spans, tuple(names), tuple(right))
+    fold = Fold(spans, tuple(names), tuple(right))
+    if len(spans) == 1 or any(_stands(_cut(form, spans), spans) for form in _expanded(heading)):
+        return fold
+    room = min(spans[-1].end - len(heading.strip(" \t")), _LONGEST_SHIFT)
+    if not any(_stands(_cut(" " * distance + heading, spans), spans) for distance in range(1, room + 1)):
+        return fold._replace(aligned=False)
+    # The line has lost the blanks at its start, which only the heading of numbers has.
+    return fold._replace(right=(True,) + tuple(right[1:]))
+
+
+def _stands(cut: Optional[Sequence[str]], spans: Sequence[Span]) -> bool:
+    """Tell whether every column has a heading, each at an edge of its dashes."""
+    return cut is not None and all(map(_clean, cut)) and _at_edges(cut, spans)

@@ -237,9 +237,15 @@ _RULE_HINT = re.compile(
     re.IGNORECASE,
 )
 
-_STARTED = re.compile(r"instance[ \t]*started[ \t]*up(?:[ \t]*\(([^()]{0,80})\))?", re.IGNORECASE)
+# A message ends with its bracket, or with the line if it has none: "until the instance started up." and "instance
+# terminated abnormally" are somebody's words.
+_BRACKET = r"[ \t]*\(((?:[^()]{0,80}mode|(?-i:[A-Z_ \t]{1,80}))[ \t]*)\)[ \t]*(?=\.|[^\w \t.]|\Z)"
+_BARE = r"\A[*\s]*Tibero[ \t]*instance[ \t]*%s[ \t]*\.?[ \t]*\Z"
+_STARTED = re.compile(r"instance[ \t]*started[ \t]*up" + _BRACKET + "|" + _BARE % r"started[ \t]*up", re.IGNORECASE)
 _SUSPENDED = re.compile(r"instance[ \t]*started[ \t]*suspended[ \t]*at[ \t]*([A-Z_ ]{1,40}?)[ \t]*mode", re.IGNORECASE)
-_TERMINATED = re.compile(r"instance[ \t]*(?:was[ \t]*)?terminated(?:[ \t]*\(([^()]{0,80})\))?", re.IGNORECASE)
+_TERMINATED = re.compile(
+    r"instance[ \t]*(?:was[ \t]*)?terminated" + _BRACKET + "|" + _BARE % r"(?:was[ \t]*)?terminated", re.IGNORECASE
+)
 _SVMODE = re.compile(r"Raise[ \t]*svmode[ \t]*failed", re.IGNORECASE)
 _CURRENT_MODE = re.compile(r"Current[ \t]*server[ \t]*mode[ \t]*is[ \t]*([A-Z_]+)", re.IGNORECASE)
 _QUESTION = re.compile(
@@ -666,16 +672,17 @@ def parse_version(text: str) -> Version:
     )
 
 
-_USING_SID = re.compile(r"[ \t]*Using[ \t]+TB_SID[ \t]+\"([^\"]*)\"")
-_GENERATED = re.compile(r"[ \t]*(/\S.*?)[ \t]+generated\.?[ \t]*\Z")
+# gen_tip.bat of Windows puts the SID in square brackets.
+_USING_SID = re.compile(r"[ \t]*Using[ \t]+TB_SID[ \t]+(?:\"([^\"]*)\"|\[([^\[\]]*)\])")
+_GENERATED = re.compile(r"[ \t]*((?:/|[A-Za-z]:\\)\S.*?)[ \t]+generated\.?[ \t]*\Z")
 _DONE = re.compile(r"[ \t]*Done\.[ \t]*\Z")
 _DETAILS = re.compile(r"For[ \t]+details,[ \t]+check[ \t]+")
 
 
 def parse_gen_tip(text: str) -> GenTip:
-    """Read the output of gen_tip.sh (H, recordings of 6 and 7). Never raises."""
+    """Read the output of gen_tip.sh (H, recordings of 6 and 7) and gen_tip.bat (6 on Windows, M). Never raises."""
     lines = split_plain(text)
-    sids = [match.group(1) for match in (_USING_SID.match(line) for line in lines) if match]
+    sids = [match.group(1) or match.group(2) or "" for match in (_USING_SID.match(line) for line in lines) if match]
     files = [match.group(1) for match in (_GENERATED.match(line) for line in lines if len(line) < 5000) if match]
     return GenTip(_last(sids), tuple(files), bool([line for line in lines if _DONE.match(line)]), text)
 

@@ -55,6 +55,8 @@ class Validity(NamedTuple):
 _DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,300}\?>")
 _DATE = re.compile(r"([0-9]{4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})\Z")
+# Another element that speaks of the end; V$LICENSE calls the column EXPIRE_DATE (L: no licence with it was seen).
+_END = re.compile(r"expir|enddate|valid_?(?:to|until)", re.IGNORECASE)
 _NO_DATE = frozenset(["", "-", "unlimited", "permanent", "none", "infinite"])
 _LONGEST = 1 << 20
 # Python knows more "encodings" than texts have; some of them are slow or hide characters.
@@ -169,12 +171,16 @@ def parse(data: bytes) -> License:
 def _record(element: ElementTree.Element) -> License:
     values: Dict[str, str] = {}
     limits = []
+    other_end = ""
     for child in element:
         name = str(child.tag)
         value = (child.text or "").strip()
         values.setdefault(name, value)
         if name.startswith("limit_"):
             limits.append((name, value))
+        elif name != "end_date" and _END.search(name) and _DATE.match(value):
+            # Read as the end rather than as a licence without one, which would be taken for valid for ever.
+            other_end = other_end or value
     product = element.find("product")
     return License(
         product=values.get("product", ""),
@@ -182,7 +188,7 @@ def _record(element: ElementTree.Element) -> License:
         format_version=(element.get("version") or "").strip(),
         issue_date=_date("issue_date", values.get("issue_date", "")),
         start_date=_date("start_date", values.get("start_date", "")),
-        end_date=_date("end_date", values.get("end_date", "")),
+        end_date=_date("end_date", values.get("end_date", other_end)),
         licensee=values.get("licensee", ""),
         edition=values.get("edition", ""),
         type=values.get("type", ""),

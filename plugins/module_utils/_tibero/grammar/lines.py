@@ -9,7 +9,7 @@ Public API
     encode(text) -> bytes              the inverse of decode
     split_keep(text) -> list           lines with their line ends; "".join() gives the text back
     split_plain(text) -> list          lines as a reader sees them: no line ends, no carriage returns, no terminal
-                                       colours
+                                       colours and titles, no byte order mark
     last_value(values, default)        the last of a sequence
 """
 
@@ -18,8 +18,9 @@ from typing import List, Sequence, TypeVar
 
 _T = TypeVar("_T")
 
-# Colour and cursor codes reach us when a program was run on a pseudo terminal.
-_TERMINAL_CODE = re.compile("\x1b\\[[0-9;?]*[A-Za-z]")
+# Colours, cursor codes, window titles and character sets reach us when a program was run on a pseudo terminal.
+_TERMINAL_CODE = re.compile("\x1b(?:\\[[0-9;?]*[A-Za-z]|\\][^\x07\x1b\n]{0,200}(?:\x07|\x1b\\\\)|[()][0-9A-B]|[=>78])")
+_MARK = "\ufeff"
 
 
 def decode(data: bytes) -> str:
@@ -49,7 +50,12 @@ def split_keep(text: str) -> List[str]:
 
 
 def split_plain(text: str) -> List[str]:
-    """Return the lines of a program's output without line ends, carriage returns at their end and terminal codes."""
+    """Return the lines of a program's output without line ends, carriage returns at their end and terminal codes.
+
+    A byte order mark at the start, which Windows writes into redirected output, is dropped as well.
+    """
+    if text.startswith(_MARK):
+        text = text[len(_MARK) :]
     if "\x1b" in text:
         text = _TERMINAL_CODE.sub("", text)
     return [line.rstrip("\r") for line in text.split("\n")]

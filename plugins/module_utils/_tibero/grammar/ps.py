@@ -63,6 +63,8 @@ class Processes(NamedTuple):
 
 
 _NAME = re.compile(r"(?:\S*/)?(tbsvr(?:_\w+)?|tblistener)\Z")
+# The tree of ``ps --forest`` and ``ps axf``.
+_BRANCH = re.compile(r"\A(?:\|[ \t]+)*\\_[ \t]+")
 _MODE = re.compile(r"(?:^|\s)-t\s+(\S+)")
 _SID = re.compile(r"(?:^|\s)-SVR_SID\s+(\S+)")
 # user pid ppid ... command (ps -ef), pid ppid user command (ps -eo), user pid %cpu %mem vsz rss tty stat start time
@@ -73,7 +75,7 @@ _AUX = re.compile(r"\s*(\S+)\s+([0-9]+)\s+[0-9.]+\s+[0-9.]+\s+[0-9]+\s+[0-9]+\s+
 
 
 def _title(command: str) -> Optional[Title]:
-    words = command.split(None, 1)
+    words = _BRANCH.sub("", command, count=1).split(None, 1)
     match = _NAME.match(words[0].lstrip("-")) if words else None
     if match is None:
         return None

@@ -37,7 +37,8 @@ _ERROR = re.compile(r"[ \t]*TB[RS]-[0-9]+")
 
 def parse(text: str) -> Rmgr:
     """Read the output of tbrmgr."""
-    lines = split_plain(text)
+    # Progress is written over itself: what stands behind a carriage return, an error for one, is a line of its own.
+    lines = [part for line in split_plain(text) for part in line.split("\r")]
     started = any(_BANNER.search(line) for line in lines)
     errors = find_errors("\n".join(lines))
     messages = [

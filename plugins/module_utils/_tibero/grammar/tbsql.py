@@ -120,7 +120,8 @@ class ArchiveLog(NamedTuple):
 # ------------------------------------------------------------------------------------------------------- kinds of lines
 
 _ERROR = re.compile(r"(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*(.*)")
-_SELECTED = re.compile(r"([0-9]{1,18})[ \t]*rows?[ \t]*selected[ \t]*\.?\Z", re.IGNORECASE)
+# "2 selected." stands in manuals of old versions.
+_SELECTED = re.compile(r"([0-9]{1,18})[ \t]*(?:rows?[ \t]*)?selected[ \t]*\.?\Z", re.IGNORECASE)
 _COUNTED = re.compile(r"([0-9]{1,18})[ \t]+rows?[ \t]+([a-z]+)[ \t]*\.?\Z", re.IGNORECASE)
 _VERBS = (
     "created altered dropped truncated granted revoked completed started stopped replaced commented renamed locked "
@@ -137,10 +138,16 @@ _BANNER = re.compile(r"tbSQL[ \t]*([0-9]+(?:\.[0-9]+)*)", re.IGNORECASE)
 _COPYRIGHT = re.compile(r"Corporation[ \t]*Copyright|All[ \t]*rights[ \t]*reserved", re.IGNORECASE)
 _CONNECTED = re.compile(r"Connected[ \t]+to[ \t]+Tibero(?:[ \t]+using[ \t]+([^\s.]+))?[ \t]*\.?\Z", re.IGNORECASE)
 _DISCONNECTED = re.compile(r"Disconnected\.?\Z", re.IGNORECASE)
-_PROMPT = re.compile(r"(?:SQL>[ \t]?)+")
+# SET TIME ON puts the time of day before the prompt.
+_PROMPT = re.compile(r"(?:(?:[0-9]{2}:[0-9]{2}:[0-9]{2}[ \t]+)?SQL>[ \t]?)+")
 _NUMBERS = re.compile(r"[ \t]*(?:[0-9]{1,4}[ ,][ \t]*)+")
 _CONTINUED = re.compile(r"[ \t]*([0-9]{1,4})[ ,\t]")
-_SHELL = re.compile(r"(?:\[[^\]\n]{1,80}\][ \t]*[$#]+|[\w.-]+@[\w.:~/-]+[$#]|[$#](?=[ \t]+\S))(?:[ \t]|\Z)")
+_SHELL = re.compile(
+    r"(?:\[[^\]\n]{1,80}\][ \t]*[$#]+|[\w.-]+@[\w.:~/-]+[$#]|-?(?:ba|k|z)?sh-[0-9.]+[$#]|[$#](?=[ \t]+\S))(?:[ \t]|\Z)"
+)
+# A dash or two are a value of some views; a column under a heading is hardly ever that narrow.
+_NARROW = 3
+_COLUMN_NAME = re.compile(r"[A-Z_][A-Z0-9_$#]*\Z")
 _RULE_LINE = re.compile(r"[=*]{8,}[ \t]*\Z")
 _SQL_WORD = re.compile(
     r"(?:ALTER|CREATE|DROP|INSERT|UPDATE|DELETE|MERGE|COMMIT|ROLLBACK|GRANT|REVOKE)\b", re.IGNORECASE
@@ -198,6 +205,11 @@ def _known(text: str) -> bool:
         or _BANNER.match(text)
         or _feedback(text, 0)
     )
+
+
+def _without_prompt(line: str) -> str:
+    prompt = _PROMPT.match(line)
+    return line[prompt.end() :] if prompt else line
 
 
 def _without_residue(line: str) -> Tuple[str, bool]:
@@ -268,7 +280,9 @@ class _Parser:
         heading = self.lines[index]
         if not heading.strip(" \t") or is_dashes(heading) or _RULE_LINE.match(heading.strip(" \t")):
             return False
-        return is_dashes(self.lines[index + 1])
+        dashes = self.lines[index + 1].strip(" \t")
+        # A column is at least as wide as its heading: below a longer text a dash is a value.
+        return is_dashes(dashes) and (" " in dashes or len(_without_prompt(heading).strip(" \t")) <= len(dashes))
 
     def step(self) -> None:
         line = self.lines[self.at]
@@ -349,8 +363,8 @@ class _Parser:
 
     # --------------------------------------------------------------------------------------------------- tables
 
-    def ends_table(self, index: int) -> bool:
-        """Tell whether this line cannot belong to the rows above it."""
+    def ends_table(self, index: int, height: int) -> bool:
+        """Tell whether this line cannot belong to the rows of the table that starts here, with `height` headings."""
         line = self.lines[index]
         stripped = line.strip(" \t")
         return bool(
@@ -360,20 +374,32 @@ class _Parser:
             or _DISCONNECTED.match(stripped)
             or _SHELL.match(stripped)
             or _RULE_LINE.match(stripped)
-            or self.pair_at(index)
+            or (self.pair_at(index) and (self.is_wide(index + 1) or self.is_same_heading(index, height)))
         )
+
+    def is_wide(self, index: int) -> bool:
+        """Tell whether a line of dashes can hardly be a value."""
+        return len(self.lines[index].strip(" \t")) > _NARROW
+
+    def is_same_heading(self, index: int, height: int) -> bool:
+        """Tell whether the headings of the table whose rows start at `at` are repeated here: a page ends."""
+        top = self.at - 2 * height
+        return self.lines[index : index + 2 * height] == self.lines[top : self.at]
 
     def headings(self) -> List[Fold]:
         folds: List[Fold] = []
         while self.pair_at(self.at):
             heading = self.lines[self.at]
+            if folds and not self.is_wide(self.at + 1) and _COLUMN_NAME.match(heading.strip(" \t")) is None:
+                break
             if folds == []:
                 # The heading may follow the prompt of an input that is not echoed.
-                prompt = _PROMPT.match(heading)
-                heading = heading[prompt.end() :] if prompt else heading
+                heading = _without_prompt(heading)
             folds.append(fold_of(heading, self.lines[self.at + 1]))
             self.at += 2
-        return folds
+        # A copy that has lost blanks in one heading has lost them elsewhere, too.
+        aligned = all(fold.aligned for fold in folds)
+        return [fold._replace(aligned=aligned) for fold in folds]
 
     def table(self) -> None:
         start = self.at + 1
@@ -434,13 +460,16 @@ class _Parser:
         first = self.at
         end = first
         blank_at = -1
-        while end < len(self.lines) and not self.ends_table(end):
+        while end < len(self.lines) and not self.ends_table(end, len(folds)):
             if not self.lines[end].strip(" \t"):
                 blank_at = end if blank_at < 0 else blank_at
             end += 1
         closed = (
             end < len(self.lines) and _SELECTED.match(_without_residue(self.lines[end])[0].strip(" \t")) is not None
         )
+        if len(folds) > 1 and end < len(self.lines) and self.is_same_heading(end, len(folds)):
+            # A page ends here, unless a statement without a result ran between two equal queries.
+            closed = not any(_known(line.strip(" \t")) for line in self.lines[first:end])
         if blank_at >= 0 and len(folds) == 1 and not closed:
             # Nothing vouches for the lines behind the blank one: they are somebody's remark or the next statement.
             end = blank_at
@@ -484,6 +513,10 @@ _Row = Tuple[Optional[str], ...]
 def _rows(body: Sequence[str], folds: Sequence[Fold], count: Optional[int]) -> Tuple[List[_Row], bool]:
     if len(folds) == 1:
         return _flat_rows(body, folds[0], count)
+    parts = _exact_parts(body, len(folds), count)
+    # Without a count nothing proves that a row starts with a line of NULLs.
+    if parts is not None and (count is not None or not any(_blank(part[0]) for part in parts)):
+        return _cut_parts(parts, folds)
     return _folded_rows(body, folds)
 
 
@@ -508,26 +541,23 @@ def _flat_rows(body: Sequence[str], fold: Fold, count: Optional[int]) -> Tuple[L
     return rows, damaged
 
 
-def _folded_rows(body: Sequence[str], folds: Sequence[Fold]) -> Tuple[List[_Row], bool]:
-    """Rows of several lines. A blank line inside a row is a line of NULLs, between rows it is a separator.
+def _exact_parts(body: Sequence[str], height: int, count: Optional[int]) -> Optional[List[Sequence[str]]]:
+    """Return the lines of each row if they stand as tbsql prints them, else None.
 
-    If a copy has lost blank lines, a separator could be taken for a line of NULLs and the values would slide into the
-    wrong columns. So a row that holds blank lines counts as certain only if a separator still follows it.
+    Each row has as many lines as there are headings and a blank one behind; one more blank line may stand before the
+    count or before the next page. Only this tells a row that starts with a line of NULLs from a separator.
     """
-    height = len(folds)
+    rows, more = divmod(len(body), height + 1)
+    if rows == 0 or more > 1 or (count is not None and rows != count) or (more and not _blank(body[-1])):
+        return None
+    parts = [body[at : at + height + 1] for at in range(0, rows * (height + 1), height + 1)]
+    return [part[:-1] for part in parts] if all(_blank(part[-1]) for part in parts) else None
+
+
+def _cut_parts(parts: Sequence[Sequence[str]], folds: Sequence[Fold]) -> Tuple[List[_Row], bool]:
     rows: List[_Row] = []
     damaged = False
-    at = 0
-    while at < len(body):
-        if _blank(body[at]):
-            at += 1
-            continue
-        part = list(body[at : at + height])
-        at += height
-        holds_blank = any(_blank(line) for line in part)
-        if len(part) < height or (holds_blank and not (at < len(body) and _blank(body[at]))):
-            damaged = True
-        part.extend(["" for _missing in range(height - len(part))])
+    for part in parts:
         row: List[Optional[str]] = []
         for line, fold in zip(part, folds):
             cells, certain = cells_of(line, fold)
@@ -535,6 +565,36 @@ def _folded_rows(body: Sequence[str], folds: Sequence[Fold]) -> Tuple[List[_Row]
             damaged = damaged or not certain
         rows.append(tuple(row))
     return rows, damaged
+
+
+def _folded_rows(body: Sequence[str], folds: Sequence[Fold]) -> Tuple[List[_Row], bool]:
+    """Rows of several lines. A blank line inside a row is a line of NULLs, between rows it is a separator.
+
+    If a copy has lost blank lines, a separator could be taken for a line of NULLs and the values would slide into the
+    wrong columns. So a row that holds blank lines counts as certain only if a separator still follows it, and a row
+    with more than the separator before it is not certain: its first line may be one of NULLs.
+    """
+    height = len(folds)
+    parts: List[Sequence[str]] = []
+    damaged = False
+    at = 0
+    blank = 0
+    while at < len(body):
+        if _blank(body[at]):
+            at += 1
+            blank += 1
+            continue
+        part = list(body[at : at + height])
+        at += height
+        holds_blank = any(_blank(line) for line in part)
+        if len(part) < height or (holds_blank and not (at < len(body) and _blank(body[at]))):
+            damaged = True
+        if blank > (1 if parts else 0):
+            damaged = True
+        blank = 0
+        parts.append(part + ["" for _missing in range(height - len(part))])
+    rows, uncertain = _cut_parts(parts, folds)
+    return rows, damaged or uncertain
 
 
 # ------------------------------------------------------------------------------------------------------- public

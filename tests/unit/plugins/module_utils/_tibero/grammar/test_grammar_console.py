@@ -114,6 +114,15 @@ def test_mode_words_are_kept_as_printed(bracket: str, mode: str, flag: str) -> N
     ],
 )
 def test_started_however_it_was_copied(text: str) -> None:
+    _check_started(text)
+
+
+@pytest.mark.parametrize("noise", ["\ufeff", "\x1b]0;tibero@db1:~\x07", "\x1b(B\x1b[m", "-bash-4.2$ tbboot\n"])
+def test_started_behind_the_noise_of_a_terminal(noise: str) -> None:
+    _check_started(noise + STARTED % "NORMAL mode")
+
+
+def _check_started(text: str) -> None:
     boot = parse_boot(text)
     assert (boot.outcome, boot.mode) == (BootOutcome.STARTED, "NORMAL")
 
@@ -128,6 +137,17 @@ def test_started_however_it_was_copied(text: str) -> None:
         "Change core dump dir to /x.\n",
         "cat: /proc/sys/net/ipv4/tcp_wmem: No such file or directory\n",
         "Tibero cluster manager started up.\n",
+        "Wait until the instance started up.\n",
+        "tbboot: is the instance started up ...\n",
+        "The instance started up (but is not open yet)\n",
+        "Tibero instance started up (NORMAL",
+        "Tibero instance started up (NORMAL mo",
+        "Tibero instance started up (NORMAL mode) could not be reached\n",
+        "The tbsvr instance terminated abnormally.\n",
+        "DB instance terminated unexpectedly (signal 9)\n",
+        "Tibero instance terminated (NORMAL mode) failed.\n",
+        "tbsvr: error while loading shared libraries: libaio.so.1: cannot open shared object file\n",
+        "-bash: tbboot: command not found\n",
         "bash: tbboot: command not found\n",
         "$ grep 'instance started up (NORMAL mode)' sys.log\n",
         "# Tibero comes up here\n",
@@ -387,6 +407,10 @@ def test_a_record_holds_nothing_of_the_boot_before() -> None:
         ("TBR-17001: Login failed: invalid user name or password.", DownOutcome.REFUSED, ""),
         ("Garbage files have not been deleted.", DownOutcome.REFUSED, ""),
         ("something new", DownOutcome.UNRECOGNISED, ""),
+        ("The tbsvr instance terminated abnormally.", DownOutcome.UNRECOGNISED, ""),
+        ("Tibero instance terminated (NORMAL mode) was not reached", DownOutcome.UNRECOGNISED, ""),
+        ("waiting until the instance terminated", DownOutcome.UNRECOGNISED, ""),
+        ("tbdown failed. Cannot reach the server.", DownOutcome.UNRECOGNISED, ""),
     ],
 )
 def test_down(text: str, outcome: DownOutcome, mode: str) -> None:
@@ -417,6 +441,46 @@ def test_backup_names_its_file() -> None:
 )
 def test_version(text: str, product: str, build: str, label: str) -> None:
     assert console.parse_version(text)[:3] == (product, build, label)
+
+
+def test_gen_tip_of_windows() -> None:
+    text = (
+        "Using TB_SID [orders]\nc:\\opt\\tibero6\\config\\orders.tip generated\n"
+        "There's already c:\\opt\\tibero6\\client\\config\\tbdsn.tbr!!\n"
+        "Already exists c:\\opt\\tibero6\\config\\psm_commands.bat!! Nothing has changed\n"
+    )
+    for end in ("\n", "\r\n"):
+        found = console.parse_gen_tip(text.replace("\n", end))
+        assert found[:3] == ("orders", ("c:\\opt\\tibero6\\config\\orders.tip",), False)
+
+
+def test_a_boot_in_the_report_of_a_wizard() -> None:
+    # A box that is no refusal, with borders of unequal width, and a suspended instance without one.
+    report = (
+        "*" * 50
+        + " \n* Tibero Database T1 is created successfully on Fri Aug 12 19:10:43 UTC 2016. \n"
+        + "*     Tibero home directory ($TB_HOME) = \n*         /opt/tibero6 \n* \n "
+        + "*" * 78
+        + "\n"
+    )
+    boot = parse_boot(STARTED % "NORMAL mode" + "Creating agent table... \nDone. \n" + report)
+    assert (boot.outcome, boot.mode, boot.errors) == (BootOutcome.STARTED, "NORMAL", ())
+    alone = parse_boot("listener port = 8629\n\nTibero 7\n\nTibero instance started suspended at NOMOUNT mode.\n")
+    assert (alone.outcome, alone.mode, alone.code) == (BootOutcome.SUSPENDED, "NOMOUNT", None)
+
+
+WORDS = st.sampled_from(
+    ["Tibero", "instance", "started", "up", "terminated", "was", "not", "the", "mode", "(", ")", "."]
+)
+
+
+@QUICK
+@given(st.lists(WORDS, max_size=9), st.sampled_from(["", "NORMAL "]))
+def test_only_the_whole_message_is_a_message(words: list[str], mode: str) -> None:
+    text = " ".join(words).replace("( mode", "(%smode" % mode)
+    said = {parse_boot(text).outcome.name, parse_down(text).outcome.name}
+    if said & {"STARTED", "TERMINATED"}:
+        assert "mode )" in text or "mode)" in text or text.startswith("Tibero instance")
 
 
 FRAGMENTS = st.sampled_from(

@@ -53,6 +53,14 @@ SERVER = ps.Title("tbsvr", "RECOVERY", "orders")
         ("    101       1 tibero   tbsvr          -t RECOVERY -SVR_SID orders", 101, 1, "tibero"),
         ("101 1 tiber+ /tibero/tibero7/bin/tbsvr -t RECOVERY -SVR_SID orders", 101, 1, "tiber+"),
         (
+            "tibero     101     1  1 11월21 ?        00:00:00 tbsvr          -t RECOVERY -SVR_SID orders",
+            101,
+            1,
+            "tibero",
+        ),
+        ("  101     1 tibero    \\_ tbsvr          -t RECOVERY -SVR_SID orders", 101, 1, "tibero"),
+        ("  101     1 tibero    |   |   \\_ /t/bin/tbsvr -t RECOVERY -SVR_SID orders", 101, 1, "tibero"),
+        (
             "tibero 101 0.0 0.1 1234 5678 ? Ss Nov21 0:01 tbsvr          -t RECOVERY -SVR_SID orders",
             101,
             None,
@@ -98,6 +106,25 @@ tibero   20000     1  0 21:12 pts/2    00:00:00 tblistener     -n 11 -t NORMAL -
     assert found.instances == (ps.Instance("", "", 19981, "tibero", ("tbsvr_TBMP", "tbsvr_WP000", "tbsvr_PEP000")),)
     assert found.orphans == (ps.Process(19999, 1, "tibero", ps.Title("tbsvr_DBWR", "NORMAL", "dead")),)
     assert found.listeners == (ps.Process(20000, 1, "tibero", ps.Title("tblistener", "NORMAL", "orders")),)
+
+
+def test_a_tree_of_processes() -> None:
+    found = ps.parse(
+        " 101    1 tibero   tbsvr          -t NORMAL -SVR_SID orders\n"
+        " 102  101 tibero    \\_ tbsvr_MGWP     -t NORMAL -SVR_SID orders\n"
+        " 103  101 tibero    |   \\_ tblistener\n"
+    )
+    assert [(instance.sid, instance.children) for instance in found.instances] == [("orders", ("tbsvr_MGWP",))]
+    assert ([process.pid for process in found.listeners], found.orphans) == ([103], ())
+
+
+def test_titles_that_were_cut_short_are_no_lost_processes() -> None:
+    found = ps.parse(
+        "tibero   101     1  0 21:12 pts/2    00:00:00 tbsvr         ...\n"
+        "tibero   102   101  0 21:12 pts/2    00:00:00 tbsvr_WP000   ...\n"
+        "tibero   103   101  0 21:12 pts/2    00:00:00 [tbsvr_PEP000] <defunct>\n"
+    )
+    assert found.instances == (ps.Instance("", "", 101, "tibero", ("tbsvr_WP000",)),)
 
 
 def test_without_parents_the_sid_tells_children() -> None:
@@ -210,6 +237,42 @@ def test_replies(text: str, outcome: str, resource: tuple[str, str] | None) -> N
     assert cmrctl.parse_reply("BOOT SUCCESS! (MODE : RECOVERY)").mode == "RECOVERY"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SUCCESS! but it failed afterwards",
+        "Not SUCCESS!",
+        "Resource add success! (db, tac1), but the cluster could not be reached",
+        "$ cmrctl del service --name x\nCM: SIGSEGV caught...  making callstack\n    [00] 0x0040 = cm_thr_main + 0x04e7\n",
+    ],
+)
+def test_a_success_that_is_taken_back_in_its_line_is_none(text: str) -> None:
+    assert cmrctl.parse_reply(text).outcome == cmrctl.ReplyOutcome.FAILED
+
+
+def test_a_node_whose_title_is_lost() -> None:
+    text = (
+        "cmrctl show\n=========================================\n"
+        "  CLUSTER     TYPE        NAME       STATUS           DETAIL         \n"
+        "----------- -------- -------------- -------- ------------------------\n"
+        "     COMMON  cluster            cls     DOWN inc: inter2, pub: pub1\n"
+        "        cls       db            db1    DEACT svc, /t, failed retry cnt: 3\n"
+        "        cls      vip           vip1     INTR svc, 10.0.0.9/255.255.255.0\n"
+        "        cls      vip           vip2  UNKNOWN svc, 10.0.0.8/255.255.255.0\n"
+        "        cls       db            db2 UP(NRML)(2) svc, /t\n"
+        "=========================================\n"
+    )
+    node = cmrctl.parse_node(text)
+    assert (node.name, [resource.status for resource in node.resources]) == (
+        "",
+        ["DOWN", "DEACT", "INTR", "UNKNOWN", "UP(NRML)(2)"],
+    )
+    titled = text.replace("cmrctl show\n", "Resource List of Node cm1\n")
+    assert cmrctl.parse(titled) == (node._replace(name="cm1"),)
+    with pytest.raises(GrammarError):
+        cmrctl.parse(text[: text.rindex("=" * 41)])
+
+
 # ---------------------------------------------------------------------------------------------------- licence
 
 LICENCE = """<?xml version="1.0" encoding="%s"?>
@@ -262,6 +325,18 @@ def test_an_end_that_follows_from_the_duration() -> None:
     assert not license.validity(found, datetime.date(2025, 8, 2)).valid
     assert license.last_day(license.parse((text % "unlimited").encode())) is None
     assert license.last_day(license.parse((text % 999999999).encode())) is None
+
+
+@pytest.mark.parametrize("name", ["expire_date", "expiration_date", "EXPIRE_DATE", "valid_until"])
+def test_an_end_by_another_name_is_an_end(name: str) -> None:
+    text = (LICENCE % ("UTF-8", "X", "x")).replace("<end_date>X</end_date>", "<%s>2025/08/01</%s>" % (name, name))
+    assert license.last_day(license.parse(text.encode())) == datetime.date(2025, 8, 1)
+    both = (LICENCE % ("UTF-8", "2025/07/31", "x")).replace(
+        "<end_date>", "<%s>2025/08/01</%s><end_date>" % (name, name)
+    )
+    assert license.last_day(license.parse(both.encode())) == datetime.date(2025, 7, 31)
+    other = text.replace(">2025/08/01<", ">30<")
+    assert license.last_day(license.parse(other.encode())) is None
 
 
 def test_a_licence_without_end() -> None:
@@ -330,6 +405,13 @@ def test_no_bytes_raise_anything_else(data: bytes) -> None:
 # ---------------------------------------------------------------------------------------------------- logs, tbrmgr
 
 
+def test_a_byte_order_mark_and_the_title_of_a_window_are_no_text() -> None:
+    title = "\x1b]0;tibero@db1:~\x07"
+    assert lines.split_plain("\ufeff%sa\x1b(B\r\nb\x1b[?2004h\x1b=" % title) == ["a", "b"]
+    assert lines.split_plain("a\ufeffb\x1b]") == ["a\ufeffb\x1b]"]
+    assert slog.parse("\ufeff[09:26:15] [SMR-01] [E] x\n")[0].module == "SMR-01"
+
+
 def test_slog_forms() -> None:
     text = (
         "tail of a line\n[12-04T09:26:14.568000] [FRM-00] [I] Server is running at RECOVERY mode "
@@ -342,6 +424,14 @@ def test_slog_forms() -> None:
     ]
     assert entries[0].text.endswith("bootflag : 0)\n  more of it")
     assert slog.mode_changes(entries) == (slog.ModeChange("12-04T09:26:14.568000", "RECOVERY", "RECOVERY", "0"),)
+
+
+def test_rmgr_error_behind_progress() -> None:
+    found = rmgr.parse(
+        "  0.00% |     |\r 50.00% |==>  |\rTBR-7570: Another Media Recovery or RMGR job is already ongoing.\r\n"
+    )
+    assert (found.failed, [error.code for error in found.errors]) == (True, [7570])
+    assert found.messages == ("0.00% |     |", "50.00% |==>  |")
 
 
 def test_rmgr_error() -> None:

@@ -136,6 +136,85 @@ def test_pages_are_one_result_if_the_count_says_so() -> None:
     assert [(len(table.rows), table.selected, table.damaged) for table in tables] == [(2, None, False), (2, 2, False)]
 
 
+def test_pages_of_folded_rows_are_one_result() -> None:
+    page = FOLDED + "         %d x\n2018/01/26                                       %d\nARCHIVELOG\n\n"
+    text = page % (1, 11) + page % (2, 22) + "\n2 rows selected.\n"
+    assert [(row["DBID"], row["PREV_RESETLOG_TSN"]) for row in rows(text)] == [("1", "11"), ("2", "22")]
+
+
+def test_a_statement_between_two_equal_queries_is_no_row() -> None:
+    query = FOLDED + "         1 x\n2018/01/26                                       7\nARCHIVELOG\n\n\n"
+    run = tbsql.parse(query + "System altered.\n\n" + query + "SQL> ")
+    assert [len(table.rows) for table in run.tables] == [1, 1]
+    assert [feedback.text for feedback in run.feedback] == ["System altered."]
+
+
+def test_a_folded_row_may_start_with_a_line_of_nulls() -> None:
+    row = "\n%49d\nARCHIVELOG\n\n"
+    assert [
+        (found["DBID"], found["PREV_RESETLOG_TSN"]) for found in rows(FOLDED + row % 5 + "\n1 row selected.\n")
+    ] == [(None, "5")]
+    both = rows(FOLDED + row % 5 + row % 6 + "\n2 rows selected.\n")
+    assert [(found["DBID"], found["PREV_RESETLOG_TSN"]) for found in both] == [(None, "5"), (None, "6")]
+
+
+def test_blank_lines_that_can_be_nulls_or_not_are_damage() -> None:
+    doubled = FOLDED + "\n\n         1 x\n2018/01/26                                       7\nARCHIVELOG\n\n\n"
+    assert only(doubled + "1 row selected.\n").damaged
+
+
+def test_a_dash_is_a_value() -> None:
+    assert rows("\nLOG\n-----\n1\n-\n22\n--\n\n4 rows selected.\n") == [{"LOG": log} for log in ("1", "-", "22", "--")]
+    text = FOLDED + "         1 x\n-\nA\n\n         2 y\n--\nB\n\n\n2 rows selected.\n"
+    assert [(row["NAME"], row["RESETLOG_DATE"], row["LOG_MODE"]) for row in rows(text)] == [
+        ("x", "-", "A"),
+        ("y", "--", "B"),
+    ]
+    assert rows("\nLOG\n---\n1\n---\n\n2 rows selected.\n") == [{"LOG": "1"}, {"LOG": "---"}]
+    # What can be a heading of its own as well is not settled without the count.
+    assert only("\nLOG\n---\nN\n-\n\n2 rows selected.\n").damaged
+
+
+def test_values_of_which_the_blanks_between_are_lost_are_no_certain_rows() -> None:
+    heading = "NAME OPEN_MODE AGE\n---------- ---------- ----------\n"
+    assert only(heading + "tibero READ 12\n\n1 row selected.\n").damaged
+    assert only(heading + "tibero 12\n\n1 row selected.\n").damaged
+    assert rows(heading + "tibero     READ WRITE         12\n\n1 row selected.\n") == [
+        {"NAME": "tibero", "OPEN_MODE": "READ WRITE", "AGE": "12"}
+    ]
+    assert rows(heading + "tibero\n\n1 row selected.\n") == [{"NAME": "tibero", "OPEN_MODE": None, "AGE": None}]
+
+
+def test_a_heading_that_lost_its_first_blanks_stands_above_numbers() -> None:
+    heading = "DBID NAME\n---------- ----------\n"
+    assert rows(heading + "12 tibero\n\n1 row selected.\n") == [{"DBID": "12", "NAME": "tibero"}]
+    assert rows(heading + "        12\n\n1 row selected.\n") == [{"DBID": "12", "NAME": None}]
+
+
+def test_a_line_that_can_be_mended_in_two_ways_is_not_certain() -> None:
+    heading = "    STATUS CKPT_DATE1 OPEN_MODE2\n---------- ---------- ----------\n"
+    assert only(heading + "      6278 I         --\n\n1 row selected.\n").damaged
+    assert not only(heading + "      6278 I          --\n\n1 row selected.\n").damaged
+
+
+@pytest.mark.parametrize("prompt", ["14:08:21 SQL> ", "SQL> ", "SQL> 14:08:21 SQL> "])
+def test_prompts_with_the_time_of_day(prompt: str) -> None:
+    run = tbsql.parse(prompt + "select 1 from dual;\n" + LOGS + "\n" + prompt + "Disconnected.\n")
+    assert (len(run.tables), run.disconnected) == (1, True)
+    assert tbsql.dicts(run.tables[0]) == LOG_ROWS
+
+
+@pytest.mark.parametrize("prompt", ["-bash-4.2$ ", "sh-4.4$ ", "bash-5.1# ", "-bash-4.2$"])
+def test_the_prompt_of_a_shell_without_a_profile_ends_a_table(prompt: str) -> None:
+    run = tbsql.parse(prompt + "tbsql sys/x\n" + LOGS.replace("\n2 rows selected.\n", "") + prompt)
+    assert tbsql.dicts(run.tables[0]) == LOG_ROWS
+
+
+def test_the_count_of_old_versions() -> None:
+    assert rows(LOGS.replace("2 rows selected.", "2 selected.")) == LOG_ROWS
+    assert only(LOGS.replace("2 rows selected.", "3 selected.")).damaged
+
+
 def test_values_with_blanks_and_empty_columns() -> None:
     text = (
         "\n     FILE# STATUS        CHANGE# TIME                      ERROR\n"
@@ -366,6 +445,68 @@ def test_a_folded_table_laid_out_like_tbsql_reads_back(data: list[tuple[int, str
         lines += ["%10d" % number, text or "", more or "", ""]
     lines += ["", "%d rows selected." % len(data)]
     assert rows("\n".join(lines)) == [{"NUM": str(n), "TEXT": text, "MORE": more} for n, text, more in data]
+
+
+WORDS = st.sampled_from(
+    ["a", "READ WRITE", "-", "--", "2023/04/06", "/t/log01.log", "가나", "값 x", "1", "Database altered.", "#1", "0"]
+)
+NUMBERS = st.integers(0, 10**9).map(str)
+
+
+@st.composite
+def results(draw: st.DrawFn) -> tuple[str, tuple[tuple[str | None, ...], ...]]:
+    """A result with columns of any kind, folded at any LINESIZE, on one page or several, as tbsql lays it out."""
+    numeric = draw(st.lists(st.booleans(), min_size=1, max_size=6))
+    widths = [10 if number else draw(st.sampled_from([10, 17, 40])) for number in numeric]
+    fitting = {width: WORDS.filter(lambda word, most=width: len(word) <= most) for width in widths}
+    cell = [
+        st.one_of(st.none(), NUMBERS if number else fitting[width])
+        for number, width in zip(numeric, widths, strict=True)
+    ]
+    data = draw(st.lists(st.tuples(*cell), min_size=1, max_size=5))
+    linesize = draw(st.sampled_from([40, 80, 200]))
+    page = draw(st.sampled_from([1, 2, 100]))
+    groups: list[list[int]] = [[0]]
+    for column in range(1, len(widths)):
+        if sum(widths[i] + 1 for i in groups[-1]) + widths[column] > linesize:
+            groups.append([])
+        groups[-1].append(column)
+
+    def laid(texts: list[str], group: list[int]) -> str:
+        padded = []
+        for column in group:
+            gap = " " * (widths[column] - sum(1 + (character >= "가") for character in texts[column]))
+            padded.append(gap + texts[column] if numeric[column] else texts[column] + gap)
+        return " ".join(padded).rstrip()
+
+    names = ["C%d" % column for column in range(len(widths))]
+    lines = []
+    for at, row in enumerate(data):
+        if at % page == 0:
+            lines.append("")
+            for group in groups:
+                lines += [laid(names, group), " ".join("-" * widths[column] for column in group)]
+        lines += [laid([text or "" for text in row], group) for group in groups]
+        lines += [""] if len(groups) > 1 else []
+    return "\n".join(lines + ["", "%d rows selected." % len(data), ""]), tuple(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(results())
+def test_a_result_is_read_right_or_called_damaged(printed: tuple[str, tuple[tuple[str | None, ...], ...]]) -> None:
+    text, data = printed
+    tables = tbsql.parse(text).tables
+    assert any(table.damaged for table in tables) or [table.rows for table in tables] == [data]
+
+
+@settings(max_examples=200, deadline=None)
+@given(results().filter(lambda printed: not any((row[0] or "-").startswith("-") for row in printed[1])))
+def test_a_result_of_plain_values_is_read(
+    printed: tuple[str, tuple[tuple[str | None, ...], ...]],
+) -> None:
+    text, data = printed
+    if not any(set(cell or "") == {"-"} or cell == "Database altered." for row in data for cell in row):
+        assert [(table.rows, table.damaged) for table in tbsql.parse(text).tables] == [(data, False)]
 
 
 @QUICK
