@@ -198,6 +198,8 @@ def _plan_text(decision: role_plan.Decision) -> list[str]:
         role_plan.CLOSE: "{0.kind} {0.id} from {0.old} to {0.new} has come to its end; its journals are closed",
         role_plan.PERSON: "{0.kind} {0.id} from {0.old} to {0.new} needs a person",
     }[decision.mode]
+    if decision.change.kind == "failover" and decision.mode == role_plan.BEGIN:
+        head = "failover {0.id}: {0.new} takes over from {0.old}"
     steps = {step.number: step for step in decision.change.steps}
     lines = [head.format(decision.change)]
     return lines + [f"  {place}. {steps[number].title}" for place, number in enumerate(decision.todo, 1)]

@@ -10,6 +10,7 @@ import sys
 
 import pytest
 
+from lab.cluster import ROOT
 from lab.sweep import HOME, Bench
 
 ALLOWED = ("-e", "standby_allow_data_loss=true")
@@ -93,7 +94,17 @@ def test_a_primary_that_is_cut_off_and_goes_on_writing(bench: Bench, rows: str):
         code, said = failover(bench, *ALLOWED)
         assert code != 0 and f"{old} cannot be fenced: SSH does not reach it" in said
         assert bench.primaries() == [old]
-        switch = [sys.executable, "-m", "lab", "crash", "{member}", "--name", bench.lab.name]
+        switch = [
+            "env",
+            f"PYTHONPATH={ROOT}",
+            sys.executable,
+            "-m",
+            "lab",
+            "crash",
+            "{member}",
+            "--name",
+            bench.lab.name,
+        ]
         code, said = failover(bench, *ALLOWED, "-e", json.dumps({"failover_fence_command": switch}))
         assert code == 0, said[-3000:]
     finally:
