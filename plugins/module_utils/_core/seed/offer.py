@@ -172,7 +172,7 @@ def _port_of_this_session() -> Optional[int]:
 
 def _port_configured(configuration: str) -> Optional[int]:
     try:
-        with open(configuration) as source:
+        with open(configuration, encoding="utf-8", errors="replace") as source:
             for line in source:
                 found = re.match(r"\s*Port\s+(\d+)", line, re.IGNORECASE)
                 if found:
@@ -189,7 +189,7 @@ def _host_key_files(directory: str) -> Iterator[str]:
         return
     for name in names:
         if name.startswith("ssh_host_") and name.endswith("_key.pub"):
-            with open(os.path.join(directory, name)) as source:
+            with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as source:
                 yield " ".join(source.read().split()[:2])
 
 
@@ -262,7 +262,7 @@ def observe(wish: Wish, now: float) -> Found:
     """What is there of this offer, and which others of ours have expired."""
     place = os.path.join(wish.directory, wish.seed)
     try:
-        with open(os.path.join(place, "agent.py")) as source:
+        with open(os.path.join(place, "agent.py"), encoding="utf-8", errors="surrogateescape") as source:
             current = source.read() == agent_text()
     except OSError:
         current = False
