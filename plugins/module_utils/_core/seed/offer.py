@@ -13,6 +13,7 @@ the next offer in the same directory removes it.
 
 import fcntl
 import inspect
+import ipaddress
 import json
 import os
 import pwd
@@ -23,7 +24,7 @@ import stat
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent, target, transport
@@ -106,6 +107,40 @@ def check_wish(wish: Wish) -> None:
             remedy="Correct the list, or run as the database's OS user",
             details={"missing": missing, "unreadable": unreadable},
         )
+
+
+def resolved(allowed_from: Sequence[str]) -> Tuple[str, ...]:
+    """What stands in ``from``: each name followed by all its addresses, as this host resolves it.
+
+    sshd compares the peer's address, and its name only with ``UseDNS yes``, which is not the default (sshd_config(5)).
+    The name stays, for a host that has it. Addresses, networks and patterns are left as they are.
+
+    :raises Refusal: for a name that does not resolve.
+    """
+    found: List[str] = []
+    for one in allowed_from:
+        found.append(one)
+        if _is_address(one) or re.search(r"[*?/]", one):
+            continue
+        addresses, error = network.resolve(one)
+        if not addresses:
+            raise Refusal(
+                seen="{0} does not resolve on {1}: {2}".format(one, socket.gethostname(), error),
+                meaning="sshd lets a key in from addresses, and those of this name are not known here",
+                remedy="Add {0} to DNS or to /etc/hosts of this host, or give an address (in the roles: "
+                "tibero_address of that member)".format(one),
+                details={"name": one},
+            )
+        found += addresses
+    return tuple(one for number, one in enumerate(found) if one not in found[:number])
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
 
 
 def agent_text() -> str:
@@ -381,6 +416,7 @@ def present(wish: Wish, run: Runner, check_mode: bool, now: Optional[float] = No
     moment = time.time() if now is None else now
     server = Server(0, (), "")
     if wish.transport == "ssh":
+        wish = wish._replace(allowed_from=resolved(wish.allowed_from))
         check_shell()
         server = find_server(wish, run)
     found = observe(wish, moment)
