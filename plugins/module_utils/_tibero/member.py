@@ -46,7 +46,7 @@ QUERIES: Dict[str, Query] = {
     "instance": Query("V$INSTANCE", ("INSTANCE_NAME", "DB_NAME", "VERSION", "STATUS", "SHUTDOWN_PENDING")),
     "database": Query("V$DATABASE", ("DBID", "NAME", "CURRENT_TSN", "OPEN_MODE", "LOG_MODE", "RESETLOG_TSN")),
     "log": Query("V$LOG", ("THREAD#", "SEQUENCE#", "STATUS")),
-    "backup": Query("V$BACKUP", ("FILE#", "STATUS")),
+    "backup": Query("V$BACKUP", ("FILE#", "STATUS", "CHANGE#", "TIME")),
     "vt_backup": Query("_VT_BACKUP", ("STATUS",), again=False),
     "vt_parameter": Query("_VT_PARAMETER", ("NAME", "VALUE"), _REPLICATION, again=False),
     "parameters": Query("V$PARAMETERS", ("NAME", "VALUE"), _REPLICATION, again=False),

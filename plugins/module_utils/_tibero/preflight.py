@@ -928,7 +928,9 @@ def _jobs(own: Facts, primary: Facts) -> List[Check]:
     )
     if not backup.is_known:
         found.append(_cannot_tell("primary.backup", question, "none", backup, remedy))
-    elif backup.value and ours.equals(True):
+    elif backup.value and not ours.is_known:
+        found.append(_cannot_tell("primary.backup", question, "none, or ours", ours, remedy))
+    elif backup.value and ours.value:
         found.append(
             Check(
                 "primary.backup",

@@ -348,16 +348,17 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
             "limits": host_facts.limits(),
             "target": _target(params, client),
             "rmgr_jobs": host_facts.rmgr_jobs(),
-            "backup_ours": known(_backup_is_ours(client), client.record_directory),
+            "backup_ours": _backup_is_ours(client, looked),
         }
     )
     return Facts(found)
 
 
-def _backup_is_ours(client: Tibero) -> bool:
-    """Whether a record of ours says that the open backup was begun by this collection."""
-    record = hot_backup.read_record(client)
-    return record is not None and record.begun
+def _backup_is_ours(client: Tibero, looked: _Looked) -> "Fact[bool]":
+    """Whether the open backup was begun by this collection."""
+    if looked.seen is None:
+        return known(False, _NOT_INSTALLED)
+    return hot_backup.is_ours(client, hot_backup.read_record(client), looked.seen)
 
 
 def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:

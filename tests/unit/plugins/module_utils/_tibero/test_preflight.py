@@ -471,8 +471,9 @@ def test_archive_mode_against_transport_and_method(
 @pytest.mark.parametrize(
     ("primary", "name", "verdict"),
     [
-        ({"backup_open": True}, "primary.backup", FAIL),
         ({"backup_open": True, "backup_ours": True}, "primary.backup", WARN),
+        ({"backup_open": True, "backup_ours": False}, "primary.backup", FAIL),
+        ({"backup_open": True, "backup_ours": DARK}, "primary.backup", UNKNOWN),
         ({"backup_open": DARK}, "primary.backup", UNKNOWN),
         ({"rmgr_jobs": ["tbrmgr backup -o /b"]}, "primary.rmgr", FAIL),
         ({"rmgr_jobs": DARK}, "primary.rmgr", UNKNOWN),
