@@ -86,12 +86,8 @@ class _Looked(NamedTuple):
     why: str
 
 
-def _installed(client: Tibero) -> bool:
-    return os.path.exists(os.path.join(client.tb_home, "bin", "tbboot"))
-
-
 def _look(client: Tibero) -> _Looked:
-    if not _installed(client):
+    if not client.installed:
         return _Looked(None, {}, _NOT_INSTALLED)
     seen = member.look(client)
     if not seen.answers:
@@ -129,7 +125,7 @@ def _version(client: Tibero) -> Dict[str, "Fact[Any]"]:
     """Major version and build by ``tbboot -version``; its form is not recorded (L), so the whole text stands for the
     build."""
     source = "tbboot -version"
-    if not _installed(client):
+    if not client.installed:
         return {"tibero_version": unknown(source, _NOT_INSTALLED), "tibero_build": unknown(source, _NOT_INSTALLED)}
     done = client.run((client.program("tbboot"), "-version"), deadline=30.0)
     text = done.output + done.errors
@@ -334,7 +330,7 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
     directory = _plain(tip, "DB_CREATE_FILE_DEST")
     found.update(
         {
-            "installed": known(_installed(client), os.path.join(client.tb_home, "bin", "tbboot")),
+            "installed": known(client.installed, os.path.join(client.tb_home, "bin", "tbboot")),
             "db_block_size": _block_size(params, looked, tip),
             "character_set": _character_set(looked),
             "database_size": _database_size(params, looked),
