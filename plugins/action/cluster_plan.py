@@ -56,14 +56,18 @@ class ActionModule(ActionBase):
             )
         _registered.refuse_half_done(hostvars, names)
         _registered.refuse_fenced(hostvars, names)
-        observed, running, recorded, cold, why = {}, {}, {}, {}, {}
+        observed, running, recorded, cold, why, installed, elsewhere = {}, {}, {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]
             observed[name] = str(seen.get("role", facts.UNKNOWN))
             running[name] = bool(seen.get("running"))
             recorded[name] = str(seen.get("recorded_role") or "")
             cold[name] = seen.get("cold_copy") or {}
-            why[name] = str(((seen.get("state") or {}).get("role") or {}).get("why") or "")
+            state = seen.get("state") or {}
+            why[name] = str((state.get("role") or {}).get("why") or "")
+            installed[name] = (state.get("software") or {}).get("value") is True
+            elsewhere[name] = seen.get("elsewhere") or []
+        cluster.check_homes(members, installed, elsewhere)
         cluster.check_logins(members, observed, running, why)
         plan = cluster.plan(members, host, observed, running, recorded, cold)
         if plan.resume and self._task.check_mode:
@@ -74,9 +78,5 @@ class ActionModule(ActionBase):
             )
         resumed = cold[plan.primary].get("resumable")
         if self._task.args.get("primary_required") and observed[plan.primary] != facts.PRIMARY and not resumed:
-            raise Refusal(
-                seen=f"No member of {', '.join(names)} has a database",
-                meaning="A standby is a copy of a running primary, and there is none yet",
-                remedy=f"run playbooks/setup_primary.yml first; it will create the database on {plan.primary}",
-            )
+            raise cluster.without_database(members, installed, plan.primary)
         return plan._asdict()

@@ -11,6 +11,7 @@ author:
   - The firedrill.standby authors (@firedrill)
 description:
   - Prints a table of all members with role, open mode, position, lag and health, from the results RV(ignore:standby_observation).
+    A member that has no Tibero below C(tibero_home) is shown with the role C(no software).
   - Lag is the difference of the positions that the members reported, in the unit of the engine, and no time. What is not known is shown as C(UNKNOWN).
   - A host that did not answer is a line of the table and not an omission.
   - No host at all is refused, because a misspelt group would else pass in silence.

@@ -64,6 +64,9 @@ options:
     description:
       - Addresses, networks or patterns from which the key is let in, as in C(from) of C(authorized_keys). Required for
         O(transport=ssh).
+      - A host name is resolved on this host, and all its IPv4 and IPv6 addresses are written beside it, because sshd
+        compares addresses unless C(UseDNS) is on. A name that does not resolve is refused. Patterns of names cannot be
+        resolved and need C(UseDNS).
     type: list
     elements: str
     default: []

@@ -14,7 +14,9 @@ description:
   - Before backup mode begins, a process is left on the primary that ends it when its lease is not renewed for
     O(lease) seconds, so that a controller that dies leaves no primary in backup mode. Whoever copies renews the lease
     by touching the file RV(lease.path), or by running the module again.
-  - A backup that somebody else has open is refused, in both directions. One of ours is taken over.
+  - A backup that somebody else has open is refused, in both directions. One of ours is taken over. It is ours while
+    that process runs; once it has ended our backup, an open one is somebody else's; and where it died, C(CHANGE#) and
+    C(TIME) of C(V$BACKUP) must be those of our begin. What cannot be told is refused.
   - When our backup turns out to have ended early, O(state=absent) fails once and says so, because the copy is worth
     nothing then.
 author: "The firedrill.standby authors (@firedrill)"

@@ -76,6 +76,18 @@ boot_request:
   type: str
   returned: success
   sample: RECOVERY
+elsewhere:
+  description: Servers of this O(tb_sid) that run from another TB_HOME, looked for while this instance does not run.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    pid:
+      description: Process id of the server.
+      type: int
+    tb_home:
+      description: Its TB_HOME, empty where its environment cannot be read.
+      type: str
 cold_copy:
   description: Empty, unless the instance is stopped because M(firedrill.standby.tibero_cold_copy) stopped it.
   type: dict

@@ -105,6 +105,12 @@ options:
         sets is then not asked for yet.
     type: bool
     default: false
+  opens_ports:
+    description:
+      - With O(prepared=true), whether that role opens the ports in this host's firewall as well. A port of this host
+        that the primary cannot open now is then no obstacle yet; see RV(to_open).
+    type: bool
+    default: false
   reach:
     description:
       - Ports of other members to try, each with the keys C(member), C(host) and C(port). A port to which a connection
@@ -227,6 +233,14 @@ notes:
   type: list
   elements: str
   returned: success
+to_open:
+  description:
+    - With O(opens_ports=true), the ports of this host that the primary could not open and that the role
+      P(firedrill.standby.host#role) will open. They have to be tried again after it.
+  type: list
+  elements: int
+  returned: success
+  sample: [8633]
 listening:
   description: Ports that are held open now, and those that could not be, with the reason.
   type: dict

@@ -256,6 +256,33 @@ def _is_wall_clock(node: ast.expr) -> bool:
     )
 
 
+def encodings_are_named(tree: Tree) -> Iterator[Finding]:
+    # Python 3.6 takes the encoding of the locale, and under LC_ALL=C the first byte that is not ASCII ends the module.
+    for path in tree.matching("plugins/modules/**/*.py", UTILS + "**/*.py"):
+        for node in ast.walk(tree.module(path)):
+            if not isinstance(node, ast.Call):
+                continue
+            given = {keyword.arg for keyword in node.keywords}
+            for name in sorted(_needed_to_open(node) - given):
+                yield Finding(path, node.lineno, f"opens a text without {name}; the locale of the host must not decide")
+
+
+def _needed_to_open(node: ast.Call) -> set[str]:
+    """The keywords that a call must have if it opens a text; nothing if it opens bytes, or nothing at all."""
+    called = ast.unparse(node.func)
+    if called in ("open", "io.open", "os.fdopen"):
+        usual, place, needed = "r", 1, {"encoding", "errors"}
+    elif called.startswith("tempfile.") and called.endswith("TemporaryFile"):
+        # errors came with Python 3.8.
+        usual, place, needed = "w+b", 0, {"encoding"}
+    else:
+        return set()
+    mode: ast.expr = node.args[place] if len(node.args) > place else ast.Constant(usual)
+    for keyword in node.keywords:
+        mode = keyword.value if keyword.arg == "mode" else mode
+    return set() if isinstance(mode, ast.Constant) and "b" in str(mode.value) else needed
+
+
 RULES = (
     Rule("layers", "_core imports no engine, an engine no other engine, nothing imports a module", layers),
     Rule("one-adapter", "in module_utils only _module.py imports Ansible", ansible_only_in_adapter),
@@ -271,5 +298,6 @@ RULES = (
     Rule("no-bare-except", "every except names what it expects", no_bare_except),
     Rule("one-waiter", "only _core/wait.py and the listed exceptions sleep", one_waiter),
     Rule("no-wall-clock", "the collection computes no duration from time.time()", no_wall_clock),
+    Rule("named-encodings", "what runs on managed hosts names encoding and errors of every text", encodings_are_named),
     Rule("tests-can-fail", "no test asserts a constant", no_test_that_cannot_fail),
 )

@@ -106,6 +106,21 @@ def test_wrong_password_of_sys(bench: Bench):
     assert "wrong.Lab-9" not in played.text
 
 
+def test_no_tb_home_while_the_primary_runs_from_another(bench: Bench):
+    changes = {PRIMARY: {"tibero_home": "/home/tibero/none"}}
+    server = bench.lab.run(PRIMARY, ["pgrep", "-o", "-f", "^tbsvr .*-SVR_SID orders"]).stdout.split()[0]
+    for book in ("setup_standby.yml", "setup_primary.yml"):
+        says(
+            bench.play(book, changes=changes),
+            "tibero_home of seoul1 is /home/tibero/none, and there is no Tibero below it",
+            f"process {server} on it is a server of TB_SID orders with TB_HOME /home/tibero/tibero7",
+            "set tibero_home of seoul1 to /home/tibero/tibero7",
+        )
+    shown = bench.play("status.yml", changes=changes)
+    assert shown.code == 0 and "seoul1 no software - UNKNOWN" in shown.text
+    assert "no Tibero below tibero_home /home/tibero/none" in shown.text
+
+
 def test_no_software_and_no_tarball(bench: Bench):
     played = bench.play("setup_standby.yml", changes={STANDBY: {"tibero_tarball": None}})
     says(
@@ -128,7 +143,7 @@ def test_a_tarball_with_another_checksum(bench: Bench):
 
 
 def test_no_software_and_no_tarball_for_a_first_primary(bench: Bench):
-    nowhere = {"tibero_home": "/home/tibero/none"}
+    nowhere = {"tibero_home": "/home/tibero/none", "tibero_sid": "none"}
     played = bench.play(
         "setup_primary.yml",
         changes={
@@ -140,7 +155,7 @@ def test_no_software_and_no_tarball_for_a_first_primary(bench: Bench):
 
 
 def test_no_licence_for_a_first_primary(bench: Bench):
-    nowhere = {"tibero_home": "/home/tibero/none"}
+    nowhere = {"tibero_home": "/home/tibero/none", "tibero_sid": "none"}
     played = bench.play(
         "setup_primary.yml",
         changes={PRIMARY: {**nowhere, "tibero_license_file": None, "tibero_listener_port": 9629}, STANDBY: nowhere},

@@ -9,11 +9,36 @@ from collections.abc import Iterator
 import pytest
 from bench import HOME, STANDBY, Bench, says
 
+#: Stands for ufw, which lab hosts lack: it says what it lets through, and lets through what it is told to.
+UFW = """#!/bin/sh
+case "$1" in
+status)
+    printf 'Status: active\\n\\nTo                         Action      From\\n--                         ------      ----\\n'
+    sed 's/$/\\/tcp                   ALLOW       Anywhere/' /var/lib/lab-ufw ;;
+allow)
+    port=${2%/tcp}
+    iptables -I INPUT -p tcp --dport "$port" -j ACCEPT && echo "$port" >> /var/lib/lab-ufw ;;
+*)
+    exit 2 ;;
+esac
+"""
 
-def test_the_right_input_builds_the_standby(bench: Bench):
+
+@pytest.fixture
+def firewall(bench: Bench) -> Iterator[None]:
+    """The standby's host behind an active firewall that rejects as firewalld does."""
+    script = "cat > /usr/sbin/ufw && chmod 0755 /usr/sbin/ufw && : > /var/lib/lab-ufw && "
+    script += "iptables -A INPUT -p tcp --dport 8000:9999 -j REJECT --reject-with icmp-admin-prohibited"
+    bench.lab.run(STANDBY, ["sh", "-c", script], stdin=UFW)
+    yield
+    bench.lab.run(STANDBY, ["sh", "-c", "iptables -F INPUT && rm /usr/sbin/ufw /var/lib/lab-ufw"])
+
+
+def test_the_right_input_builds_the_standby(bench: Bench, firewall: None):
     played = bench.play("setup_standby.yml")
     assert played.code == 0, played.text[-3500:]
     assert played.changed() > 0
+    assert "will be opened by role host, and tried again after it" in played.text
     assert "busan1 standby recovery" in played.text
 
 

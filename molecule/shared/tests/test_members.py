@@ -71,8 +71,9 @@ def test_its_tip_names_the_others_and_its_own_paths(host):
 
 
 def address(member: str) -> str:
+    """What the description calls it, a name in one scenario, else its address in the lab."""
     state = json.loads((scenario.LAB_DIRECTORY / "state.json").read_text(encoding="utf-8"))
-    return str(state["hosts"][member]["address"])
+    return scenario.variable(member, "tibero_address", str(state["hosts"][member]["address"]))
 
 
 def test_its_tbdsn_leads_to_every_member(host):

@@ -112,7 +112,7 @@ class Cancelled(Exception):
 def boot_id() -> str:
     """Identity of this boot of the host, "" where the system does not tell."""
     try:
-        with open("/proc/sys/kernel/random/boot_id") as source:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii", errors="replace") as source:
             return source.read().strip()
     except OSError:
         return ""
@@ -176,7 +176,7 @@ def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = Tr
     temporary = "{0}.{1}.{2}.new".format(path, os.getpid(), threading.get_ident())
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), mode)
     try:
-        with os.fdopen(handle, "w") as target:
+        with os.fdopen(handle, "w", encoding="utf-8", errors="surrogateescape") as target:
             target.write(text)
             target.flush()
             if durable:
@@ -193,7 +193,7 @@ def write_atomically(path: str, text: str, mode: int = 0o600, durable: bool = Tr
 def read_json(path: str) -> Optional[Dict[str, Any]]:
     """The record in a JSON file, or None when there is none or when it is unreadable."""
     try:
-        with open(path) as source:
+        with open(path, encoding="utf-8", errors="surrogateescape") as source:
             record = json.load(source)
     except (OSError, ValueError):
         return None
@@ -414,8 +414,8 @@ def _become_daemon(directory: str, name: str, keep: Tuple[int, int]) -> None:
         os.closerange(last, handle)
         last = handle + 1
     os.closerange(last, min(limit, 65536) if limit != resource.RLIM_INFINITY else 65536)
-    sys.stdout = os.fdopen(1, "w", 1)
-    sys.stderr = os.fdopen(2, "w", 1)
+    sys.stdout = os.fdopen(1, "w", 1, encoding="utf-8", errors="backslashreplace")
+    sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace")
 
 
 def _on_term(number: int, frame: Any) -> None:

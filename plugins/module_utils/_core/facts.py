@@ -105,6 +105,7 @@ class MemberState(NamedTuple):
     ``process``: True if the server's processes live. ``role``: one of PRIMARY, STANDBY, SNAPSHOT_STANDBY, NO_DATABASE.
     ``open_mode``: one of the words above. ``position``: how far the redo reaches, in the engine's unit as text (Tibero: TSN).
     ``received``: how far redo was received, where the engine tells. ``log_sequence``: number of the current log.
+    ``software``: False if the engine's programs are not where the description says.
     ``archive_mode``: True if logs are archived. ``protection_mode``: configured mode. ``health``: "ok", "degraded" or "down", with reasons.
     """
 
@@ -122,6 +123,7 @@ class MemberState(NamedTuple):
     protection_mode: "Fact[str]"
     destinations: "Fact[Tuple[Destination, ...]]"
     backup_open: "Fact[bool]"
+    software: "Fact[bool]"
     notes: Tuple[str, ...] = ()
 
     def as_dict(self) -> Dict[str, Any]:

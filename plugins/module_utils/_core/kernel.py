@@ -127,7 +127,7 @@ class Kernel:
     def get(self, name: str) -> Optional[str]:
         """The present value, or None where this kernel or namespace does not show it."""
         try:
-            with open(self._file(name)) as source:
+            with open(self._file(name), encoding="utf-8", errors="replace") as source:
                 return " ".join(source.read().split())
         except OSError:
             return None
@@ -135,7 +135,7 @@ class Kernel:
     def set(self, name: str, value: str) -> str:
         """Load a value. :returns: "" if it holds now, or why not."""
         try:
-            with open(self._file(name), "w") as target:
+            with open(self._file(name), "w", encoding="utf-8", errors="surrogateescape") as target:
                 target.write(value)
         except FileNotFoundError:
             return "this kernel or network namespace has no such parameter"
@@ -147,7 +147,7 @@ class Kernel:
     def ram(self) -> Optional[int]:
         """Bytes of memory, None if not known."""
         try:
-            with open(os.path.join(self._root, "proc/meminfo")) as source:
+            with open(os.path.join(self._root, "proc/meminfo"), encoding="utf-8", errors="replace") as source:
                 match = re.search(r"^MemTotal:\s+(\d+) kB", source.read(), re.MULTILINE)
         except OSError:
             return None
@@ -156,7 +156,7 @@ class Kernel:
 
 def _read(path: str) -> str:
     try:
-        with open(path) as source:
+        with open(path, encoding="utf-8", errors="surrogateescape") as source:
             return source.read()
     except FileNotFoundError:
         return ""

@@ -106,10 +106,10 @@ def parse_sockets(text: str) -> List[Socket]:
 
 def sockets(proc: str = "/proc") -> List[Socket]:
     """All TCP sockets in the network of this process. Raises OSError if the system does not tell."""
-    with open(os.path.join(proc, "net", "tcp")) as source:
+    with open(os.path.join(proc, "net", "tcp"), encoding="ascii", errors="replace") as source:
         found = parse_sockets(source.read())
     try:
-        with open(os.path.join(proc, "net", "tcp6")) as source:
+        with open(os.path.join(proc, "net", "tcp6"), encoding="ascii", errors="replace") as source:
             found += parse_sockets(source.read())
     except FileNotFoundError:
         pass  # IPv6 is switched off

@@ -11,6 +11,9 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks, facts
 
+#: What stands in place of a role where nobody could have looked for a database.
+NO_SOFTWARE = "no software"
+
 
 class Row(NamedTuple):
     """One member. All fields are texts for people except ``health``, a verdict of ``_core.checks``; ``why`` explains a health that is not OK."""
@@ -43,6 +46,8 @@ def _number(text: Any) -> Optional[int]:
 
 
 def _health(role: str, mode: str, state: Mapping[str, Any], lag: str) -> Sequence[str]:
+    if _value(state, "software") is False:
+        return (checks.FAIL, str(state["software"]["source"]))
     if _value(state, "process") is False:
         return (checks.FAIL, "the instance is not running")
     for field, value in (("role", role), ("open_mode", mode)):
@@ -98,6 +103,8 @@ def overview(observations: Mapping[str, Optional[Mapping[str, Any]]], transports
             )
             continue
         role, mode, position = (str(_value(state, field)) for field in ("role", "open_mode", "position"))
+        if _value(state, "software") is False:
+            role, mode = NO_SOFTWARE, "-"
         own = _number(position)
         lag = facts.UNKNOWN
         if role == facts.PRIMARY:

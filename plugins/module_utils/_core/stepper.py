@@ -77,7 +77,7 @@ def arm(journal: Journal, order: Order, actions: Mapping[str, Action], wait: flo
         for path in (go_path(journal.directory, number), end_path(journal.directory, number)):
             if os.path.lexists(path):
                 os.unlink(path)
-    with open(lease(journal.directory), "w"):
+    with open(lease(journal.directory), "wb"):
         pass
     return detached.start(
         journal.directory, JOB, order.run, lambda job: _work(job, journal, order, actions, journal.directory)

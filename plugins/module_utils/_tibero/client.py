@@ -91,6 +91,14 @@ class Answer(NamedTuple):
         return not self.why
 
 
+class Stranger(NamedTuple):
+    """A server that carries our TB_SID and belongs to another installation; ``tb_home`` is "" where its environment
+    cannot be read."""
+
+    pid: int
+    tb_home: str
+
+
 class Reply(NamedTuple):
     """What tbsql printed for one statement."""
 
@@ -192,6 +200,11 @@ class Tibero:
     @property
     def tip_path(self) -> str:
         return config_file.tip_path(self.tb_home, self.tb_sid)
+
+    @property
+    def installed(self) -> bool:
+        """Whether there is a Tibero below tb_home: a program without which no instance was ever booted from it."""
+        return os.path.exists(os.path.join(self.tb_home, "bin", "tbboot"))
 
     def program(self, name: str) -> str:
         """Absolute path of a program of this installation. :raises Refusal: when it is not there."""
@@ -462,11 +475,36 @@ class Tibero:
         Two installations on one host may use the same TB_SID, so a server counts only if its environment does not
         name another TB_HOME.
         """
+        found = self._servers()
+        return None if found is None else tuple(item for item in found if self._is_ours(item.pid))
+
+    def strangers(self) -> Tuple[Stranger, ...]:
+        """Servers of this TB_SID that belong to another installation; none where the list could not be read."""
+        found = [item.pid for item in self._servers() or () if not self._is_ours(item.pid)]
+        homes = []
+        for pid in found:
+            try:
+                homes.append(self._home_of(pid))
+            except OSError:
+                homes.append("")
+        return tuple(Stranger(pid, home) for pid, home in zip(found, homes))
+
+    def _servers(self) -> Optional[Tuple[ps.Instance, ...]]:
         done = self._runner(Command(("ps", "-efww"), deadline=30.0))
         if done.timed_out or done.returncode not in (0, None) or not done.output.strip():
             return None
-        found = [item for item in ps.parse(done.output).instances if item.sid == self.tb_sid]
-        return tuple(item for item in found if self._is_ours(item.pid))
+        return tuple(item for item in ps.parse(done.output).instances if item.sid == self.tb_sid)
+
+    @staticmethod
+    def _home_of(pid: int) -> str:
+        """TB_HOME of a process, "" where it has none.
+
+        :raises OSError: when its environment cannot be read.
+        """
+        with open("/proc/{0}/environ".format(pid), "rb") as source:
+            entries = source.read().split(b"\0")
+        homes = [entry[8:].decode("utf-8", "surrogateescape") for entry in entries if entry.startswith(b"TB_HOME=")]
+        return homes[0] if homes else ""
 
     def _is_ours(self, pid: int) -> bool:
         """False only if the process is known to belong to another installation.
@@ -474,14 +512,12 @@ class Tibero:
         The environment of another user's process cannot be read; then the owners decide: an instance runs as the owner of its installation.
         """
         try:
-            with open("/proc/{0}/environ".format(pid), "rb") as source:
-                entries = source.read().split(b"\0")
+            home = self._home_of(pid)
         except PermissionError:
             return self._same_owner("/proc/{0}".format(pid))
         except OSError:
             return True
-        homes = [entry[8:].decode("utf-8", "surrogateescape") for entry in entries if entry.startswith(b"TB_HOME=")]
-        return not homes or os.path.realpath(homes[0]) == os.path.realpath(self.tb_home)
+        return not home or os.path.realpath(home) == os.path.realpath(self.tb_home)
 
     def _same_owner(self, process: str) -> bool:
         """Whether a process belongs to the owner of this installation; without an installation it cannot."""

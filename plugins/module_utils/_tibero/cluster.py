@@ -401,6 +401,61 @@ def check_logins(
     )
 
 
+def check_homes(
+    members: Sequence[Member],
+    installed: Mapping[str, bool],
+    elsewhere: Mapping[str, Sequence[Mapping[str, Any]]],
+) -> None:
+    """Refuse a tibero_home beside which an instance of the same TB_SID runs from another one.
+
+    Members of a lab may share a host and a TB_SID; the TB_HOME of another member at the same address is therefore right.
+
+    :arg installed: whether there is a Tibero below each tibero_home. :arg elsewhere: servers of each member's TB_SID with another TB_HOME
+        (``{pid, tb_home}``), for members whose own instance does not run.
+    :raises Refusal: naming the process and its TB_HOME.
+    """
+    for item in members:
+        beside = {other.home for other in members if other.name != item.name and other.address == item.address}
+        for server in elsewhere.get(item.name) or ():
+            home = str(server.get("tb_home") or "")
+            if home.rstrip("/") in beside or (not home and installed.get(item.name)):
+                continue
+            raise Refusal(
+                seen="tibero_home of {0} is {1}, and there is {2}; but process {3} on it is a server of TB_SID {4} with TB_HOME {5}".format(
+                    item.name,
+                    item.home,
+                    "a Tibero, which does not run" if installed.get(item.name) else "no Tibero below it",
+                    server.get("pid"),
+                    item.sid,
+                    home or "UNKNOWN (its environment cannot be read by the user of this task)",
+                ),
+                meaning="The database of {0} lives in another installation than the description says, so nothing it has was seen".format(
+                    item.name
+                ),
+                remedy="set tibero_home of {0} to {1}, or tibero_sid to another name if that instance is not part of this cluster".format(
+                    item.name, home or "the TB_HOME of that process"
+                ),
+                details={"variable": "tibero_home", "value": item.home, "host": item.name, "processes": [dict(server)]},
+            )
+
+
+def without_database(members: Sequence[Member], installed: Mapping[str, bool], primary: str) -> Refusal:
+    """The refusal where a primary is needed and no member has a database, as far as could be seen."""
+    bare = [
+        "no Tibero below tibero_home {0} of {1}".format(item.home, item.name)
+        for item in members
+        if not installed.get(item.name)
+    ]
+    book = "run playbooks/setup_primary.yml first; it will create the database on {0}".format(primary)
+    return Refusal(
+        seen="No member of {0} has a database{1}".format(
+            ", ".join(item.name for item in members), "".join("; " + text for text in bare)
+        ),
+        meaning="A standby is a copy of a running primary, and there is none yet",
+        remedy="correct tibero_home if there is a Tibero elsewhere; else {0}".format(book) if bare else book,
+    )
+
+
 def stopped_for_copy(
     members: Sequence[Member],
     observed: Mapping[str, str],

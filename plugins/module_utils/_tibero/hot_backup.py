@@ -6,23 +6,30 @@
 tibero_hot_backup).
 
 The timer is armed *before* ``BEGIN BACKUP``, so that there is no moment in which a controller could die and leave the
-primary in backup mode for ever. What was begun is written down first, so that an open backup can always be told from
-somebody else's.
+primary in backup mode for ever. What was begun is written down first, so that an open backup can be told from somebody
+else's: it is ours while the timer runs; without it, only if V$BACKUP still shows what it showed at our begin.
 """
 
 import json
 import os
 import re
 import time
-from typing import Any, Dict, List, NamedTuple, Optional
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, Refusal, UnknownState
-from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, READ_WRITE, MemberState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
+    PRIMARY,
+    READ_WRITE,
+    Fact,
+    MemberState,
+    known,
+    unknown,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import database_files, options
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
 
@@ -41,13 +48,15 @@ ALTERED = ("altered",)
 JOB = "hot_backup"
 #: Errors of END BACKUP that mean that there was nothing to end (C).
 NOTHING_TO_END = (24011, 24055)
+#: Error of BEGIN BACKUP that means that somebody was faster (C).
+ALREADY_BEGUN = 24010
 #: Shortest lease in seconds: below it a slow log switch could outlast it.
 SHORTEST_LEASE = 30
 
 
 class Record(NamedTuple):
-    """What we wrote down of our backup: the first log sequence a copy needs, its TSN, the lease, and the backup of
-    the control file."""
+    """What we wrote down of our backup: the first log sequence a copy needs, its TSN, the lease, the backup of the
+    control file, and the marks of V$BACKUP after the begin, () as long as they were not seen."""
 
     first_sequence: int
     tsn: str
@@ -56,6 +65,7 @@ class Record(NamedTuple):
     begun: bool
     ended: bool = False
     last_sequence: int = 0
+    marks: Tuple[Tuple[str, str, str], ...] = ()
 
 
 def _directory(client: Tibero) -> str:
@@ -84,6 +94,39 @@ def read_record(client: Tibero) -> Optional[Record]:
         bool(raw.get("begun")),
         bool(raw.get("ended")),
         int(raw.get("last_sequence", 0)),
+        tuple((str(one[0]), str(one[1]), str(one[2])) for one in raw.get("marks") or ()),
+    )
+
+
+def _marks(seen: Seen) -> Tuple[Tuple[str, str, str], ...]:
+    """File, CHANGE# and TIME of each file in backup mode (columns: H, recorded; that both are set at the begin: L).
+    () where the view does not tell them."""
+    rows = seen.answers.get("backup", Answer(why="not asked")).rows
+    active = [row for row in rows if (row.get("STATUS") or "").upper() == "ACTIVE"]
+    found = [(str(row.get("FILE#") or ""), str(row.get("CHANGE#") or ""), str(row.get("TIME") or "")) for row in active]
+    return tuple(sorted(found)) if all(number and change for number, change, _time in found) else ()
+
+
+def is_ours(client: Tibero, record: Optional[Record], seen: Seen) -> "Fact[bool]":
+    """Whether the backup that is open now is the one that we began.
+
+    Our record alone does not prove it: once the timer has ended our backup, somebody may have begun one by hand.
+    """
+    if record is None or not record.begun or record.ended:
+        return known(False, "no backup of ours is recorded as begun and not ended")
+    job = detached.ask(_directory(client), JOB)
+    if job.is_running:
+        return known(True, "its timer runs")
+    if job.state == detached.FINISHED:
+        return known(False, "the timer has ended ours")
+    now = _marks(seen)
+    if record.marks and now:
+        return known(now == record.marks, "V$BACKUP.CHANGE# and TIME; its timer is {0}".format(job.state))
+    return unknown(
+        "V$BACKUP.CHANGE# and TIME",
+        "the timer of our backup is {0}, and {1}".format(
+            job.state, "the view does not tell them" if record.marks else "none were recorded at our begin"
+        ),
     )
 
 
@@ -125,8 +168,9 @@ def _present(context: Context, client: Tibero) -> Outcome:
         )
     seen = look(client)
     record = read_record(client)
-    _refuse_begin(seen, record)
-    already = bool(record and record.begun and not record.ended and seen.state.backup_open.equals(True))
+    ours = is_ours(client, record, seen)
+    _refuse_begin(seen, ours)
+    already = ours.equals(True) and seen.state.backup_open.equals(True)
     if context.check_mode:
         files = database_files.list_files(client, record.controlfile if record else "")
         return _outcome(client, seen.state, record, files, not already, True)
@@ -141,7 +185,8 @@ def _present(context: Context, client: Tibero) -> Outcome:
         raise AssertionError("to take a backup over was decided without a record of it")
     else:
         _arm(client, record.lease or params["lease"])
-    after = look(client).state
+    proof = look(client)
+    after = proof.state
     if not after.backup_open.equals(True):
         raise CommandFailed(
             seen="{0} was confirmed, but backup mode is {1!r}".format(BEGIN, after.backup_open),
@@ -149,10 +194,13 @@ def _present(context: Context, client: Tibero) -> Outcome:
             remedy="Look at V$BACKUP by hand; run again with state absent first",
             details={"state": after.as_dict()},
         )
+    if not already:
+        record = record._replace(marks=_marks(proof))
+        _write_record(client, record)
     return _outcome(client, after, record, database_files.list_files(client, record.controlfile), not already, True)
 
 
-def _refuse_begin(seen: Seen, record: Optional[Record]) -> None:
+def _refuse_begin(seen: Seen, ours: "Fact[bool]") -> None:
     state = seen.state
     if not state.role.equals(PRIMARY) or not state.open_mode.equals(READ_WRITE):
         raise Refusal(
@@ -175,9 +223,13 @@ def _refuse_begin(seen: Seen, record: Optional[Record]) -> None:
             remedy="Make V$BACKUP or _VT_BACKUP readable for the account",
             details={"state": state.as_dict()},
         )
-    if state.backup_open.value and not (record and record.begun and not record.ended):
+    if state.backup_open.value and not ours.is_known:
+        raise _uncertain(state, ours)
+    if state.backup_open.value and not ours.value:
         raise Refusal(
-            seen="{0} has a backup open ({1}) that is not ours".format(state.name, state.backup_open.source),
+            seen="{0} has a backup open ({1}) that is not ours: {2}".format(
+                state.name, state.backup_open.source, ours.source
+            ),
             meaning="Beginning or ending it here would make somebody's backup worthless",
             remedy="Wait for its end, or end it by hand with {0} if it was forgotten".format(END),
             details={"state": state.as_dict()},
@@ -189,6 +241,17 @@ def _refuse_begin(seen: Seen, record: Optional[Record]) -> None:
             remedy="Make V$LOG readable for the account",
             details={"state": state.as_dict()},
         )
+
+
+def _uncertain(state: MemberState, ours: "Fact[bool]") -> UnknownState:
+    return UnknownState(
+        seen="{0} has a backup open ({1}), and whether it is the one that we began is not known: {2}".format(
+            state.name, state.backup_open.source, ours.why
+        ),
+        meaning="Ending somebody else's backup would make it worthless",
+        remedy="Ask who began it; end it by hand with {0} if it is nobody's, then run again".format(END),
+        details={"state": state.as_dict()},
+    )
 
 
 def _begin(context: Context, client: Tibero, seen: Seen) -> Record:
@@ -209,9 +272,10 @@ def _begin(context: Context, client: Tibero, seen: Seen) -> Record:
     try:
         client.execute(BEGIN, ALTERED)
         _backup_controlfile(client, controlfile)
-    except Exception:
-        # The state that was found is restored: no backup mode, no timer, no record.
-        end_backup(client)
+    except Exception as error:
+        # The state that was found is restored: no backup mode, unless it is another's, no timer, no record.
+        if not isinstance(error, CommandFailed) or (error.details or {}).get("code") != ALREADY_BEGUN:
+            end_backup(client)
         detached.cancel(_directory(client), JOB)
         _forget(client, record)
         raise
@@ -310,24 +374,31 @@ def _absent(context: Context, client: Tibero, clock: Optional[Clock]) -> Outcome
             remedy="Make the instance answer, then run again",
             details={"state": state.as_dict()},
         )
+    if not record.ended:
+        ours = is_ours(client, record, seen)
+        if state.backup_open.value and not ours.is_known:
+            raise _uncertain(state, ours)
+        if not (state.backup_open.value and ours.value):
+            raise _lapsed(client, record, bool(state.backup_open.value), context.check_mode)
     if context.check_mode:
         return _outcome(client, state, record, [], True, False, archives=[], last_sequence=None)
     if not record.ended:
-        if not state.backup_open.value:
-            raise _lapsed(client, record)
         record = _end(client, record)
     return _finish(context, client, record, clock)
 
 
-def _lapsed(client: Tibero, record: Record) -> CommandFailed:
+def _lapsed(client: Tibero, record: Record, another: bool, check_mode: bool) -> CommandFailed:
     """Our backup is not open any more: whatever was copied meanwhile is no backup. Said once; the record goes with
-    it."""
+    it. ``another``: somebody else's is open instead, and is left alone."""
     job = detached.ask(_directory(client), JOB)
-    detached.cancel(_directory(client), JOB)
-    _forget(client, record)
+    if not check_mode:
+        detached.cancel(_directory(client), JOB)
+        _forget(client, record)
     return CommandFailed(
-        seen="The backup that we began at log sequence {0} is not open any more; its timer: {1}".format(
-            record.first_sequence, "its lease lapsed and it ended the backup" if job.result.get("lapsed") else job.state
+        seen="The backup that we began at log sequence {0} is not open any more; its timer: {1}{2}".format(
+            record.first_sequence,
+            "its lease lapsed and it ended the backup" if job.result.get("lapsed") else job.state,
+            ". The one that is open now is not ours and was left as it is" if another else "",
         ),
         meaning="Files copied after its end are not part of a backup, so the copy is worth nothing",
         remedy="Begin again with state present and copy anew; renew the lease more often or make it longer",

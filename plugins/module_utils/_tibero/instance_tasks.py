@@ -101,6 +101,9 @@ def instance_info(context: Context) -> Outcome:
     client = options.client_of(context)
     values = values_of(look(client, words))
     values["cold_copy"] = {} if values["running"] is True else cold_copy.pending(client)
+    # Another TB_HOME than the description's is told from a host without a database.
+    elsewhere = () if values["running"] is True else client.strangers()
+    values["elsewhere"] = [dict(stranger._asdict()) for stranger in elsewhere]
     values["role_change"] = role_change_task.seen_by(client)
     values["fenced"] = fence.seen_by(client)
     return Outcome(False, values)

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
+    NO_DATABASE,
     PRIMARY,
     STANDBY,
     STOPPED,
@@ -46,7 +47,7 @@ QUERIES: Dict[str, Query] = {
     "instance": Query("V$INSTANCE", ("INSTANCE_NAME", "DB_NAME", "VERSION", "STATUS", "SHUTDOWN_PENDING")),
     "database": Query("V$DATABASE", ("DBID", "NAME", "CURRENT_TSN", "OPEN_MODE", "LOG_MODE", "RESETLOG_TSN")),
     "log": Query("V$LOG", ("THREAD#", "SEQUENCE#", "STATUS")),
-    "backup": Query("V$BACKUP", ("FILE#", "STATUS")),
+    "backup": Query("V$BACKUP", ("FILE#", "STATUS", "CHANGE#", "TIME")),
     "vt_backup": Query("_VT_BACKUP", ("STATUS",), again=False),
     "vt_parameter": Query("_VT_PARAMETER", ("NAME", "VALUE"), _REPLICATION, again=False),
     "parameters": Query("V$PARAMETERS", ("NAME", "VALUE"), _REPLICATION, again=False),
@@ -117,6 +118,10 @@ def look(client: Tibero, words: Optional[Words] = None) -> Seen:
         garbage, record, judged.role, instances is not None and len(instances) > 1, answers
     )
     facts = _facts(answers, judged.role, why)
+    software = _software(client)
+    role = judged.role
+    if software.equals(False) and role.equals(NO_DATABASE):
+        role = known(NO_DATABASE, software.source)
     process: Fact[bool] = (
         unknown("ps", "the process list could not be read") if instances is None else known(bool(instances), "ps -efww")
     )
@@ -125,11 +130,20 @@ def look(client: Tibero, words: Optional[Words] = None) -> Seen:
         engine="tibero",
         process=process,
         open_mode=judged.open_mode,
-        role=judged.role,
+        role=role,
+        software=software,
         notes=tuple(notes),
         **facts,
     )
     return Seen(state, boot_word, garbage, record, answers, login)
+
+
+def _software(client: Tibero) -> "Fact[bool]":
+    """Whether the programs are there. Where they are not, tb_home may as well be a typing error, and no database was
+    looked for."""
+    if client.installed:
+        return known(True, os.path.join(client.tb_home, "bin", "tbboot"))
+    return known(False, "no Tibero below tibero_home {0}".format(client.tb_home))
 
 
 def _answers(client: Tibero) -> Tuple[Dict[str, Answer], int, str]:

@@ -105,17 +105,20 @@ class Limits(NamedTuple):
 class Wish(NamedTuple):
     """What the host is to become. ``transport``: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; ``seed_method``: hot, cold
     or rmgr. ``prepared``: the role host will prepare the operating system later in the same run, so what it sets is not
-    asked for yet.
+    asked for yet. ``opens_ports``: it will open the ports in the firewall of this host too.
     """
 
     transport: str = ""
     seed_method: str = "hot"
     character_set: str = ""
     prepared: bool = False
+    opens_ports: bool = False
 
 
 LIMITS = Limits()
 WISH = Wish()
+#: Outcomes of a try that a firewall can bring about.
+BLOCKED = ("refused", "timeout", "unreachable")
 #: Open modes in which an instance serves nobody yet.
 BELOW_OPEN = (STARTING, MOUNTED)
 
@@ -501,7 +504,19 @@ def _reach_verdict(probe: Mapping[str, Any]) -> Tuple[str, str]:
     return FAIL, "{0}{1}".format(outcome, ": {0}".format(probe["detail"]) if probe.get("detail") else "")
 
 
-def _reach(member: Facts, who: str) -> List[Check]:
+def to_be_opened(own: Facts, primary: Optional[Facts], wish: Wish) -> List[Mapping[str, Any]]:
+    """Tries of the primary that a firewall of this host may have blocked, and whose ports the role host will open.
+
+    They have to be made again after it. firewalld's reject is seen as "unreachable" (ICMP), a drop as a timeout, and a
+    reset by a rule as "refused". Not for a host that is a standby: the role has been there.
+    """
+    if primary is None or not (wish.prepared and wish.opens_ports) or _built(own) or not primary["reach"].is_known:
+        return []
+    return [probe for probe in primary["reach"].value or [] if probe["outcome"] in BLOCKED]
+
+
+def _reach(member: Facts, who: str, later: Sequence[Mapping[str, Any]] = ()) -> List[Check]:
+    """``later``: tries that will be made again, see :func:`to_be_opened`."""
     fact = member["reach"]
     if not fact.is_known:
         return [
@@ -512,6 +527,8 @@ def _reach(member: Facts, who: str) -> List[Check]:
     found = []
     for probe in fact.value or []:
         verdict, observed = _reach_verdict(probe)
+        if probe in later:
+            verdict, observed = UNKNOWN, "{0}; will be opened by role host, and tried again after it".format(observed)
         found.append(
             Check(
                 "reach.from_{0}.{1}.{2}".format(who, probe["name"].replace(".", "_"), probe["port"]),
@@ -525,6 +542,7 @@ def _reach(member: Facts, who: str) -> List[Check]:
                 "Open the port on the way to {0} (firewall, security group, route), or correct tibero_address".format(
                     probe["host"]
                 ),
+                advisory=probe in later,
             )
         )
     return found
@@ -928,7 +946,9 @@ def _jobs(own: Facts, primary: Facts) -> List[Check]:
     )
     if not backup.is_known:
         found.append(_cannot_tell("primary.backup", question, "none", backup, remedy))
-    elif backup.value and ours.equals(True):
+    elif backup.value and not ours.is_known:
+        found.append(_cannot_tell("primary.backup", question, "none, or ours", ours, remedy))
+    elif backup.value and ours.value:
         found.append(
             Check(
                 "primary.backup",
@@ -1014,7 +1034,7 @@ def judge(
             + found
         )
         found += [_licence(primary, "primary", today, limits)]
-        found += _reach(own, "here") + _reach(primary, "primary")
+        found += _reach(own, "here") + _reach(primary, "primary", to_be_opened(own, primary, wish))
         found += _space(own, primary, limits) + [_clock(own, limits), _password_file(own, primary), _target(own)]
         found += _primary_state(primary) + [_archiving(own, primary, wish)] + _jobs(own, primary)
     found = core.tolerate(found, list(tolerate))

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 import secrets
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks as core
 from ansible_collections.firedrill.standby.plugins.module_utils._core import network
@@ -51,6 +51,7 @@ PREFLIGHT_SPEC: Dict[str, Any] = dict(
     transport={"type": "str", "default": ""},
     seed_method={"type": "str", "default": "hot", "choices": ["hot", "cold", "rmgr"]},
     prepared={"type": "bool", "default": False},
+    opens_ports={"type": "bool", "default": False},
     reach={"type": "list", "elements": "dict", "default": []},
     reach_timeout={"type": "float", "default": 5.0},
     listen={"type": "int", "default": 0},
@@ -86,12 +87,8 @@ class _Looked(NamedTuple):
     why: str
 
 
-def _installed(client: Tibero) -> bool:
-    return os.path.exists(os.path.join(client.tb_home, "bin", "tbboot"))
-
-
 def _look(client: Tibero) -> _Looked:
-    if not _installed(client):
+    if not client.installed:
         return _Looked(None, {}, _NOT_INSTALLED)
     seen = member.look(client)
     if not seen.answers:
@@ -129,7 +126,7 @@ def _version(client: Tibero) -> Dict[str, "Fact[Any]"]:
     """Major version and build by ``tbboot -version``; its form is not recorded (L), so the whole text stands for the
     build."""
     source = "tbboot -version"
-    if not _installed(client):
+    if not client.installed:
         return {"tibero_version": unknown(source, _NOT_INSTALLED), "tibero_build": unknown(source, _NOT_INSTALLED)}
     done = client.run((client.program("tbboot"), "-version"), deadline=30.0)
     text = done.output + done.errors
@@ -334,7 +331,7 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
     directory = _plain(tip, "DB_CREATE_FILE_DEST")
     found.update(
         {
-            "installed": known(_installed(client), os.path.join(client.tb_home, "bin", "tbboot")),
+            "installed": known(client.installed, os.path.join(client.tb_home, "bin", "tbboot")),
             "db_block_size": _block_size(params, looked, tip),
             "character_set": _character_set(looked),
             "database_size": _database_size(params, looked),
@@ -348,16 +345,17 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
             "limits": host_facts.limits(),
             "target": _target(params, client),
             "rmgr_jobs": host_facts.rmgr_jobs(),
-            "backup_ours": known(_backup_is_ours(client), client.record_directory),
+            "backup_ours": _backup_is_ours(client, looked),
         }
     )
     return Facts(found)
 
 
-def _backup_is_ours(client: Tibero) -> bool:
-    """Whether a record of ours says that the open backup was begun by this collection."""
-    record = hot_backup.read_record(client)
-    return record is not None and record.begun
+def _backup_is_ours(client: Tibero, looked: _Looked) -> "Fact[bool]":
+    """Whether the open backup was begun by this collection."""
+    if looked.seen is None:
+        return known(False, _NOT_INSTALLED)
+    return hot_backup.is_ours(client, hot_backup.read_record(client), looked.seen)
 
 
 def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
@@ -417,7 +415,15 @@ def _toward(primary: Facts, name: str) -> Facts:
     return primary.with_fact("reach", known([each for each in reach.value or [] if each["name"] == name], reach.source))
 
 
-def _judge(context: Context, client: Tibero, own: Facts) -> Tuple[Facts, List[core.Check]]:
+class _Judged(NamedTuple):
+    """The facts as they were judged, the checks, and the ports that have to be tried again after the role host."""
+
+    facts: Facts
+    checks: List[core.Check]
+    to_open: List[int]
+
+
+def _judge(context: Context, client: Tibero, own: Facts) -> _Judged:
     params = context.params
     try:
         primary = Facts.read(params["primary"]) if params["primary"] else None
@@ -426,10 +432,17 @@ def _judge(context: Context, client: Tibero, own: Facts) -> Tuple[Facts, List[co
             seen=str(error), meaning="The primary cannot be compared with", remedy="Pass the 'state' of its result"
         ) from error
     own = _completed(params, client, own, primary)
-    wish = Wish(params["transport"], params["seed_method"], params["character_set"], params["prepared"])
+    wish = Wish(
+        params["transport"],
+        params["seed_method"],
+        params["character_set"],
+        params["prepared"],
+        params["opens_ports"],
+    )
     seen = _toward(primary, params["member"]) if primary is not None else None
     today = datetime.date(*[int(part) for part in str(own["today"].value).split("-")])
-    return own, preflight.judge(own, seen, today, _limits(params["limits"]), wish, params["tolerate"])
+    later = sorted(int(probe["port"]) for probe in preflight.to_be_opened(own, seen, wish))
+    return _Judged(own, preflight.judge(own, seen, today, _limits(params["limits"]), wish, params["tolerate"]), later)
 
 
 def _refuse(name: str, found: List[core.Check]) -> None:
@@ -485,13 +498,15 @@ def run(context: Context) -> Outcome:
         "checks": [],
         "table": [],
         "verdict": core.UNKNOWN,
+        "to_open": [],
     }
     if not params["judge"]:
         result["listening"] = _hold_ports(params, facts)
         return Outcome(False, dict(result, facts=facts.as_dict(), state=facts.as_state()))
     network.stop_listening(listener_directory(params))
-    facts, found = _judge(context, client, facts)
+    facts, found, to_open = _judge(context, client, facts)
     result.update(
+        to_open=to_open,
         facts=facts.as_dict(),
         state=facts.as_state(),
         checks=[check.as_dict() for check in found],

@@ -38,14 +38,25 @@ def path_of(client: Tibero) -> str:
 
 
 def _identities(client: Tibero) -> List[Any]:
-    """Path, device and inode of each control file: a file that was copied anew is another file."""
+    """Path and inode of each control file: a file that was copied anew is another file.
+
+    Not its device: the kernel numbers devices anew at a boot of the host (device mapper, NFS). Not its size either: a
+    running server may let it grow.
+    """
     found: List[Any] = []
     for path in client.control_files() or ():
         try:
-            seen = os.stat(path)
-            found.append([path, seen.st_dev, seen.st_ino])
+            found.append([path, os.stat(path).st_ino])
         except OSError:
-            found.append([path, None, None])
+            found.append([path, None])
+    return found
+
+
+def _recorded(identities: Any) -> List[Any]:
+    """The identities of a record; an earlier form has the device between path and inode."""
+    found: List[Any] = []
+    for one in identities if isinstance(identities, list) else []:
+        found.append([one[0], one[2]] if isinstance(one, list) and len(one) == 3 else one)
     return found
 
 
@@ -55,7 +66,8 @@ def read(client: Tibero) -> RoleRecord:
     record: Optional[Dict[str, Any]] = read_json(path)
     if record is None:
         return RoleRecord("", path, "", False)
-    same = bool(record.get("control_files")) and record.get("control_files") == _identities(client)
+    recorded = _recorded(record.get("control_files"))
+    same = bool(recorded) and recorded == _identities(client)
     return RoleRecord(str(record.get("role", "")), path, str(record.get("reason", "")), same)
 
 

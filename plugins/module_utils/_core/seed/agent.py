@@ -464,7 +464,7 @@ def main(arguments: List[str]) -> int:
         sys.stderr.write("usage: agent.py OFFER.json\n")
         return 2
     try:
-        with open(arguments[0]) as source:
+        with open(arguments[0], encoding="utf-8", errors="surrogateescape") as source:
             offer = Offer(json.load(source))
     except (OSError, ValueError, KeyError) as error:
         sys.stderr.write("offer withdrawn or unreadable: {0}\n".format(error))

@@ -13,6 +13,7 @@ the next offer in the same directory removes it.
 
 import fcntl
 import inspect
+import ipaddress
 import json
 import os
 import pwd
@@ -23,7 +24,7 @@ import stat
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import agent, target, transport
@@ -108,6 +109,40 @@ def check_wish(wish: Wish) -> None:
         )
 
 
+def resolved(allowed_from: Sequence[str]) -> Tuple[str, ...]:
+    """What stands in ``from``: each name followed by all its addresses, as this host resolves it.
+
+    sshd compares the peer's address, and its name only with ``UseDNS yes``, which is not the default (sshd_config(5)).
+    The name stays, for a host that has it. Addresses, networks and patterns are left as they are.
+
+    :raises Refusal: for a name that does not resolve.
+    """
+    found: List[str] = []
+    for one in allowed_from:
+        found.append(one)
+        if _is_address(one) or re.search(r"[*?/]", one):
+            continue
+        addresses, error = network.resolve(one)
+        if not addresses:
+            raise Refusal(
+                seen="{0} does not resolve on {1}: {2}".format(one, socket.gethostname(), error),
+                meaning="sshd lets a key in from addresses, and those of this name are not known here",
+                remedy="Add {0} to DNS or to /etc/hosts of this host, or give an address (in the roles: "
+                "tibero_address of that member)".format(one),
+                details={"name": one},
+            )
+        found += addresses
+    return tuple(one for number, one in enumerate(found) if one not in found[:number])
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
 def agent_text() -> str:
     """The agent's file as it is laid on the source; works from the archive that a module runs from."""
     read = getattr(getattr(agent, "__loader__", None), "get_source", None)
@@ -172,7 +207,7 @@ def _port_of_this_session() -> Optional[int]:
 
 def _port_configured(configuration: str) -> Optional[int]:
     try:
-        with open(configuration) as source:
+        with open(configuration, encoding="utf-8", errors="replace") as source:
             for line in source:
                 found = re.match(r"\s*Port\s+(\d+)", line, re.IGNORECASE)
                 if found:
@@ -189,7 +224,7 @@ def _host_key_files(directory: str) -> Iterator[str]:
         return
     for name in names:
         if name.startswith("ssh_host_") and name.endswith("_key.pub"):
-            with open(os.path.join(directory, name)) as source:
+            with open(os.path.join(directory, name), encoding="utf-8", errors="replace") as source:
                 yield " ".join(source.read().split()[:2])
 
 
@@ -262,7 +297,7 @@ def observe(wish: Wish, now: float) -> Found:
     """What is there of this offer, and which others of ours have expired."""
     place = os.path.join(wish.directory, wish.seed)
     try:
-        with open(os.path.join(place, "agent.py")) as source:
+        with open(os.path.join(place, "agent.py"), encoding="utf-8", errors="surrogateescape") as source:
             current = source.read() == agent_text()
     except OSError:
         current = False
@@ -381,6 +416,7 @@ def present(wish: Wish, run: Runner, check_mode: bool, now: Optional[float] = No
     moment = time.time() if now is None else now
     server = Server(0, (), "")
     if wish.transport == "ssh":
+        wish = wish._replace(allowed_from=resolved(wish.allowed_from))
         check_shell()
         server = find_server(wish, run)
     found = observe(wish, moment)

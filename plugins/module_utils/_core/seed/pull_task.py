@@ -241,7 +241,7 @@ def _predict(context: Context, wish: pull.Wish) -> Outcome:
     if not can_be_asked(wish):
         values["msg"] = "The source cannot be asked yet, because nothing is offered: sizes and space are unknown."
         return Outcome(True, values, {}, {one.target: "UNKNOWN" for one in wish.files + wish.trees}, wish.seed_dir)
-    with tempfile.NamedTemporaryFile("w", suffix=".known_hosts") as known_hosts:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".known_hosts") as known_hosts:
         known_hosts.write(transport.known_hosts_text(wish.endpoint))
         known_hosts.flush()
         plan = _ask(wish._replace(endpoint=wish.endpoint._replace(known_hosts=known_hosts.name)), context.runner)
@@ -384,7 +384,7 @@ def prepared(context: Context) -> Outcome:
 
 def _public_key(seed_dir: str) -> Optional[str]:
     try:
-        with open(_key(seed_dir) + ".pub") as source:
+        with open(_key(seed_dir) + ".pub", encoding="utf-8", errors="replace") as source:
             text = source.read().strip()
     except OSError:
         return None

@@ -32,6 +32,7 @@ class Primary(FakeTibero):
         self.sequence = 7
         self.archived: list[int] = []
         self.timers: list[Any] = []
+        self.timer = detached.NONE  # what became of the timer when none is armed
         for name in ("system001.dtf", "usr001.dtf", "temp001.dtf", "log001.log"):
             (self.data / name).write_bytes(b"data")
         (self.data / "arch").mkdir()
@@ -48,7 +49,20 @@ class Primary(FakeTibero):
     def begin(self, text: str) -> str:
         self.statements.append(f"armed={len(self.timers)}")
         self.backup = ["ACTIVE", "ACTIVE"]
+        self.tsn += 10
+        self.backup_begun = self.tsn
         return "Database altered."
+
+    def lapse(self) -> None:
+        """Nobody renewed the lease: the timer ends the backup."""
+        self.end("")
+        self.timers.clear()
+        self.timer = detached.FINISHED
+
+    def die(self) -> None:
+        """The timer's process is gone, as after a boot of the host; the backup stays open."""
+        self.timers.clear()
+        self.timer = detached.DIED
 
     def end(self, text: str) -> str | int:
         if self.backup != ["ACTIVE", "ACTIVE"]:
@@ -92,6 +106,12 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Primary:
     def cancel(directory: str, name: str) -> None:
         primary.timers.clear()
 
+    def ask(directory: str, name: str) -> detached.Status:
+        state = detached.RUNNING if primary.timers else primary.timer
+        result = {"lapsed": True} if state == detached.FINISHED else {}
+        return detached.Status(name, state, primary.sid, None, None, None, {}, result, {})
+
+    monkeypatch.setattr(detached, "ask", ask)
     monkeypatch.setattr(detached, "dead_man", dead_man)
     monkeypatch.setattr(detached, "cancel", cancel)
     return primary
@@ -164,13 +184,71 @@ def test_somebody_elses_backup_is_left_alone(fake: Primary) -> None:
 
 def test_a_backup_that_ended_early_is_said_once(fake: Primary) -> None:
     run(fake, "present")
-    fake.end("")
-    with pytest.raises(CommandFailed, match="worth nothing"):
-        run(fake, "absent")
+    fake.lapse()
+    for check in (True, False):
+        with pytest.raises(CommandFailed, match="worth nothing"):
+            run(fake, "absent", check=check)
     assert not run(fake, "absent").changed
     run(fake, "present")
-    fake.end("")
+    fake.lapse()
     assert run(fake, "present").changed, "begun anew"
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_somebody_elses_backup_after_ours_lapsed(fake: Primary, check: bool) -> None:
+    """The timer ended ours, and somebody began one by hand: our record does not make it ours."""
+    run(fake, "present")
+    fake.lapse()
+    fake.begin("")
+    acts = list(fake.acts)
+    with pytest.raises(Refusal, match="not ours: the timer has ended ours"):
+        run(fake, "present", check=check)
+    with pytest.raises(CommandFailed, match=r"began at log sequence 7 is not open any more.*is not ours and was left"):
+        run(fake, "absent", check=check)
+    assert fake.acts == acts and fake.backup == ["ACTIVE", "ACTIVE"] and not fake.timers
+    with pytest.raises(CommandFailed if check else Refusal, match="not ours"):
+        run(fake, "absent", check=check)
+
+
+def test_ours_is_known_again_without_its_timer(fake: Primary) -> None:
+    run(fake, "present")
+    fake.die()
+    assert not run(fake, "present").changed and fake.timers, "armed anew"
+    fake.die()
+    assert run(fake, "absent").changed and fake.backup == ["NOT ACTIVE", "NOT ACTIVE"]
+
+
+def test_somebody_elses_backup_after_our_timer_died(fake: Primary) -> None:
+    run(fake, "present")
+    fake.die()
+    fake.end("")
+    fake.begin("")
+    acts = list(fake.acts)
+    with pytest.raises(Refusal, match=r"not ours: V\$BACKUP.CHANGE# and TIME; its timer is died"):
+        run(fake, "present")
+    with pytest.raises(CommandFailed, match="is not ours and was left"):
+        run(fake, "absent")
+    assert fake.acts == acts and fake.backup == ["ACTIVE", "ACTIVE"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_without_timer_and_marks_nobody_knows_whose_it_is(fake: Primary, when: str) -> None:
+    if when == "before":
+        fake.lacks = {("V$BACKUP", "CHANGE#")}
+        fake.views["V$BACKUP"] = [{"FILE#": "0", "STATUS": "NOT ACTIVE"}]
+        fake.replies["ALTER DATABASE BEGIN BACKUP;"] = lambda text: str(
+            fake.views.update({"V$BACKUP": [{"FILE#": "0", "STATUS": "ACTIVE"}]}) or "Database altered."
+        )
+    run(fake, "present")
+    fake.die()
+    if when == "after":
+        fake.lacks = {("V$BACKUP", "CHANGE#")}
+        fake.views["V$BACKUP"] = [{"FILE#": "0", "STATUS": "ACTIVE"}]
+    acts = list(fake.acts)
+    for state in ("present", "absent"):
+        with pytest.raises(UnknownState, match="whether it is the one that we began is not known"):
+            run(fake, state)
+    assert fake.acts == acts and not fake.timers
 
 
 def test_a_failure_after_end_backup_is_resumed(fake: Primary) -> None:
@@ -190,6 +268,17 @@ def test_a_failed_begin_leaves_nothing_behind(fake: Primary) -> None:
         run(fake, "present")
     assert fake.backup == ["NOT ACTIVE", "NOT ACTIVE"] and not fake.timers
     assert not run(fake, "absent").changed
+
+
+def test_somebody_who_begins_a_moment_before_us(fake: Primary) -> None:
+    def too_late(text: str) -> int:
+        fake.begin("")
+        return 24010
+
+    fake.replies["ALTER DATABASE BEGIN BACKUP;"] = too_late
+    with pytest.raises(CommandFailed, match="TBR-24010"):
+        run(fake, "present")
+    assert fake.backup == ["ACTIVE", "ACTIVE"] and not fake.timers
 
 
 def test_archives_that_never_come(fake: Primary) -> None:

@@ -6,6 +6,9 @@ their modules call them."""
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +62,36 @@ def info(fake: FakeTibero, **params: Any) -> Any:
     outcome = instance_info(fake.context(True, **{"status_words": {}, "open_mode_words": {}, **params}))
     assert PASSWORD not in json.dumps(outcome.values) and not outcome.changed
     return outcome.values
+
+
+# --------------------------------------------------------------------------------------- elsewhere
+
+
+@pytest.fixture
+def server_elsewhere(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """A living process that ps shows as our server, with another TB_HOME in its environment."""
+    process = subprocess.Popen(["sleep", "60"], env={"TB_HOME": "/tibero/other", "PATH": os.environ["PATH"]})
+    title = f"tibero {process.pid} 1 0 14:14 ? 00:00:00 tbsvr          -t NORMAL -SVR_SID {fake.sid}\n"
+    monkeypatch.setattr(fake, "_ps", lambda: "UID PID PPID C STIME TTY TIME CMD\n" + title)
+    yield process.pid
+    process.kill()
+    process.wait()
+
+
+def test_info_names_the_server_of_another_home(fake: FakeTibero, server_elsewhere: int) -> None:
+    values = info(fake)
+    assert values["running"] is False and values["state"]["software"]["value"] is True
+    assert values["elsewhere"] == [{"pid": server_elsewhere, "tb_home": "/tibero/other"}]
+
+
+def test_info_tells_no_software_from_no_database(fake: FakeTibero) -> None:
+    fake.tip.unlink()
+    source = "no control file where the tip says"
+    assert info(fake)["state"]["role"] == {"value": "none", "source": source} and info(fake)["elsewhere"] == []
+    (fake.home / "bin" / "tbboot").unlink()
+    state = info(fake)["state"]
+    assert state["software"] == {"value": False, "source": f"no Tibero below tibero_home {fake.home}"}
+    assert state["role"] == {"value": "none", "source": f"no Tibero below tibero_home {fake.home}"}
 
 
 # --------------------------------------------------------------------------------------- instance

@@ -67,3 +67,11 @@ def test_an_open_backup_and_missing_archives_warn():
     plain = state(facts.PRIMARY, facts.READ_WRITE, "1", archive_mode={"value": False, "source": "x"})
     assert health({"a": backup})["a"][0] == "WARN"
     assert health({"a": plain})["a"][0] == "WARN"
+
+
+def test_a_host_without_software_is_not_called_a_host_without_database():
+    nowhere = {"value": False, "source": "no Tibero below tibero_home /wrong"}
+    bare = state(facts.NO_DATABASE, facts.STOPPED, facts.UNKNOWN, process=False, software=nowhere)
+    row = overview({"a": bare}, {})[0]
+    assert (row.role, row.open_mode, row.health) == ("no software", "-", "FAIL")
+    assert row.why == "no Tibero below tibero_home /wrong"

@@ -81,6 +81,7 @@ class FakeTibero:
         self.log_mode = "ARCHIVELOG"
         self.tsn = 36092
         self.backup: list[str] | int = ["NOT ACTIVE", "NOT ACTIVE"]
+        self.backup_begun = 0  # CHANGE# of the files in backup mode
         self.parameters: dict[str, str] = {"LOG_REPLICATION_MODE": "UNPROTECTED"}
         self.views: dict[str, Any] = {}  # further views: rows (list of dict) or an error number
         self.lacks: set[tuple[str, str]] = set()  # (view, column) that do not exist
@@ -312,7 +313,11 @@ class FakeTibero:
         if name == "V$BACKUP":
             if isinstance(self.backup, int):
                 return self.backup
-            return [{"FILE#": str(number), "STATUS": word} for number, word in enumerate(self.backup)]
+            marks = {"ACTIVE": (str(self.backup_begun), "2026/03/01"), "NOT ACTIVE": ("0", None)}
+            return [
+                {"FILE#": str(number), "STATUS": word, "CHANGE#": marks[word][0], "TIME": marks[word][1]}
+                for number, word in enumerate(self.backup)
+            ]
         if name in ("_VT_PARAMETER", "V$PARAMETERS"):
             return [{"NAME": key, "VALUE": value} for key, value in self.parameters.items()]
         return 8053

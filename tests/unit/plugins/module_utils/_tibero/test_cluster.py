@@ -265,3 +265,49 @@ def test_exactly_one_member_is_planned_primary(roles, host):
     assert [plan.role for plan in plans.values()].count(facts.PRIMARY) == 1
     assert len({plan.primary for plan in plans.values()}) == 1
     assert plans[host].primary not in plans[host].standbys
+
+
+ALL = {"seoul1": True, "seoul2": True, "busan1": True}
+
+
+@pytest.mark.parametrize(
+    ("installed", "home", "words"),
+    [
+        (False, "/tibero/tibero7", "there is no Tibero below it; but process 4711 on it"),
+        (True, "/tibero/tibero7", "there is a Tibero, which does not run; but process 4711 on it"),
+        # The usual home of the other members, on other hosts, excuses nothing.
+        (False, "/opt/tibero8", "TB_SID orders with TB_HOME /opt/tibero8"),
+        (False, "", "with TB_HOME UNKNOWN"),
+    ],
+)
+def test_server_of_our_sid_from_another_home_is_refused(installed, home, words):
+    members = three()
+    members[1] = members[1]._replace(home="/opt/tibero8")
+    found = {"seoul1": [{"pid": 4711, "tb_home": home}]}
+    with pytest.raises(Refusal) as caught:
+        cluster.check_homes(members, {**ALL, "seoul1": installed}, found)
+    assert "tibero_home of seoul1 is /opt/tibero7" in caught.value.seen and words in caught.value.seen
+    assert (home or "TB_HOME of that process") in caught.value.remedy
+    assert caught.value.details["variable"] == "tibero_home"
+
+
+def test_members_that_share_a_host_and_a_sid_are_no_strangers():
+    members = [item._replace(address="127.0.0.1", home=f"/lab/{item.name}") for item in three()]
+    cluster.check_homes(members, {}, {"busan1": [{"pid": 1, "tb_home": "/lab/seoul1"}]})
+    with pytest.raises(Refusal):
+        cluster.check_homes(members, {}, {"busan1": [{"pid": 1, "tb_home": "/lab/busan1-old"}]})
+
+
+def test_server_that_cannot_be_read_is_no_reason_where_there_is_an_installation():
+    """Two installations of one host may use the same TB_SID, each with its own OS user."""
+    cluster.check_homes(three(), ALL, {"seoul1": [{"pid": 4711, "tb_home": ""}]})
+
+
+def test_no_database_is_told_from_no_software():
+    none = cluster.without_database(three(), ALL, "seoul1")
+    assert none.seen == "No member of seoul1, seoul2, busan1 has a database" and "tibero_home" not in none.remedy
+    bare = cluster.without_database(three(), {**ALL, "seoul1": False}, "seoul1")
+    assert bare.seen.endswith("has a database; no Tibero below tibero_home /opt/tibero7 of seoul1")
+    assert bare.remedy.startswith(
+        "correct tibero_home if there is a Tibero elsewhere; else run playbooks/setup_primary"
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -171,6 +172,32 @@ def test_record_is_private_and_names_the_control_files(fake: FakeTibero) -> None
     (fake.data / "c1.ctl").write_bytes(b"another copy")
     assert not role_record.read(client).same_control_files
     assert role_record.forget(client) is True and role_record.forget(client) is False
+
+
+def test_record_holds_after_the_host_has_booted(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a device is another one after a boot; the conversion must not be done twice for that."""
+    client = fake.client()
+    role_record.write(client, "standby", "test")
+    real = os.stat
+
+    def renumbered(path: Any, **more: Any) -> os.stat_result:
+        seen = real(path, **more)
+        return os.stat_result((*seen[:2], seen.st_dev + 7, *seen[3:10]))
+
+    monkeypatch.setattr(role_record.os, "stat", renumbered)
+    assert role_record.read(client).same_control_files
+    assert role_record.write(client, "standby", "test") is False
+
+
+def test_record_of_an_older_release_is_read(fake: FakeTibero) -> None:
+    client = fake.client()
+    role_record.write(client, "standby", "test")
+    path = Path(role_record.path_of(client))
+    record = json.loads(path.read_text())
+    control_file = fake.data / "c1.ctl"
+    for inode, same in ((control_file.stat().st_ino, True), (control_file.stat().st_ino + 1, False)):
+        path.write_text(json.dumps(dict(record, control_files=[[str(control_file), 64768, inode]])))
+        assert role_record.read(client).same_control_files is same
 
 
 def test_a_record_against_the_observation_is_noted(fake: FakeTibero) -> None:

@@ -13,7 +13,12 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core import che
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import FAIL, OK, UNKNOWN, WARN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import preflight
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.preflight import Facts, Wish, judge
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.preflight import (
+    Facts,
+    Wish,
+    judge,
+    to_be_opened,
+)
 
 TODAY = datetime.date(2026, 8, 1)
 GIB = 1 << 30
@@ -108,6 +113,10 @@ def as_facts(values: t.Mapping[str, t.Any]) -> Facts:
     return Facts(
         {name: value if isinstance(value, facts.Fact) else known(value, "the test") for name, value in values.items()}
     )
+
+
+#: A host that carries nothing yet.
+NEW: dict[str, t.Any] = {"role": facts.NO_DATABASE, "process": False, "recorded_role": ""}
 
 
 def judged(
@@ -259,6 +268,37 @@ def test_reach_in_both_directions(who: str, outcome: str, verdict: str) -> None:
     found = judged(**{who: {"reach": [dict(base["reach"][0], outcome=outcome)]}})
     name = "reach.from_here.seoul1.8629" if who == "own" else "reach.from_primary.seoul2.8633"
     assert one(found, name).verdict == verdict
+
+
+OPENS = WISH._replace(prepared=True, opens_ports=True)
+
+
+@pytest.mark.parametrize("outcome", ["refused", "timeout", "unreachable"])
+def test_port_that_the_host_role_will_open_is_no_obstacle_yet(outcome: str) -> None:
+    """firewalld rejects with ICMP (EHOSTUNREACH), a drop times out, and a rule may reset the connection."""
+    blocked = {"reach": [dict(PRIMARY["reach"][0], outcome=outcome)]}
+    name = "reach.from_primary.seoul2.8633"
+    check = one(judged(NEW, blocked, OPENS), name)
+    assert check.verdict == UNKNOWN and checks.blockers([check]) == []
+    assert check.observed.startswith(outcome) and "will be opened by role host" in check.observed
+    tried = to_be_opened(as_facts(dict(OWN, **NEW)), as_facts(dict(PRIMARY, **blocked)), OPENS)
+    assert [(one["host"], one["port"]) for one in tried] == [(blocked["reach"][0]["host"], 8633)]
+    for own, wish in (
+        (NEW, WISH),
+        (NEW, WISH._replace(prepared=True)),
+        (NEW, WISH._replace(opens_ports=True)),
+        ({"role": facts.STANDBY}, OPENS),
+    ):
+        check = one(judged(own, blocked, wish), name)
+        assert check.verdict == (UNKNOWN if outcome == "refused" else FAIL) and checks.blockers([check]) == [check]
+        assert to_be_opened(as_facts(dict(OWN, **own)), as_facts(dict(PRIMARY, **blocked)), wish) == []
+
+
+def test_ports_of_the_primary_and_names_are_opened_by_nobody() -> None:
+    back = dict(NEW, reach=[dict(OWN["reach"][0], outcome="timeout")])
+    assert one(judged(back, wish=OPENS), "reach.from_here.seoul1.8629").verdict == FAIL
+    nowhere = {"reach": [dict(PRIMARY["reach"][0], outcome="unresolved")]}
+    assert one(judged(NEW, nowhere, OPENS), "reach.from_primary.seoul2.8633").verdict == FAIL
 
 
 def test_names() -> None:
@@ -471,8 +511,9 @@ def test_archive_mode_against_transport_and_method(
 @pytest.mark.parametrize(
     ("primary", "name", "verdict"),
     [
-        ({"backup_open": True}, "primary.backup", FAIL),
         ({"backup_open": True, "backup_ours": True}, "primary.backup", WARN),
+        ({"backup_open": True, "backup_ours": False}, "primary.backup", FAIL),
+        ({"backup_open": True, "backup_ours": DARK}, "primary.backup", UNKNOWN),
         ({"backup_open": DARK}, "primary.backup", UNKNOWN),
         ({"rmgr_jobs": ["tbrmgr backup -o /b"]}, "primary.rmgr", FAIL),
         ({"rmgr_jobs": DARK}, "primary.rmgr", UNKNOWN),

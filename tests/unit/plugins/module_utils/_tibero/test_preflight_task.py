@@ -180,6 +180,36 @@ def test_two_looks_and_a_judgement(tmp_path: Path, fresh: Host) -> None:
     assert check(judged, "tibero.build")["advisory"] is True
 
 
+def test_ports_that_the_host_role_will_open_are_tried_again_after_it(tmp_path: Path, fresh: Host) -> None:
+    """Before the role nobody gets through; after it the primary tries what is named, and then it is an obstacle."""
+    licence = LICENCE.format(end="2999/12/31", host=os.uname().nodename)
+    look = fresh.run(judge=False, licence=licence)
+    other = Host(tmp_path, "seoul1")
+    other.install(DB_BLOCK_SIZE="8192")
+    target = {"member": "seoul2", "host": "127.0.0.1", "port": fresh.port + 4}
+    primary = as_primary(other.run(judge=False, licence=licence))
+    reject = {"outcome": "unreachable", "answered": False, "detail": "No route to host", "ahead": None}
+    primary["reach"] = {"value": [{**target, **reject, "name": "seoul2"}], "source": "TCP connection"}
+    params = {
+        "primary": primary,
+        "primary_member": "seoul1",
+        "parameters": {"DB_NAME": '"orders"'},
+        "tolerate": ["host", "names", "clock"],
+        "licence": licence,
+    }
+    before = fresh.run(facts=look.values["facts"], prepared=True, opens_ports=True, **params)
+    assert before.values["to_open"] == [fresh.port + 4]
+    blocked = f"reach.from_primary.seoul2.{fresh.port + 4}"
+    assert check(before, blocked)["advisory"] is True
+    with pytest.raises(Refusal, match="No route to host") as caught:
+        fresh.run(facts=look.values["facts"], **params)
+    assert blocked in caught.value.details["blocking"]
+    fresh.run(judge=False, listen=30)
+    tried = other.run(facts=primary, judge=False, reach=[target])
+    after = fresh.run(facts=look.values["facts"], **dict(params, primary=tried.values["state"], prepared=True))
+    assert check(after, blocked)["observed"] == "connected, our listener answered" and not after.values["to_open"]
+
+
 def test_a_target_that_is_not_empty_is_refused_with_the_names(tmp_path: Path, fresh: Host) -> None:
     other = Host(tmp_path, "seoul1")
     other.install()

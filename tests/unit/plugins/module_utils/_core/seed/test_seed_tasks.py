@@ -450,6 +450,50 @@ def test_offer_that_cannot_be_made_is_refused(
     assert not member.offers.exists() and not member.ssh.exists()
 
 
+def lookup(monkeypatch: pytest.MonkeyPatch, **names: list[str]) -> None:
+    """Names as this host resolves them; every other one is unknown to it."""
+
+    def play(host: str, *_more: Any) -> list[Any]:
+        if host not in names:
+            raise offer.socket.gaierror(-2, "Name or service not known")
+        return [(0, 1, 6, "", (one, 0)) for one in names[host]]
+
+    monkeypatch.setattr(offer.network.socket, "getaddrinfo", play)
+    monkeypatch.setattr(offer, "_is_own", lambda address: True)
+
+
+def test_name_is_let_in_by_its_addresses(member: Member, noise: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``UseDNS no``, the default of sshd, a name in ``from`` never matches."""
+    member.lab.add("a.dtf", noise(10))
+    lookup(monkeypatch, seoul2=["fd00::2", "10.0.0.2", "10.0.0.2"])
+    ssh_offer(member, allowed_from=["seoul2"])
+    assert 'from="seoul2,10.0.0.2,fd00::2"' in (member.ssh / "authorized_keys").read_text()
+    assert not ssh_offer(member, allowed_from=["seoul2"]).changed
+    lookup(monkeypatch, seoul2=["10.0.0.3"])
+    assert ssh_offer(member, allowed_from=["seoul2"]).changed, "the name has moved to another address"
+    assert 'from="seoul2,10.0.0.3"' in (member.ssh / "authorized_keys").read_text()
+
+
+@pytest.mark.parametrize("one", ["10.0.0.2", "fd00::2", "fe80::2%eth0", "10.0.0.0/24", "10.0.0.?", "*.example.com"])
+def test_what_is_no_name_is_not_resolved(member: Member, noise: Any, monkeypatch: pytest.MonkeyPatch, one: str) -> None:
+    member.lab.add("a.dtf", noise(10))
+    lookup(monkeypatch)
+    ssh_offer(member, allowed_from=[one])
+    assert f'from="{one}"' in (member.ssh / "authorized_keys").read_text()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_name_that_does_not_resolve_is_refused(
+    member: Member, noise: Any, monkeypatch: pytest.MonkeyPatch, check: bool
+) -> None:
+    member.lab.add("a.dtf", noise(10))
+    lookup(monkeypatch)
+    with pytest.raises(Refusal, match=r"seoul2 does not resolve on .*: Name or service not known") as caught:
+        ssh_offer(member, check=check, allowed_from=["10.0.0.2", "seoul2"])
+    assert "/etc/hosts" in caught.value.remedy and "tibero_address" in caught.value.remedy
+    assert not member.offers.exists() and not member.ssh.exists()
+
+
 def test_check_mode_makes_do_without_the_key_to_come(member: Member, noise: Any) -> None:
     member.lab.add("a.dtf", noise(10))
     assert ssh_offer(member, check=True, public_key="").changed and not member.offers.exists()
