@@ -19,7 +19,6 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Life, Life,
     """A primary in ARCHIVELOG with one row, an installed standby host, and a backup folder."""
     primary = Life(tmp_path_factory.mktemp("primary"), "7")
     standby = Life(tmp_path_factory.mktemp("standby"), "7")
-    standby.port = primary.port + 10
     backups = tmp_path_factory.mktemp("backups")
     for one, peer in ((primary, standby), (standby, primary)):
         convert = f'STANDBY_FILE_NAME_CONVERT="{peer.home}/database,{one.home}/database"'

@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
 from pathlib import Path
 
 import pack
+from claims import free_ports
 from tools_support import context, environment, recording, unpacked
 
 from tibero_emulator.tools import common
@@ -18,22 +18,6 @@ from tibero_emulator.tools import common
 SID = "tibero"
 PASSWORD = "tibero"
 LIMIT = 60.0
-
-
-def free_ports() -> int:
-    """A listener port with the three after it and the receive port free."""
-    for base in range(20000 + os.getpid() % 5000, 32000, 10):
-        taken = 0
-        for port in range(base, base + 6):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    taken += 1
-        if not taken:
-            return base
-    raise AssertionError("no free ports")
 
 
 class Life:
