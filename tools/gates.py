@@ -185,9 +185,9 @@ def _sanity(root: Path) -> list[list[str]]:
     return [own("sanity.py", str(root))]
 
 
-def pytest(*arguments: str) -> list[str]:
-    """The argument list of a quiet run of pytest that leaves nothing behind."""
-    return tool("pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
+def pytest(*arguments: str, interpreter: str = PYTHON) -> list[str]:
+    """The argument list of a quiet run of pytest that leaves nothing behind and lets no test be skipped unseen."""
+    return [interpreter, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "tools.skips", *arguments]
 
 
 #: The long ones first, so that the short ones fill the gaps beside them.

@@ -93,6 +93,46 @@ def test_scenarios_are_found(tmp_path: Path) -> None:
     assert gates.scenarios(tmp_path) == ["a", "b"]
 
 
+SKIPS = """
+import pytest
+
+def test_in_its_body():
+    pytest.skip("no such program")
+
+@pytest.mark.skipif(True, reason="not today")
+def test_by_its_mark():
+    pass
+
+def test_that_is_listed_for_root():
+    pytest.skip("root may write everywhere")
+
+def test_that_is_listed_for_others():
+    pytest.skip("hosts as network name spaces need root")
+
+@pytest.mark.xfail
+def test_that_is_known_to_fail():
+    raise ValueError
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_skipped_test_fails_unless_its_reason_is_listed(workers: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(SKIPS, encoding="utf-8")
+    (tmp_path / "test_b.py").write_text("import pytest\npytest.importorskip('no_such_package')\n", encoding="utf-8")
+    command = gates.pytest(*workers, "--continue-on-collection-errors", "--rootdir", str(tmp_path), str(tmp_path))
+    done = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "2 failed, 1 skipped, 1 xfailed, 2 errors in" in done.stdout
+    unlisted = "others" if os.geteuid() == 0 else "root"
+    for said in (
+        "test_in_its_body is skipped: 'no such program'",
+        "test_by_its_mark is skipped: 'not today'",
+        f"test_that_is_listed_for_{unlisted} is skipped",
+        "test_b.py is skipped: \"could not import 'no_such_package'",
+    ):
+        assert said in done.stdout
+
+
 def checkout(root: Path) -> None:
     subprocess.run(["git", "init", "--quiet", str(root)], check=True, capture_output=True)
     (root / ".gitignore").write_text("ignored\n", encoding="utf-8")
