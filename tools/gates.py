@@ -33,7 +33,8 @@ class Gate(NamedTuple):
     """One gate: its name, what it proves, its commands, and its limit in seconds.
 
     ``commands`` is called with the directory that is judged and returns argument lists. ``in_checkout`` says that the
-    gate needs the checkout itself, because it runs the project instead of reading it.
+    gate needs the checkout itself, because it runs the project instead of reading it. ``alone`` says that nothing runs
+    beside it: it uses all processors itself, or measures times.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Gate(NamedTuple):
     commands: Callable[[Path], list[list[str]]]
     limit: int = 300
     in_checkout: bool = False
+    alone: bool = False
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -239,10 +241,17 @@ def _lab(part: str) -> Callable[[Path], list[list[str]]]:
 
 
 UNIT = (
-    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=420, in_checkout=True),
-    Gate("lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True),
+    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=420, in_checkout=True, alone=True),
     Gate(
-        "lab-emulator", "the emulator of Tibero against recorded output", _lab("emulator"), limit=420, in_checkout=True
+        "lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True, alone=True
+    ),
+    Gate(
+        "lab-emulator",
+        "the emulator of Tibero against recorded output",
+        _lab("emulator"),
+        limit=420,
+        in_checkout=True,
+        alone=True,
     ),
     *(_core(version) for version in cores()),
 )
@@ -263,8 +272,9 @@ def scenarios(root: Path = ROOT) -> list[str]:
 
 
 STAGES = ("lint", "unit", "molecule")
-#: Gates at a time: scenarios share network names of the host, so they take turns.
-JOBS = {"lint": 2, "unit": 1, "molecule": 1}
+#: Gates at a time, of those that bear another beside them. A scenario waits for half of its time, and its lab has a
+#: name, a subnet and directories of its own.
+JOBS = {"lint": 2, "unit": 2, "molecule": 2}
 EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenario proves nothing, so it fails."}
 
 
