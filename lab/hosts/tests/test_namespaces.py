@@ -9,11 +9,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from lab.hosts import Lab, LabError, LabSpec, Result
+from lab.hosts import Lab, LabError, LabSpec, Result, network
 from lab.hosts.network import interface_name
 from lab.hosts.pytest_plugin import LabFactory, connect, needs_root, write_inventory
 from lab.hosts.spec import checkout
@@ -544,6 +545,20 @@ def test_two_labs_side_by_side(lab: Lab, lab_factory: LabFactory) -> None:
     assert not connect(other, "seoul1", "seoul2") and connect(lab, "seoul1", "seoul2")
     other.down()
     assert connect(lab, "controller", "seoul1") and connect(lab, "seoul1", "seoul2")
+
+
+def test_labs_built_at_once_get_subnets_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of different state directories, which share no lock, and with the same subnet as their first choice."""
+    monkeypatch.setattr(network, "digest", lambda name: 77)
+    specs = [LabSpec(f"at-once-{number}", ("a",), "namespaces") for number in range(3)]
+    with ThreadPoolExecutor() as pool:
+        futures = [pool.submit(Lab.up, spec, tmp_path / spec.name) for spec in specs]
+    built = [future.result() for future in futures if not future.exception()]
+    subnets = {lab.state().subnet for lab in built}
+    for lab in built:
+        lab.down()
+    assert [future.exception() for future in futures] == [None] * 3
+    assert len(subnets) == 3
 
 
 def test_taken_subnet_is_refused(lab: Lab, lab_root: Path) -> None:
