@@ -235,7 +235,8 @@ def cores() -> list[str]:
 
 def _lab(part: str) -> Callable[[Path], list[list[str]]]:
     def commands(_root: Path) -> list[list[str]]:
-        return [pytest("-n", "2", "--dist", "loadfile", f"lab/{part}/tests")]
+        # More workers than processors, since they wait most of their time; tests that share a lab are marked as a group.
+        return [pytest("-n", "4", "--dist", "loadgroup", f"lab/{part}/tests")]
 
     return commands
 
