@@ -185,16 +185,17 @@ def breaking(root: Path, broken: Break) -> None:
     lay(root, broken.name, text.replace(broken.old, broken.new) if broken.old else broken.new)
 
 
-def bites(gate: str, root: Path, breaks: tuple[Break, ...], *arguments: str) -> None:
-    """Break all of it, and see the gate fail with a word about each."""
+def bites(gate: str, root: Path, breaks: tuple[Break, ...], *arguments: str) -> str:
+    """Break all of it, and see the gate fail with a word about each; what it printed."""
     for broken in breaks:
         breaking(root, broken)
     passed, output = judge(gate, root, *arguments)
     assert not passed
     assert [broken for broken in breaks if not re.search(broken.says, output)] == [], output
+    return output
 
 
-@pytest.mark.parametrize("gate", sorted({gate for gate, _ in BROKEN}))
+@pytest.mark.parametrize("gate", sorted({gate for gate, _ in BROKEN} - {"importer"}))
 def test_gate_passes_sound_sample(gate: str, sample: Path) -> None:
     passed, output = judge(gate, sample)
     assert passed, output
@@ -202,7 +203,9 @@ def test_gate_passes_sound_sample(gate: str, sample: Path) -> None:
 
 @pytest.mark.parametrize(("gate", "breaks"), BROKEN)
 def test_gate_fails_on_broken_sample(gate: str, breaks: tuple[Break, ...], sample: Path) -> None:
-    bites(gate, sample, breaks)
+    output = bites(gate, sample, breaks)
+    # The importer counts, so that a sound sample, for which it takes half a minute, need not be shown to it as well.
+    assert gate != "importer" or f"{len(breaks)} warnings and errors:" in output, output
 
 
 def test_sanity_fails_on_broken_sample(sample: Path) -> None:

@@ -102,11 +102,12 @@ def test_no_scenario_is_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_scenarios_are_found(tmp_path: Path) -> None:
-    for name in ("b", "a"):
+    for name in ("b", "a", "resume"):
         (tmp_path / "molecule" / name).mkdir(parents=True)
         (tmp_path / "molecule" / name / "molecule.yml").touch()
     (tmp_path / "molecule" / "shared").mkdir()
-    assert gates.scenarios(tmp_path) == ["a", "b"]
+    assert gates.scenarios(tmp_path) == ["resume", "a", "b"]
+    assert set(gates.LONG) <= set(gates.scenarios())
 
 
 SKIPS = """
