@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import compileall
 import re
 import socket
 import subprocess
@@ -25,6 +26,8 @@ class Life:
 
     def __init__(self, folder: Path, version: str) -> None:
         self.home = unpacked(folder, version)
+        # Its programs run many times, and none of them writes down what it has compiled.
+        compileall.compile_dir(self.home / "lib" / "python", quiet=2)
         self.version = version
         self.port = free_ports()
         self.log = folder / "out.txt"
