@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ BROKEN = {
 }
 
 
-def run(results: dict[str, tuple[str, str | None]], looped: bool, place: Path) -> subprocess.CompletedProcess[str]:
+def run(results: Mapping[str, tuple[str, str | None]], looped: bool, place: Path) -> subprocess.CompletedProcess[str]:
     """A play over modules that return this, watched."""
     modules = place / "ansible_collections" / "firedrill" / "standby" / "plugins" / "modules"
     modules.mkdir(parents=True)
