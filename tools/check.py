@@ -140,6 +140,13 @@ def report(outcome: Outcome) -> None:
 
 
 def run_gates(chosen: Iterable[gates.Gate], jobs: int) -> list[Outcome]:
+    """Run gates, those that want to be alone one after the other, then the others, some at a time."""
+    wanted = list(chosen)
+    outcomes = _run_together([gate for gate in wanted if gate.alone], 1)
+    return outcomes + _run_together([gate for gate in wanted if not gate.alone], jobs)
+
+
+def _run_together(chosen: Sequence[gates.Gate], jobs: int) -> list[Outcome]:
     """Run gates, some at a time, report each as it ends, and say now and then what is still under way."""
     running = Running()
     outcomes: list[Outcome] = []

@@ -33,7 +33,8 @@ class Gate(NamedTuple):
     """One gate: its name, what it proves, its commands, and its limit in seconds.
 
     ``commands`` is called with the directory that is judged and returns argument lists. ``in_checkout`` says that the
-    gate needs the checkout itself, because it runs the project instead of reading it.
+    gate needs the checkout itself, because it runs the project instead of reading it. ``alone`` says that nothing runs
+    beside it: it uses all processors itself, or measures times.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Gate(NamedTuple):
     commands: Callable[[Path], list[list[str]]]
     limit: int = 300
     in_checkout: bool = False
+    alone: bool = False
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -185,13 +187,14 @@ def _sanity(root: Path) -> list[list[str]]:
     return [own("sanity.py", str(root))]
 
 
-def pytest(*arguments: str) -> list[str]:
-    """The argument list of a quiet run of pytest that leaves nothing behind."""
-    return tool("pytest", "-q", "--no-header", "-p", "no:cacheprovider", *arguments)
+def pytest(*arguments: str, interpreter: str = PYTHON) -> list[str]:
+    """The argument list of a quiet run of pytest that leaves nothing behind and lets no test be skipped unseen."""
+    return [interpreter, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "tools.skips", *arguments]
 
 
 #: The long ones first, so that the short ones fill the gaps beside them.
 LINT = (
+    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=480, in_checkout=True),
     Gate("sanity", "ansible-test sanity on what the artefact holds", _sanity, limit=420),
     Gate("importer", "Galaxy's importer takes the artefact without a warning", _importer),
     Gate(
@@ -200,7 +203,6 @@ LINT = (
         _artefact,
         in_checkout=True,
     ),
-    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=480, in_checkout=True),
     Gate("ansible-lint", "production profile, strict, no code excluded", _ansible_lint),
     Gate("docs", "documentation can be rendered, its references lead somewhere", _docs),
     Gate("ruff", "style, imports, types present, usual mistakes; formatting at 120 columns", _ruff),
@@ -233,16 +235,24 @@ def cores() -> list[str]:
 
 def _lab(part: str) -> Callable[[Path], list[list[str]]]:
     def commands(_root: Path) -> list[list[str]]:
-        return [pytest("-n", "2", "--dist", "loadfile", f"lab/{part}/tests")]
+        # More workers than processors, since they wait most of their time; tests that share a lab are marked as a group.
+        return [pytest("-n", "4", "--dist", "loadgroup", f"lab/{part}/tests")]
 
     return commands
 
 
 UNIT = (
-    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=420, in_checkout=True),
-    Gate("lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True),
+    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=420, in_checkout=True, alone=True),
     Gate(
-        "lab-emulator", "the emulator of Tibero against recorded output", _lab("emulator"), limit=420, in_checkout=True
+        "lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True, alone=True
+    ),
+    Gate(
+        "lab-emulator",
+        "the emulator of Tibero against recorded output",
+        _lab("emulator"),
+        limit=420,
+        in_checkout=True,
+        alone=True,
     ),
     *(_core(version) for version in cores()),
 )
@@ -257,14 +267,20 @@ def _scenario(name: str) -> Gate:
     )
 
 
+#: These begin first: they take longest, and what begins last should not run alone for long.
+LONG = ("bad_input", "resume", "methods")
+
+
 def scenarios(root: Path = ROOT) -> list[str]:
-    """The names of molecule's scenarios, found and never listed, so that none is forgotten."""
-    return sorted(path.parent.name for path in root.glob("molecule/*/molecule.yml"))
+    """The names of molecule's scenarios, found and never listed, so that none is forgotten; the long ones first."""
+    names = sorted(path.parent.name for path in root.glob("molecule/*/molecule.yml"))
+    return sorted(names, key=lambda name: LONG.index(name) if name in LONG else len(LONG))
 
 
 STAGES = ("lint", "unit", "molecule")
-#: Gates at a time: scenarios share network names of the host, so they take turns.
-JOBS = {"lint": 2, "unit": 1, "molecule": 1}
+#: Gates at a time, of those that bear another beside them. A scenario waits for half of its time, and its lab has a
+#: name, a subnet and directories of its own.
+JOBS = {"lint": 2, "unit": 2, "molecule": 2}
 EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenario proves nothing, so it fails."}
 
 

@@ -22,6 +22,7 @@ import io
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -80,7 +81,8 @@ def entries(version: str, tbprobe: bool = False, python: str = "") -> list[Entry
     """Everything the tarball of `version` holds, sorted by path.
 
     Args:
-        python: the interpreter the programs shall use; empty means that they look for one on PATH.
+        python: the interpreter the programs shall use, for which they are compiled too; empty means that they look for
+            one on PATH.
     """
     found: dict[str, Entry] = {}
     for source in (HERE / "vendor" / "common", HERE / "vendor" / version):
@@ -95,6 +97,8 @@ def entries(version: str, tbprobe: bool = False, python: str = "") -> list[Entry
     found["lib/emulator_version"] = Entry("lib/emulator_version", f"{version}\n".encode())
     if python:
         found["lib/emulator_python"] = Entry("lib/emulator_python", f"{python}\n".encode())
+        for entry in compiled([entry for entry in found.values() if entry.path.endswith(".py")], python):
+            found[entry.path] = entry
     found["bin/tbdown"] = Entry("bin/tbdown", link="tbsvr")
     for folder in ("license", "client/lib", "client/include", "database", "instance"):
         found[folder] = Entry(folder)
@@ -102,6 +106,25 @@ def entries(version: str, tbprobe: bool = False, python: str = "") -> list[Entry
     for folder in folders - set(found):
         found[folder] = Entry(folder)
     return [found[path] for path in sorted(found)]
+
+
+def compiled(sources: list[Entry], python: str) -> Iterator[Entry]:
+    """What the interpreter would compile anew at every start of a program: nobody may write beside an installed one.
+
+    Valid whatever times the unpacked files get; an interpreter of another version does not look at it.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for entry in sources:
+            path = place / entry.path
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(entry.data or b"")
+        command = [python, "-m", "compileall", "-q", "-s", name, "--invalidation-mode", "unchecked-hash", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise PackError(f"{python} cannot compile the emulator: {done.stdout}{done.stderr}")
+        for path in sorted(place.rglob("*.pyc")):
+            yield Entry(path.relative_to(place).as_posix(), path.read_bytes())
 
 
 def _member(top: str, entry: Entry) -> tarfile.TarInfo:

@@ -21,7 +21,7 @@ from lab.hosts.directories import Directories
 from lab.hosts.errors import LabError
 from lab.hosts.namespaces import Namespaces
 from lab.hosts.spec import CONTROLLER, LabSpec, checkout, state_root
-from lab.hosts.state import PROOF, Fault, Host, LabState, Store, locked
+from lab.hosts.state import PROOF, Fault, Host, LabState, Store, locked, made_and_locked
 from lab.hosts.system import ProcessId, Result, Runner, alive, kill_all
 
 PATIENCE = 10.0
@@ -124,12 +124,7 @@ class Lab:
         state = LabState(spec.name, spec.backend, python=spec.python, shares=list(spec.shares))
         with ExitStack() as own:
             with ExitStack() as common:
-                try:
-                    store.root.mkdir(parents=True, exist_ok=True)
-                except OSError as error:
-                    text = f"cannot make {store.root}: {error.strerror}; choose another with --state"
-                    raise LabError(text) from error
-                common.enter_context(locked(store.root))
+                common.enter_context(made_and_locked(store.root))
                 if store.exists():
                     text = f"lab {spec.name!r} exists already in {store.directory}"
                     raise LabError(f"{text}; remove it first with: python3 -m lab down --name {spec.name}")

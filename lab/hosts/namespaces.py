@@ -17,7 +17,7 @@ from lab.hosts.guest import guest_files, known_hosts
 from lab.hosts.network import Network, interface_name
 from lab.hosts.processes import descendants
 from lab.hosts.spec import LabSpec, checkout
-from lab.hosts.state import Host, LabState
+from lab.hosts.state import Host, LabState, locked
 from lab.hosts.system import (
     PATH,
     ProcessStat,
@@ -32,6 +32,8 @@ from lab.hosts.system import (
 )
 
 FIRST_ADDRESS = 11
+#: Its lock is the one of all who give addresses to interfaces of this machine.
+INTERFACES = Path("/sys/class/net")
 BOOT_TIMEOUT = 30.0
 # An overlay's upper layer needs a local file system with extended attributes that is not an overlay itself.
 UNFIT = ("overlay", "nfs", "nfs4", "cifs", "smb3", "9p", "virtiofs", "vboxsf", "fuse", "vfat", "ecryptfs")
@@ -57,23 +59,25 @@ class Namespaces:
 
     def claim(self, spec: LabSpec, state: LabState, save: Save) -> None:
         """See Backend."""
-        network = self._network.choose_subnet(f"{self._root}/{spec.name}", spec.subnet)
-        state.subnet = str(network)
-        state.controller_address = str(network[1])
-        state.interface = interface_name(self._directory)
-        state.control_directory = str(self._control_directory)
-        for index, name in enumerate(spec.hosts, start=1):
-            address = str(network[FIRST_ADDRESS + index - 1])
-            state.hosts[name] = Host(name, index, address, str(self._disk(name)))
-        save(state)
         self._control_directory.mkdir(mode=0o700)
         config = self._directory / "switch.json"
         config.write_text("{}\n")
-        child = self._child("switch", "switch", config)
-        state.switch = child.process
-        save(state)
-        child.go(15.0)
-        self._network.build_switch(state)
+        # Labs of other state directories and of other checkouts choose too, and see a subnet once an interface has it.
+        with locked(INTERFACES):
+            network = self._network.choose_subnet(f"{self._root}/{spec.name}", spec.subnet)
+            state.subnet = str(network)
+            state.controller_address = str(network[1])
+            state.interface = interface_name(self._directory)
+            state.control_directory = str(self._control_directory)
+            for index, name in enumerate(spec.hosts, start=1):
+                address = str(network[FIRST_ADDRESS + index - 1])
+                state.hosts[name] = Host(name, index, address, str(self._disk(name)))
+            save(state)
+            child = self._child("switch", "switch", config)
+            state.switch = child.process
+            save(state)
+            child.go(15.0)
+            self._network.build_switch(state)
 
     @property
     def _control_directory(self) -> Path:

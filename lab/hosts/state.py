@@ -152,6 +152,32 @@ def locked(directory: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
         os.close(handle)
 
 
+@contextmanager
+def made_and_locked(directory: Path, timeout: float = LOCK_TIMEOUT) -> Iterator[None]:
+    """Hold an exclusive lock on a directory, made where it is missing: the last lab's `down` may remove it meanwhile.
+
+    Raises:
+        LabError: it cannot be made, or another command keeps the lock for longer than `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LabError(f"cannot make {directory}: {error.strerror}; choose another with --state") from error
+        try:
+            handle = _lock(directory, deadline)
+        except LabError:
+            if directory.exists() or time.monotonic() >= deadline:
+                raise
+            continue
+        try:
+            yield
+        finally:
+            os.close(handle)
+        return
+
+
 def _lock(directory: Path, deadline: float) -> int:
     pause = threading.Event()
     while True:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import check, gates, tree
+from tools import check, core, gates, tree
 
 
 @pytest.fixture
@@ -74,6 +74,22 @@ def test_gate_beyond_its_limit_is_ended_with_its_children(tmp_path: Path) -> Non
         time.sleep(0.1)
 
 
+@pytest.mark.usefixtures("logs")
+def test_gates_run_side_by_side_but_for_those_that_want_to_be_alone(tmp_path: Path) -> None:
+    """Each gate writes its begin and its end; two of them wait for each other's begin."""
+    seen = tmp_path / "seen"
+    code = (
+        f"import pathlib, sys, time\nseen = pathlib.Path({str(seen)!r})\n"
+        "def say(word):\n    with seen.open('a') as stream:\n        stream.write(word + '\\n')\n"
+        "say('begin {0}')\nwhile {1} and seen.read_text().count('begin') < 4: time.sleep(0.01)\nsay('end')\n"
+    )
+    chosen = [gate(code.format(name, name in "cd"))._replace(alone=name in "ab") for name in "cadb"]
+    assert [outcome.trouble for outcome in check.run_gates(chosen, jobs=2)] == [""] * 4
+    lines = seen.read_text(encoding="utf-8").splitlines()
+    assert lines[:4] == ["begin a", "end", "begin b", "end"]
+    assert sorted(lines[4:6]) == ["begin c", "begin d"]
+
+
 def test_unknown_gate_names_those_there_are() -> None:
     with pytest.raises(SystemExit, match=r"No gate spelling in the stage lint\. There are: .*ruff"):
         check.choose(["spelling"], "lint")
@@ -86,11 +102,81 @@ def test_no_scenario_is_a_failure(monkeypatch: pytest.MonkeyPatch, capsys: pytes
 
 
 def test_scenarios_are_found(tmp_path: Path) -> None:
-    for name in ("b", "a"):
+    for name in ("b", "a", "resume"):
         (tmp_path / "molecule" / name).mkdir(parents=True)
         (tmp_path / "molecule" / name / "molecule.yml").touch()
     (tmp_path / "molecule" / "shared").mkdir()
-    assert gates.scenarios(tmp_path) == ["a", "b"]
+    assert gates.scenarios(tmp_path) == ["resume", "a", "b"]
+    assert set(gates.LONG) <= set(gates.scenarios())
+
+
+SKIPS = """
+import pytest
+
+def test_in_its_body():
+    pytest.skip("no such program")
+
+@pytest.mark.skipif(True, reason="not today")
+def test_by_its_mark():
+    pass
+
+def test_that_is_listed_for_root():
+    pytest.skip("root may write everywhere")
+
+def test_that_is_listed_for_others():
+    pytest.skip("hosts as network name spaces need root")
+
+@pytest.mark.xfail
+def test_that_is_known_to_fail():
+    raise ValueError
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_skipped_test_fails_unless_its_reason_is_listed(workers: tuple[str, ...], tmp_path: Path) -> None:
+    (tmp_path / "test_a.py").write_text(SKIPS, encoding="utf-8")
+    (tmp_path / "test_b.py").write_text("import pytest\npytest.importorskip('no_such_package')\n", encoding="utf-8")
+    command = gates.pytest(*workers, "--continue-on-collection-errors", "--rootdir", str(tmp_path), str(tmp_path))
+    done = subprocess.run(command, cwd=tree.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "2 failed, 1 skipped, 1 xfailed, 2 errors in" in done.stdout
+    unlisted = "others" if os.geteuid() == 0 else "root"
+    for said in (
+        "test_in_its_body is skipped: 'no such program'",
+        "test_by_its_mark is skipped: 'not today'",
+        f"test_that_is_listed_for_{unlisted} is skipped",
+        "test_b.py is skipped: \"could not import 'no_such_package'",
+    ):
+        assert said in done.stdout
+
+
+def test_tests_that_meet_ansible_are_found(tmp_path: Path) -> None:
+    tests = tmp_path / "tests" / "unit" / "deep"
+    tests.mkdir(parents=True)
+    prefix = "from ansible_collections.firedrill.standby.plugins"
+    meeting = {
+        "imports": "from ansible.errors import AnsibleError",
+        "inside": "def test_x():\n    import ansible.constants",
+        "action": f"{prefix}.action import seed_pull",
+        "kind": f"{prefix} import filter as filters",
+        "module": "import_module('ansible_collections.firedrill.standby.plugins.modules.' + name)",
+        "base": f"{prefix}.module_utils import _module",
+        "program": "run(['ansible-playbook'])",
+    }
+    for name, text in {**meeting, "pure": f"{prefix}.module_utils._core import wait\n"}.items():
+        (tests / f"test_{name}.py").write_text(f"{text}\n", encoding="utf-8")
+    assert core.meeting_ansible(tmp_path) == sorted(f"tests/unit/deep/test_{name}.py" for name in meeting)
+
+
+def test_core_under_which_nothing_would_run_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"no test below .*/tests/unit meets Ansible"):
+        core.meeting_ansible(tmp_path)
+
+
+def test_core_sees_documentation_that_is_missing(capfd: pytest.CaptureFixture[str]) -> None:
+    command = gates.tool("ansible-doc", "--json", "-t", "module", "ansible.builtin.ping", "ansible.builtin.gone")
+    assert core.run(command, gates.environment()) == 1
+    assert "not documented: ansible.builtin.gone" in capfd.readouterr().out
 
 
 def checkout(root: Path) -> None:

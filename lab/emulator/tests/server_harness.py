@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
 import socket
@@ -20,24 +19,12 @@ from typing import Any
 EMULATOR = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(EMULATOR))
 
+from claims import free_ports  # noqa: E402
+
 from tibero_emulator import settings, wire  # noqa: E402
 from tibero_emulator.server import launch  # noqa: E402
 
 MEGA = 1024 * 1024
-
-
-def free_ports() -> int:
-    """A base port with base, +1 and +4 free."""
-    while True:
-        base = random.randrange(20000, 32000)
-        try:
-            for offset in (0, 1, 4):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", base + offset))
-        except OSError:
-            continue
-        return base
 
 
 def wait_for(predicate: Callable[[], Any], seconds: float = 20.0, what: str = "") -> Any:

@@ -21,8 +21,11 @@ from tools_support import environment, recording
 
 from tibero_emulator.tools import common
 
+# One life of each version, each on one worker.
+VERSIONS = [pytest.param(version, marks=pytest.mark.xdist_group(f"life{version}")) for version in ("7", "6")]
 
-@pytest.fixture(scope="module", params=["7", "6"])
+
+@pytest.fixture(scope="module", params=VERSIONS)
 def life(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     one = Life(tmp_path_factory.mktemp(f"life{request.param}"), request.param)
     yield one

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -40,6 +42,18 @@ def test_packing_twice_gives_the_same_bytes(tmp_path: Path, version: str, monkey
     assert [name for name in names if name.startswith(f"tibero{version}/scripts/")] == [
         f"tibero{version}/scripts/{script}"
     ]
+
+
+def test_for_a_named_interpreter_everything_is_compiled(tmp_path: Path) -> None:
+    path, _ = pack.pack("7", tmp_path, python=sys.executable)
+    shutil.unpack_archive(str(path), str(tmp_path), filter="fully_trusted")
+    library = tmp_path / "tibero7" / "lib" / "python"
+    # Whoever compiled the source again would stumble over this.
+    for source in library.rglob("*.py"):
+        source.write_text("raise SystemExit('compiled again')\n")
+    command = [sys.executable, "-s", "-B", "-c", "import tibero_emulator.server.main, tibero_emulator.tools.tbsql"]
+    done = subprocess.run(command, env={"PYTHONPATH": str(library)}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_licence_from_the_command_line_passes_its_own_check(

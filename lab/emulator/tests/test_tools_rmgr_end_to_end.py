@@ -13,13 +13,15 @@ from tools_life import LIMIT, PASSWORD, SID, Life
 
 from tibero_emulator.tools import common
 
+# Steps of one life, on one worker.
+pytestmark = pytest.mark.xdist_group("rmgr")
+
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Life, Life, Path]]:
     """A primary in ARCHIVELOG with one row, an installed standby host, and a backup folder."""
     primary = Life(tmp_path_factory.mktemp("primary"), "7")
     standby = Life(tmp_path_factory.mktemp("standby"), "7")
-    standby.port = primary.port + 10
     backups = tmp_path_factory.mktemp("backups")
     for one, peer in ((primary, standby), (standby, primary)):
         convert = f'STANDBY_FILE_NAME_CONVERT="{peer.home}/database,{one.home}/database"'

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
-import os
+import compileall
 import re
 import socket
 import subprocess
 from pathlib import Path
 
 import pack
+from claims import free_ports
 from tools_support import context, environment, recording, unpacked
 
 from tibero_emulator.tools import common
@@ -20,27 +21,13 @@ PASSWORD = "tibero"
 LIMIT = 60.0
 
 
-def free_ports() -> int:
-    """A listener port with the three after it and the receive port free."""
-    for base in range(20000 + os.getpid() % 5000, 32000, 10):
-        taken = 0
-        for port in range(base, base + 6):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                try:
-                    probe.bind(("127.0.0.1", port))
-                except OSError:
-                    taken += 1
-        if not taken:
-            return base
-    raise AssertionError("no free ports")
-
-
 class Life:
     """One unpacked home and how to run its programs. Output goes to files, as the brief for real servers says."""
 
     def __init__(self, folder: Path, version: str) -> None:
         self.home = unpacked(folder, version)
+        # Its programs run many times, and none of them writes down what it has compiled.
+        compileall.compile_dir(self.home / "lib" / "python", quiet=2)
         self.version = version
         self.port = free_ports()
         self.log = folder / "out.txt"

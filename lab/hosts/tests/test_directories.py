@@ -23,6 +23,8 @@ from lab.hosts.ports import user_of
 from lab.hosts.spec import STATE_VARIABLE, checkout
 from lab.hosts.system import Runner, alive, identify, process_stat, until
 
+# Their labs try the same ports first, and those of other state directories do not know of each other.
+pytestmark = pytest.mark.xdist_group("directories")
 NOBODY = 65534
 # Root's interpreter may live where nobody else can read it; the system's is for all.
 PYTHON = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable
@@ -180,9 +182,9 @@ def test_processes_are_found_by_working_directory_too(user: User) -> None:
 def test_frozen_host_thaws_itself(user: User) -> None:
     user.lab("up", "a")
     pid = user.starts(TB_HOME=f"{user.root}/lab/hosts/a")
-    user.lab("freeze", "a", "--for", "1")
+    user.lab("freeze", "a", "--for", "6")
     assert _state(pid) == "T"
-    until("thaw", lambda: (_state(pid) == "S", _state(pid)), 15)
+    until("thaw", lambda: (_state(pid) == "S", _state(pid)), 20)
     until("end of the fault", lambda: (user.status()["faults"] == [], "fault"), 15)
 
 

@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.hosts import faults, inventory
+from lab.hosts import faults, inventory, state
 from lab.hosts.errors import LabError
 from lab.hosts.spec import LabSpec, state_root
-from lab.hosts.state import Edge, Fault, Host, LabState, Store, dump, load, locked
+from lab.hosts.state import Edge, Fault, Host, LabState, Store, dump, load, locked, made_and_locked
 from lab.hosts.system import ProcessId
 
 HOSTS = ["seoul1", "seoul2", "busan1"]
@@ -155,6 +155,25 @@ def test_lock_is_exclusive_and_leaves_no_file(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir()) == []
     with locked(tmp_path, timeout=0.05):
         pass
+
+
+def test_directory_that_is_removed_while_it_is_waited_for_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last lab's `down` removes the directory of all labs just when another is built."""
+    directory = tmp_path / "labs"
+    really = state._lock
+    removed: list[Path] = []
+
+    def lock(wanted: Path, deadline: float) -> int:
+        if not removed:
+            removed.append(wanted)
+            wanted.rmdir()
+        return really(wanted, deadline)
+
+    monkeypatch.setattr(state, "_lock", lock)
+    with made_and_locked(directory, timeout=20.0):
+        assert removed == [directory] and directory.is_dir()
 
 
 def test_missing_lab_names_the_command_that_makes_it(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pwd
 import shutil
@@ -11,6 +12,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -139,15 +141,51 @@ class Sshd:
         self.process.wait(10)
 
 
+#: Where sshd of root shuts its unprivileged part in: made at boot where the service runs, and missing where it does not.
+PRIVSEP = Path("/run/sshd")
+OURS = PRIVSEP / ".made-by-tests-of-firedrill"
+
+
+@contextmanager
+def privilege_separation() -> Iterator[None]:
+    """The directory that sshd needs when root runs it. The last of the tests that run at once removes what was made."""
+    if os.geteuid() != 0:
+        yield
+        return
+    handle = os.open(PRIVSEP.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+        try:
+            PRIVSEP.mkdir(mode=0o755)
+            OURS.touch()
+        except FileExistsError:
+            pass  # the machine's own, or made by a test beside this one
+        try:
+            yield
+        finally:
+            _remove_privilege_separation(handle)
+    finally:
+        os.close(handle)
+
+
+def _remove_privilege_separation(handle: int) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return  # a test beside this one needs it still
+    if OURS.exists():
+        OURS.unlink()
+        PRIVSEP.rmdir()
+
+
 @pytest.fixture
 def sshd(tmp_path: Path) -> Iterator[Sshd]:
     if SSHD is None or shutil.which("ssh-keyscan") is None:
         pytest.skip("no sshd on this host")
-    if os.geteuid() == 0 and not Path("/run/sshd").is_dir():
-        pytest.skip("sshd run by root needs /run/sshd")
-    server = Sshd(tmp_path / "sshd")
-    yield server
-    server.stop()
+    with privilege_separation():
+        server = Sshd(tmp_path / "sshd")
+        yield server
+        server.stop()
 
 
 def _offer(lab: Any, sshd: Sshd, **changes: Any) -> offer.Wish:
