@@ -25,6 +25,7 @@ OF_PLAYBOOKS = frozenset(
         "standby_plan",
         "standby_os_user",
         "standby_preflight",
+        "standby_target",
     }
 )
 
