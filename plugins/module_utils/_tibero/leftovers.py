@@ -55,10 +55,11 @@ def _journal(client: Tibero) -> List[Dict[str, str]]:
 
 def _copies(client: Tibero, seed_dir: str) -> List[Dict[str, str]]:
     found = []
+    records = []
     try:
         records = preflight_task.manifests(seed_dir)
     except StandbyError as error:
-        return [{"kind": COPY, "state": UNREADABLE, "detail": error.seen}]
+        found.append({"kind": COPY, "state": UNREADABLE, "detail": error.seen})
     for record in records:
         if record.state == manifest.UNFINISHED:
             found.append({"kind": COPY, "state": UNFINISHED, "detail": "copy {0} in {1}".format(record.seed, seed_dir)})

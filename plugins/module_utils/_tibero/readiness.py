@@ -496,9 +496,12 @@ def _fences(own: Seen, primary: Seen, commands: Sequence[str]) -> Check:
         found.append("its instance can be stopped over ssh")
     if primary.name in commands:
         found.append("a fence command is declared")
-    ports = (primary.described.listener_port, primary.described.standby_port)
-    tried = [pairs.reached(own, primary, port) or {} for port in ports]
-    if primary.name and not primary.answered and tried[0].get("outcome") in ("refused", "timeout", "unreachable"):
+    reach = own.facts["reach"]
+    if not primary.name or not (primary.answered or reach.is_known):
+        why = "no former primary is known" if not primary.name else reach.why
+        return told(question, UNKNOWN, "UNKNOWN: {0}".format(why), "this run")
+    tried = pairs.reached(own, primary, primary.described.listener_port) or {}
+    if not primary.answered and tried.get("outcome") in ("refused", "timeout", "unreachable"):
         found.append("its listener does not answer {0}".format(own.name))
     verdict = OK if len(found) > 1 else WARN if found else FAIL
     return told(question, verdict, "; ".join(found) or "none", "this run")
