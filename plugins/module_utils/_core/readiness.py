@@ -257,20 +257,18 @@ def _alike(shown: Sequence[Check]) -> Tuple[List[Check], List[str]]:
 
 def _section(title: str, items: Sequence[Item], everything: bool, width: int) -> List[str]:
     shown = [item.check for item in items]
-    found = ["", "{0}: {1}".format(title, checks.summary(shown))]
+    accepted = [check.id for check in shown if check.verdict == UNKNOWN and check.tolerated]
+    counted = [check.verdict for check in shown if check.id not in accepted]
+    counts = ["{0} {1}".format(counted.count(verdict), verdict) for verdict in reversed(checks.SEVERITY)]
+    found = ["", "{0}: {1}, {2} UNKNOWN and accepted".format(title, ", ".join(counts), len(accepted))]
     if everything:
         return found + checks.table(shown, width)[1:]
-    accepted = [check.id for check in shown if check.verdict == UNKNOWN and check.tolerated]
-    fine = sum(check.verdict == OK for check in shown)
     shown = [check for check in shown if check.verdict != OK and check.id not in accepted]
     kept, alike = _alike(shown)
     if kept:
         found += checks.table(kept, width)[1:]
     found += alike
-    found.append(
-        "({0} checks OK{1})".format(fine, "; UNKNOWN and accepted: {0}".format(", ".join(accepted)) if accepted else "")
-    )
-    return found
+    return found + (["UNKNOWN and accepted: {0}".format(", ".join(accepted))] if accepted else [])
 
 
 def lines(report: Report, everything: bool = False, width: int = 120) -> List[str]:

@@ -24,6 +24,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readines
     answer,
     ident,
     parameter,
+    told,
     uses_standby_redo,
 )
 
@@ -251,7 +252,7 @@ def lossless(own: Seen, mode: str) -> Check:
     verdict = OK if sync and mode == "PROTECTION" else WARN
     if sync and mode == "AVAILABILITY":
         verdict, said = OK, said + ": as long as PC-C3 holds"
-    return answer(question, [own.facts["process"]], lambda: (verdict, said))
+    return told(question, verdict, said, "tibero_transport, mode of the running primary")
 
 
 def redo_sizes(own: Seen, primary: Seen) -> Check:

@@ -4,18 +4,13 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-sys.path.append(str(Path(__file__).resolve().parents[1] / "module_utils" / "_tibero"))
-
-from readiness_scene import ACCEPTED, MEMBERS, described, good, seen
-
 from ansible_collections.firedrill.standby.plugins.action import cluster_readiness as action
+from tests.unit.plugins.module_utils._tibero.readiness_scene import ACCEPTED, MEMBERS, described, good, seen
 
 WAYS = ("reach", "logins", "positions", "names")
 

@@ -131,7 +131,8 @@ def test_a_person_reads_the_summary_then_what_is_not_ok_worst_first() -> None:
     ]
     text = "\n".join(lines)
     assert text.index("PC-X3.fails  ") < text.index("PC-X2.warns  ")
-    assert "PC-X4.fine" not in text and "(1 checks OK; UNKNOWN and accepted: PC-X5.accepted)" in lines
+    assert "If b became primary: 1 FAIL, 0 UNKNOWN, 1 WARN, 1 OK, 1 UNKNOWN and accepted" in lines
+    assert "PC-X4.fine" not in text and "UNKNOWN and accepted: PC-X5.accepted" in lines
     everything = "\n".join(readiness.lines(found, everything=True))
     assert "PC-X4.fine" in everything and "PC-Z9: no reason" in everything
 
