@@ -25,7 +25,6 @@ OF_PLAYBOOKS = frozenset(
         "standby_plan",
         "standby_os_user",
         "standby_preflight",
-        "standby_target",
     }
 )
 
