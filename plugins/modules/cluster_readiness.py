@@ -38,7 +38,7 @@ options:
     description: The only candidate to judge. By default every member that is not primary.
     type: str
   limits:
-    description: Limits other than the defaults, see O(firedrill.standby.readiness#role:readiness_limits).
+    description: Limits other than the defaults, see O(firedrill.standby.readiness#role:main:readiness_limits).
     type: dict
     default: {}
   tolerate:

@@ -209,7 +209,8 @@ def _covers(ranges: Sequence[Sequence[int]], number: int) -> bool:
 
 def gap(own: Seen, primary: Seen) -> Check:
     """PC-C2: redo that the standby lacks and that is in no online log of the primary has to be in its archives
-    (TBR-1027, C)."""
+    (TBR-1027, C). How far the standby is, is its current log by its own V$LOG, since received redo is written to its
+    online logs (H); what the view shows there was never seen (L)."""
     question = Question(
         ident("PC-C2", "gap", own.name),
         "Has {0} every log that {1} still needs?".format(primary.name or "the primary", own.name),

@@ -13,6 +13,7 @@ from readiness_scene import (
     GIB,
     MEMBERS,
     MIB,
+    described,
     destinations,
     good,
     group,
@@ -30,6 +31,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core import che
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import FAIL, OK, UNKNOWN, WARN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.readiness import FAILOVER, SWITCHOVER, WAY_BACK
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness import NOT_RUN, Asked
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness_task import archives
 
@@ -497,3 +499,12 @@ def test_tables_hold_no_check_twice_and_read_well() -> None:
     assert lines[0] == "READINESS of orders: primary UNKNOWN; no answer from seoul1"
     assert any("checks are UNKNOWN: seoul1 did not answer" in line for line in lines)
     assert checks.worst([each.check for each in items(found)]) in (FAIL, UNKNOWN)
+
+
+def test_the_peers_of_a_member_are_the_others_with_their_ports_and_aliases() -> None:
+    named = [described(name)._replace(name=name.replace("1", "-1")) for name in MEMBERS]
+    assert cluster.peers(named, "seoul-1") == [
+        {"member": "seoul2", "host": "192.0.2.2", "ports": [8629, 8633], "alias": "seoul2"},
+        {"member": "busan-1", "host": "192.0.2.3", "ports": [8629, 8633], "alias": "busan_1"},
+    ]
+    assert cluster.peers(named, "seoul2")[0]["alias"] == "seoul_1"
