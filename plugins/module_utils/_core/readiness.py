@@ -14,6 +14,7 @@ Public: :class:`Thresholds`, :func:`thresholds`, :class:`Item`, :class:`NotRun`,
 :func:`verdicts`, :func:`blocking`, :func:`overall`, :func:`as_dict`, :func:`lines`.
 """
 
+import textwrap
 from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks
@@ -241,7 +242,7 @@ def summary(report: Report) -> List[str]:
     return [head] + _columns(rows)
 
 
-def _alike(shown: Sequence[Check]) -> Tuple[List[Check], List[str]]:
+def _alike(shown: Sequence[Check], width: int) -> Tuple[List[Check], List[str]]:
     """Many checks that are UNKNOWN for one reason are one line: it is the reason that a person needs."""
     groups: Dict[str, List[Check]] = {}
     for check in shown:
@@ -251,7 +252,9 @@ def _alike(shown: Sequence[Check]) -> Tuple[List[Check], List[str]]:
     kept = [check for check in shown if check.verdict != UNKNOWN or check.observed not in many]
     found = []
     for reason, group in many.items():
-        found += ["{0} checks are {1}".format(len(group), reason), "    " + ", ".join(check.id for check in group)]
+        ids = ", ".join(check.id for check in group)
+        found += ["{0} checks are {1}".format(len(group), reason)]
+        found += textwrap.wrap(ids, max(width, 80), initial_indent="    ", subsequent_indent="    ")
     return kept, found
 
 
@@ -260,15 +263,18 @@ def _section(title: str, items: Sequence[Item], everything: bool, width: int) ->
     accepted = [check.id for check in shown if check.verdict == UNKNOWN and check.tolerated]
     counted = [check.verdict for check in shown if check.id not in accepted]
     counts = ["{0} {1}".format(counted.count(verdict), verdict) for verdict in reversed(checks.SEVERITY)]
-    found = ["", "{0}: {1}, {2} UNKNOWN and accepted".format(title, ", ".join(counts), len(accepted))]
+    counts += ["{0} UNKNOWN and accepted".format(len(accepted))] if accepted else []
+    found = ["", "{0}: {1}".format(title, ", ".join(counts))]
     if everything:
         return found + checks.table(shown, width)[1:]
     shown = [check for check in shown if check.verdict != OK and check.id not in accepted]
-    kept, alike = _alike(shown)
+    kept, alike = _alike(shown, width)
     if kept:
         found += checks.table(kept, width)[1:]
     found += alike
-    return found + (["UNKNOWN and accepted: {0}".format(", ".join(accepted))] if accepted else [])
+    if accepted:
+        found += textwrap.wrap("UNKNOWN and accepted: " + ", ".join(accepted), max(width, 80), subsequent_indent="    ")
+    return found
 
 
 def lines(report: Report, everything: bool = False, width: int = 120) -> List[str]:
