@@ -27,8 +27,13 @@ def standby_files(
         raise AnsibleFilterError(str(error)) from error
 
 
+def standby_peers(members: t.Sequence[t.Mapping[str, t.Any]], host: str) -> list[dict[str, t.Any]]:
+    """The other members of a cluster, from the records of all."""
+    return cluster.peers([cluster.Member(**member) for member in members], host)
+
+
 class FilterModule:
     """Registers the filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"standby_tip": standby_tip, "standby_files": standby_files}
+        return {"standby_tip": standby_tip, "standby_files": standby_files, "standby_peers": standby_peers}

@@ -70,10 +70,11 @@ def check_value(name: str, value: Any, option: Mapping[str, Any], host: str) -> 
     choices = [str(one) for one in option.get("choices", ())]
     kind = str(option.get("type", "str"))
     if choices:
-        if str(value) in choices:
+        wrong = [str(one) for one in (value if isinstance(value, list) else [value]) if str(one) not in choices]
+        if not wrong:
             return
-        allowed = "one of " + ", ".join(choices)
-        near = difflib.get_close_matches(str(value), choices, 1, 0.4)
+        allowed = ("a list of " if isinstance(value, list) else "one of ") + ", ".join(choices)
+        near = difflib.get_close_matches(wrong[0], choices, 1, 0.4)
         remedy = f"set {name} to one of these" + (f", for example {near[0]!r}" if near else "")
     elif _fits(value, kind):
         return

@@ -322,6 +322,21 @@ def test_views(node: Node) -> None:
     )
 
 
+def test_an_open_transaction_is_seen_with_its_session_and_age(node: Node, tibero: wire.Client) -> None:
+    assert node.value("select count(*) from v$transaction") == "0"
+    tibero.execute("CREATE TABLE open_for_long (id NUMBER)")
+    tibero.execute("INSERT INTO open_for_long VALUES (1)")
+    assert (
+        node.sql("select sess_id from v$transaction").rows
+        == node.sql("select sid from v$session where username = 'TIBERO'").rows
+    )
+    age = node.value("SELECT FLOOR((SYSDATE - START_TIME) * 86400) FROM V$TRANSACTION")
+    assert age is not None and 0 <= int(age) < 60
+    tibero.execute("ROLLBACK")
+    assert node.value("select count(*) from v$transaction") == "0"
+    tibero.execute("DROP TABLE open_for_long")
+
+
 def test_archive_log_list_as_recorded(node: Node) -> None:
     before = node.sql("archive log list")
     assert [each["width"] for each in before.columns] == [31, 48]

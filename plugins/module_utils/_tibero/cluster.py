@@ -574,9 +574,28 @@ def _parameter_sets(
     return own, replication, destinations
 
 
+def alias_of(item: Member) -> str:
+    """The alias of a member in tbdsn.tbr: letters, digits and underscores only (conflict 17 of the reference)."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", item.name)
+
+
+def peers(members: Sequence[Member], host: str) -> List[Dict[str, Any]]:
+    """The other members as ``tibero_readiness_info`` takes them: ``{member, host, ports, alias}``."""
+    return [
+        {
+            "member": other.name,
+            "host": other.address,
+            "ports": [other.listener_port, other.standby_port],
+            "alias": alias_of(other),
+        }
+        for other in members
+        if other.name != host
+    ]
+
+
 def aliases(members: Sequence[Member], own: Member) -> Tuple[Dict[str, Any], ...]:
     """The tbdsn entries of a member: TB_SID for its own instance (tbsql without an alias uses it), then one single-instance alias per node (H, MAN)."""
-    entries = [(own.sid, own)] + [(re.sub(r"[^A-Za-z0-9_]", "_", item.name), item) for item in members]
+    entries = [(own.sid, own)] + [(alias_of(item), item) for item in members]
     result: List[Dict[str, Any]] = []
     for name, item in entries:
         if name not in [entry["name"] for entry in result]:

@@ -18,7 +18,7 @@ import base64
 import datetime
 import json
 import re
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence, Tuple, Type, TypeVar
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks as core
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import FAIL, OK, UNKNOWN, WARN, Check
@@ -123,24 +123,30 @@ BLOCKED = ("refused", "timeout", "unreachable")
 BELOW_OPEN = (STARTING, MOUNTED)
 
 
+FactsType = TypeVar("FactsType", bound="Facts")
+
+
 class Facts:
     """The facts of one member by name; one that was not collected is unknown and says so."""
+
+    #: The facts that there are. A collection with more of them has its own.
+    NAMES: Mapping[str, str] = FACTS
 
     def __init__(self, facts: Mapping[str, "Fact[Any]"]) -> None:
         self._facts = dict(facts)
 
     def __getitem__(self, name: str) -> "Fact[Any]":
-        if name not in FACTS:
+        if name not in self.NAMES:
             raise KeyError(name)
         return self._facts.get(name, _NO_FACT)
 
-    def with_fact(self, name: str, fact: "Fact[Any]") -> "Facts":
+    def with_fact(self: FactsType, name: str, fact: "Fact[Any]") -> FactsType:
         """The same facts with one of them replaced."""
-        if name not in FACTS:
+        if name not in self.NAMES:
             raise KeyError(name)
         changed = dict(self._facts)
         changed[name] = fact
-        return Facts(changed)
+        return type(self)(changed)
 
     def as_dict(self) -> Dict[str, Any]:
         """Plain data: every fact as ``{value, source}``, or ``{value: "UNKNOWN", source, why}``."""
@@ -155,7 +161,7 @@ class Facts:
         return base64.b64encode(json.dumps(self.as_dict(), sort_keys=True).encode("utf-8")).decode("ascii")
 
     @classmethod
-    def read(cls, handed_on: Any) -> "Facts":
+    def read(cls: Type[FactsType], handed_on: Any) -> FactsType:
         """Facts from :meth:`as_state` or :meth:`as_dict`. Raises ValueError for anything else."""
         if not isinstance(handed_on, str):
             return cls.from_dict(handed_on)
@@ -168,13 +174,13 @@ class Facts:
         return cls.from_dict(record)
 
     @classmethod
-    def from_dict(cls, record: Mapping[str, Any]) -> "Facts":
+    def from_dict(cls: Type[FactsType], record: Mapping[str, Any]) -> FactsType:
         """Read back :meth:`as_dict`. Raises ValueError for a name or a shape that is not ours."""
         facts: Dict[str, "Fact[Any]"] = {}
         if not isinstance(record, Mapping):
             raise ValueError("{0!r} is not the 'facts' of a preflight".format(record))
         for name, plain in record.items():
-            if name not in FACTS or not isinstance(plain, Mapping) or "value" not in plain:
+            if name not in cls.NAMES or not isinstance(plain, Mapping) or "value" not in plain:
                 raise ValueError("{0!r} is not a fact of a preflight, as returned in its result 'facts'".format(name))
             source = str(plain.get("source", "-"))
             facts[name] = unknown(source, str(plain["why"])) if plain.get("why") else known(plain["value"], source)
@@ -194,11 +200,13 @@ def port_ranges(text: str) -> List[Tuple[int, int]]:
     return [(int(low), int(high or low)) for low, high in found]
 
 
-def _say(fact: "Fact[Any]") -> str:
+def say(fact: "Fact[Any]") -> str:
+    """A fact for a person."""
     return str(fact.value) if fact.is_known else "UNKNOWN: {0}".format(fact.why)
 
 
-def _gib(amount: float) -> str:
+def readable(amount: float) -> str:
+    """Bytes for a person."""
     return (
         "{0:.2f} GiB".format(amount / float(1 << 30))
         if amount >= 1 << 28
@@ -213,7 +221,7 @@ def _cannot_tell(
         name,
         question,
         expected,
-        _say(fact),
+        say(fact),
         fact.source,
         UNKNOWN,
         remedy or "Look at {0} on the host; if it is right, name {1} in preflight_tolerate".format(fact.source, name),
@@ -232,16 +240,16 @@ def _equal(
     advisory: bool = False,
 ) -> Check:
     mine, theirs = own[field], primary[field]
-    expected = "{0} (primary)".format(_say(theirs))
+    expected = "{0} (primary)".format(say(theirs))
     source = mine.source if mine.source == theirs.source else "{0}; primary: {1}".format(mine.source, theirs.source)
     for fact, who in ((theirs, "of the primary"), (mine, "of this host")):
         if not fact.is_known:
             hint = "Find out why the value {0} cannot be read ({1}: {2}), or name {3} in preflight_tolerate".format(
                 who, fact.source, fact.why, name
             )
-            return Check(name, question, expected, _say(mine), source, UNKNOWN, hint, advisory)
+            return Check(name, question, expected, say(mine), source, UNKNOWN, hint, advisory)
     return Check(
-        name, question, expected, _say(mine), source, OK if mine.value == theirs.value else differ, remedy, advisory
+        name, question, expected, say(mine), source, OK if mine.value == theirs.value else differ, remedy, advisory
     )
 
 
@@ -292,7 +300,7 @@ def _build(own: Facts, primary: Facts, install: str) -> Check:
     if own["installed"].equals(False):
         # Nothing can be compared before the installation, which must not begin before the other checks: asked again
         # after it.
-        expected = "{0} (primary)".format(_say(primary["tibero_build"]))
+        expected = "{0} (primary)".format(say(primary["tibero_build"]))
         observed = "not installed yet; compared after the installation"
         return Check(name, question, expected, observed, own["installed"].source, UNKNOWN, install, advisory=True)
     return _equal(name, question, "tibero_build", own, primary, install)
@@ -353,12 +361,10 @@ def _character_set(own: Facts, primary: Facts, wish: Wish) -> Check:
     )
 
 
-def _drift(own: Facts, primary: Facts) -> Check:
-    name, question = "tip.drift", "Do the parameters agree that are not bound to one host?"
-    mine, theirs = own["parameters"], primary["parameters"]
-    for fact in (mine, theirs):
-        if not fact.is_known:
-            return _cannot_tell(name, question, "the tip of the primary", fact, advisory=True)
+def differing_parameters(
+    own: Mapping[str, str], other: Mapping[str, str]
+) -> List[Tuple[str, Optional[str], Optional[str]]]:
+    """Parameters that are not bound to one host and differ: name, own value and the other's, None where it is not set."""
 
     def shared(parameters: Mapping[str, str]) -> Dict[str, str]:
         return {key: str(value).replace('"', "") for key, value in parameters.items() if not _OWN_PARAMETERS.match(key)}
@@ -366,10 +372,24 @@ def _drift(own: Facts, primary: Facts) -> Check:
     def same(left: Optional[str], right: Optional[str]) -> bool:
         return left == right or (size(left) is not None and size(left) == size(right))
 
-    ours, other = shared(mine.value or {}), shared(theirs.value or {})
-    differing = [key for key in sorted(set(ours) | set(other)) if not same(ours.get(key), other.get(key))]
+    ours, theirs = shared(own), shared(other)
+    return [
+        (key, ours.get(key), theirs.get(key))
+        for key in sorted(set(ours) | set(theirs))
+        if not same(ours.get(key), theirs.get(key))
+    ]
+
+
+def _drift(own: Facts, primary: Facts) -> Check:
+    name, question = "tip.drift", "Do the parameters agree that are not bound to one host?"
+    mine, theirs = own["parameters"], primary["parameters"]
+    for fact in (mine, theirs):
+        if not fact.is_known:
+            return _cannot_tell(name, question, "the tip of the primary", fact, advisory=True)
+    differing = differing_parameters(mine.value or {}, theirs.value or {})
     observed = "; ".join(
-        "{0}: {1}, primary {2}".format(key, ours.get(key, "not set"), other.get(key, "not set")) for key in differing
+        "{0}: {1}, primary {2}".format(key, "not set" if ours is None else ours, "not set" if other is None else other)
+        for key, ours, other in differing
     )
     return Check(
         name,
@@ -431,7 +451,8 @@ def _licence_product(licence: Mapping[str, Any], version: "Fact[Any]") -> Tuple[
     return verdict, "for version {0}, installed is {1}".format(product, version.value)
 
 
-def _licence(member: Facts, who: str, today: datetime.date, limits: Limits) -> Check:
+def licence_check(member: Facts, who: str, today: datetime.date, limits: Limits) -> Check:
+    """Whether the next boot of a member would get past its licence; ``who`` ends the id of the check."""
     name, question = "licence.{0}".format(who), "Would Tibero accept the licence at its next boot?"
     fact = member["licence"]
     remedy = (
@@ -491,7 +512,8 @@ def _ports(own: Facts) -> List[Check]:
     return found
 
 
-def _reach_verdict(probe: Mapping[str, Any]) -> Tuple[str, str]:
+def reach_verdict(probe: Mapping[str, Any]) -> Tuple[str, str]:
+    """Verdict and reason of one try of a port."""
     outcome = str(probe["outcome"])
     if outcome == "established":
         return OK, "a connection stands already"
@@ -526,7 +548,7 @@ def _reach(member: Facts, who: str, later: Sequence[Mapping[str, Any]] = ()) -> 
         ]
     found = []
     for probe in fact.value or []:
-        verdict, observed = _reach_verdict(probe)
+        verdict, observed = reach_verdict(probe)
         if probe in later:
             verdict, observed = UNKNOWN, "{0}; will be opened by role host, and tried again after it".format(observed)
         found.append(
@@ -611,9 +633,9 @@ def _space(own: Facts, primary: Facts, limits: Limits) -> List[Check]:
             Check(
                 "space.{0}".format("_and_".join(sorted(places, reverse=True)) if len(places) > 1 else places[0]),
                 question,
-                "{0} times {1} ({2} files)".format(limits.space_ok, _gib(wanted), files),
+                "{0} times {1} ({2} files)".format(limits.space_ok, readable(wanted), files),
                 "{0} free, {1} inodes, for {2}".format(
-                    _gib(here["free_bytes"]),
+                    readable(here["free_bytes"]),
                     "unlimited" if inodes is None else inodes,
                     " and ".join(room[place]["path"] for place in places),
                 ),
@@ -627,7 +649,8 @@ def _space(own: Facts, primary: Facts, limits: Limits) -> List[Check]:
     return found
 
 
-def _clock(own: Facts, limits: Limits) -> Check:
+def clock_check(own: Facts, limits: Limits) -> Check:
+    """Whether the fact ``clock_offset`` is within the limits."""
     name, question = "clock.offset", "Do the clocks of this host and of the primary agree?"
     fact = own["clock_offset"]
     expected = "within {0:g} s".format(limits.clock_warn)
@@ -703,9 +726,9 @@ def _shared_memory(values: Mapping[str, Any], memory: "Fact[Any]", wanted: int, 
     page = int((memory.value or {}).get("page_size") or 4096) if memory.is_known else 4096
     ram = int(memory.value["ram_bytes"]) if memory.is_known and memory.value else None
     shmmax, shmall = size(values.get("shmmax")), size(values.get("shmall"))
-    expected = "TOTAL_SHM_SIZE {0}".format(_gib(wanted))
+    expected = "TOTAL_SHM_SIZE {0}".format(readable(wanted))
     observed = "shmmax {0}, shmall {1} pages, RAM {2}".format(
-        values.get("shmmax"), values.get("shmall"), "UNKNOWN" if ram is None else _gib(ram)
+        values.get("shmmax"), values.get("shmall"), "UNKNOWN" if ram is None else readable(ram)
     )
     if ram is not None and wanted > ram:
         return Check(
@@ -820,7 +843,7 @@ def _target(own: Facts) -> Check:
             name,
             question,
             expected,
-            "an instance runs here, role {0}".format(_say(own["role"])),
+            "an instance runs here, role {0}".format(say(own["role"])),
             own["process"].source,
             FAIL,
             "Find out what this instance is. If it may go: stop it with tbdown and move its data directory away",
@@ -885,7 +908,7 @@ def _primary_state(primary: Facts) -> List[Check]:
     role, mode = primary["role"], primary["open_mode"]
     remedy = "Open the primary (tbboot) and run again; a standby is copied from, and follows, an open primary"
     question = "Is the primary open, and a primary by its own word?"
-    observed = "role {0}, open mode {1}".format(_say(role), _say(mode))
+    observed = "role {0}, open mode {1}".format(say(role), say(mode))
     if primary["process"].equals(False):
         found.append(
             Check(
@@ -1003,7 +1026,7 @@ def _to_be_set(check: Check) -> Check:
 
 
 def _own_checks(own: Facts, today: datetime.date, limits: Limits, wish: Wish) -> List[Check]:
-    found = [_licence(own, "own", today, limits)]
+    found = [licence_check(own, "own", today, limits)]
     found += _ports(own) + _names(own) + _kernel(own, limits) + _reserved(own) + _session(own, limits)
     return [_to_be_set(check) for check in found] if wish.prepared else found
 
@@ -1033,9 +1056,9 @@ def judge(
             + [_character_set(own, primary, wish), _drift(own, primary)]
             + found
         )
-        found += [_licence(primary, "primary", today, limits)]
+        found += [licence_check(primary, "primary", today, limits)]
         found += _reach(own, "here") + _reach(primary, "primary", to_be_opened(own, primary, wish))
-        found += _space(own, primary, limits) + [_clock(own, limits), _password_file(own, primary), _target(own)]
+        found += _space(own, primary, limits) + [clock_check(own, limits), _password_file(own, primary), _target(own)]
         found += _primary_state(primary) + [_archiving(own, primary, wish)] + _jobs(own, primary)
     found = core.tolerate(found, list(tolerate))
     if [check for check in core.blockers(found) if check.id == "primary.open"]:

@@ -79,7 +79,7 @@ _QUESTIONS: Dict[str, Query] = {
 _NOT_INSTALLED = "no Tibero is installed here yet"
 
 
-class _Looked(NamedTuple):
+class Looked(NamedTuple):
     """What was asked of one member: the observation, the answers to :data:`_QUESTIONS`, or why there are none."""
 
     seen: Optional[member.Seen]
@@ -87,23 +87,24 @@ class _Looked(NamedTuple):
     why: str
 
 
-def _look(client: Tibero) -> _Looked:
+def look_at(client: Tibero) -> Looked:
+    """Observe the instance and ask it :data:`_QUESTIONS`; never raises because it is down or silent."""
     if not client.installed:
-        return _Looked(None, {}, _NOT_INSTALLED)
+        return Looked(None, {}, _NOT_INSTALLED)
     seen = member.look(client)
     if not seen.answers:
-        return _Looked(seen, {}, seen.state.version.why or "the instance does not answer")
+        return Looked(seen, {}, seen.state.version.why or "the instance does not answer")
     names = list(_QUESTIONS)
     try:
-        return _Looked(seen, dict(zip(names, client.ask([_QUESTIONS[name] for name in names]))), "")
+        return Looked(seen, dict(zip(names, client.ask([_QUESTIONS[name] for name in names]))), "")
     except StandbyError as error:
-        return _Looked(seen, {}, error.seen)
+        return Looked(seen, {}, error.seen)
 
 
 # --------------------------------------------------------------------------------------------- facts of the instance
 
 
-def _state(looked: _Looked) -> Dict[str, "Fact[Any]"]:
+def _state(looked: Looked) -> Dict[str, "Fact[Any]"]:
     if looked.seen is None:
         nothing = "TB_HOME/bin/tbboot is not there"
         return {
@@ -153,7 +154,7 @@ def _tip(client: Tibero) -> "Fact[Any]":
     return known({line.name: line.value.raw for line in lines if line.value is not None}, client.tip_path)
 
 
-def _plain(parameters: "Fact[Any]", name: str) -> str:
+def plain(parameters: "Fact[Any]", name: str) -> str:
     """A parameter without its quotes, "" if it is not set or nothing is known of the parameters."""
     values = parameters.value if parameters.is_known else None
     return str((values or {}).get(name) or "").replace('"', "").strip()
@@ -163,24 +164,24 @@ def _of_parameters(parameters: "Fact[Any]") -> Dict[str, "Fact[Any]"]:
     """Facts that are parameters. LOG_ARCHIVE_FORMAT is compared tip with tip: unset on both means the same default."""
     if not parameters.is_known or parameters.value is None:
         return {name: unknown(parameters.source, parameters.why) for name in ("db_name", "log_archive_format")}
-    name = _plain(parameters, "DB_NAME")
+    name = plain(parameters, "DB_NAME")
     return {
         "parameters": parameters,
         "db_name": known(name, parameters.source) if name else unknown(parameters.source, "DB_NAME is not set"),
         "log_archive_format": known(
-            _plain(parameters, "LOG_ARCHIVE_FORMAT") or "not set, the default", parameters.source
+            plain(parameters, "LOG_ARCHIVE_FORMAT") or "not set, the default", parameters.source
         ),
     }
 
 
-def _block_size(params: Mapping[str, Any], looked: _Looked, parameters: "Fact[Any]") -> "Fact[Any]":
+def _block_size(params: Mapping[str, Any], looked: Looked, parameters: "Fact[Any]") -> "Fact[Any]":
     """Of the running instance, else of the tip, else of the description."""
     for name in ("vt_parameter", "parameters"):
         for row in looked.answers.get(name, Answer()).rows:
             value = preflight.size(row.get("VALUE"))
             if value:
                 return known(value, _QUESTIONS[name].source)
-    text = _plain(parameters, "DB_BLOCK_SIZE")
+    text = plain(parameters, "DB_BLOCK_SIZE")
     if preflight.size(text):
         return known(preflight.size(text), parameters.source)
     if params["block_size"]:
@@ -188,7 +189,7 @@ def _block_size(params: Mapping[str, Any], looked: _Looked, parameters: "Fact[An
     return unknown("_VT_PARAMETER, tip", looked.why or "DB_BLOCK_SIZE is in neither")
 
 
-def _character_set(looked: _Looked) -> "Fact[Any]":
+def _character_set(looked: Looked) -> "Fact[Any]":
     """By _DD_PROPS, whose columns are not recorded (L): the row of a name that ends in NLS_CHARACTERSET or
     CHARACTER_SET."""
     answer = looked.answers.get("props", Answer(why=looked.why or "not asked"))
@@ -202,7 +203,7 @@ def _character_set(looked: _Looked) -> "Fact[Any]":
     return unknown("_DD_PROPS", "no row of a known name among {0}".format(len(answer.rows)))
 
 
-def _database_size(params: Mapping[str, Any], looked: _Looked) -> "Fact[Any]":
+def _database_size(params: Mapping[str, Any], looked: Looked) -> "Fact[Any]":
     """Bytes and files to copy: of the files the views name, else of what lies below the data directory."""
     columns = (("datafile", "NAME"), ("tempfile", "NAME"), ("logfile", "MEMBER"), ("controlfile", "NAME"))
     named = [(name, looked.answers.get(name, Answer(why="not asked")), column) for name, column in columns]
@@ -255,7 +256,7 @@ def _licence(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
     )
 
 
-def _manifests(seed_dir: str) -> List[manifest.Manifest]:
+def manifests(seed_dir: str) -> List[manifest.Manifest]:
     """The manifests of our copy: each of its parts has a directory of its own below the seed's."""
     if not seed_dir:
         return []
@@ -271,7 +272,7 @@ def _target(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
     record of our recovery from a backup set), else foreign."""
     places = [params["data_dir"], params["archive_dir"]]
     try:
-        records = _manifests(params["seed_dir"] or "")
+        records = manifests(params["seed_dir"] or "")
         recovery = rmgr.read_record(client, rmgr.RECOVERY)
         found: Dict[str, int] = {}
         for place in places:
@@ -304,7 +305,8 @@ def _target(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
 # ---------------------------------------------------------------------------------------------------------- one look
 
 
-def _ports(params: Mapping[str, Any]) -> Dict[str, int]:
+def ports_of(params: Mapping[str, Any]) -> Dict[str, int]:
+    """The ports of the instance, by name."""
     listener = int(params["listener_port"])
     return {"listener": listener, "special": listener + 1, "standby": int(params["standby_port"] or listener + 4)}
 
@@ -318,17 +320,15 @@ def listener_directory(params: Mapping[str, Any]) -> str:
     return "/tmp/.firedrill-preflight-{0}-{1}-{2}".format(os.geteuid(), params["tb_sid"], home)
 
 
-def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
+def collect(params: Mapping[str, Any], client: Tibero, salt: str, looked: Looked) -> Dict[str, "Fact[Any]"]:
     """All facts of this member but the reach."""
-    network.stop_listening(listener_directory(params))
     found: Dict[str, "Fact[Any]"] = dict(host_facts.platform_facts())
-    looked = _look(client)
     found.update(_state(looked))
     found.update(_version(client))
     tip = _tip(client)
     found.update(_of_parameters(tip))
     own = host_facts.OwnProcesses(client.tb_home, client.tb_sid)
-    directory = _plain(tip, "DB_CREATE_FILE_DEST")
+    directory = plain(tip, "DB_CREATE_FILE_DEST")
     found.update(
         {
             "installed": known(client.installed, os.path.join(client.tb_home, "bin", "tbboot")),
@@ -336,7 +336,7 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
             "character_set": _character_set(looked),
             "database_size": _database_size(params, looked),
             "licence": _licence(params, client),
-            "ports": host_facts.ports(_ports(params), own),
+            "ports": host_facts.ports(ports_of(params), own),
             "space": host_facts.space({"data": params["data_dir"], "archive": params["archive_dir"]}),
             "password_file": host_facts.password_file(os.path.join(directory or params["data_dir"], ".passwd"), salt),
             "kernel_parameters": host_facts.kernel_parameters(),
@@ -348,10 +348,10 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str) -> Facts:
             "backup_ours": _backup_is_ours(client, looked),
         }
     )
-    return Facts(found)
+    return found
 
 
-def _backup_is_ours(client: Tibero, looked: _Looked) -> "Fact[bool]":
+def _backup_is_ours(client: Tibero, looked: Looked) -> "Fact[bool]":
     """Whether the open backup was begun by this collection."""
     if looked.seen is None:
         return known(False, _NOT_INSTALLED)
@@ -485,7 +485,8 @@ def run(context: Context) -> Outcome:
                 seen=str(error), meaning="These facts cannot be judged", remedy="Pass the 'state' of an earlier result"
             ) from error
     else:
-        facts = collect(params, client, secrets.token_hex(16))
+        network.stop_listening(listener_directory(params))
+        facts = Facts(collect(params, client, secrets.token_hex(16), look_at(client)))
     if params["reach"]:
         facts = facts.with_fact("reach", host_facts.reach(params["reach"], params["reach_timeout"]))
         facts = facts.with_fact("names", host_facts.names(params["reach"]))

@@ -82,6 +82,7 @@ class Session:
         self.nls = Nls(instance.params.text("NLS_DATE_FORMAT") or "YYYY/MM/DD")
         self.ended = threading.Event()
         self.in_transaction = False
+        self.transaction_started = 0.0
         self.hint = ""
         self.on_close: Callable[[], None] = lambda: None
         self._connection: EngineConnection | None = None
@@ -407,6 +408,7 @@ class Session:
             engine.writer.release(self)
             raise
         self.in_transaction = True
+        self.transaction_started = time.time()
         return True
 
     def begin(self) -> None:

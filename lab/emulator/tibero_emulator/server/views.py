@@ -421,6 +421,14 @@ def _v_session(session: Session) -> Rows:
         )
 
 
+@view("V$TRANSACTION", columns("SESS_ID:n USN:n SLOT:n USED_BLK:n START_TIME:d"))
+def _v_transaction(session: Session) -> Rows:
+    """SESS_ID, USN, USED_BLK and START_TIME as a field kit for 4 to 6 uses them (M); SLOT and every value invented."""
+    for each in session.instance.list_sessions():
+        if each.in_transaction:
+            yield (each.number, 0, each.number, 1, when(each.transaction_started))
+
+
 PARAMETERS = columns("NAME:64 VALUE:256 DFLT_VALUE:256")
 
 

@@ -22,6 +22,8 @@ OPTIONS = _described.documented_options()
         ("standby_become", "false", "not as a text", "standby_become=True in an INI inventory"),
         ("tibero_parameters", 7, "a mapping", "write tibero_parameters"),
         ("tibero_control_files", 7, "a list", "write tibero_control_files"),
+        ("readiness_operations", ["failback"], "a list of switchover, failover, way_back", "set readiness_operations"),
+        ("readiness_operations", "failback", "one of switchover, failover, way_back", "set readiness_operations"),
         ("preflight_reach_timeout", "soon", "a number", "write preflight_reach_timeout"),
     ],
 )
@@ -37,6 +39,7 @@ def test_a_value_of_the_wrong_kind_is_refused(name, value, allowed, remedy):
     ("name", "value"),
     [
         ("tibero_version", "7"),
+        ("readiness_operations", ["failover"]),
         ("tibero_listener_port", "8629"),
         ("standby_become", False),
         ("tibero_control_files", ["/c1.ctl"]),

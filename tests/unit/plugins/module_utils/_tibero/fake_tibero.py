@@ -168,6 +168,8 @@ class FakeTibero:
         self.process = word
 
     def _tbboot(self, command: Command) -> str:
+        if command.argv[1:] == ("-version",):
+            return "Change core dump dir to /x.\nTibero 7   254994 FS02\n"
         assert command.argv[1] == "-t" and len(command.argv) == 3
         assert command.kill_on_deadline is False
         mode = command.argv[2]
