@@ -105,7 +105,7 @@ def test_words_that_are_not_known_are_refused(judge: Any) -> None:
 
 def test_a_fence_command_is_recognised(judge: Any) -> None:
     told = variables()
-    told["hostvars"]["seoul1"]["standby_fence_command"] = "power off"
+    told["hostvars"]["seoul1"]["failover_fence_command"] = "power off"
     result, shown = judge(told)
     assert "PC-G6.fences" not in shown and not result.get("failed")
 
