@@ -14,7 +14,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero import c
 
 
 class ActionModule(ActionBase):
-    """Reads ``standby_member`` and ``standby_observation`` of every member of the play."""
+    """Reads ``standby_described`` and ``standby_observation`` of every member of the play."""
 
     _requires_connection = False
     _supports_check_mode = True
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         hostvars = variables["hostvars"]
         host = str(variables["inventory_hostname"])
         names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
-        refused = [name for name in names if not _registered(hostvars[name], "standby_member")]
+        refused = [name for name in names if not _registered(hostvars[name], "standby_described")]
         if refused:
             raise Refusal(
                 seen=f"The description of {', '.join(refused)} was refused (see above)",
@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
                 remedy="correct that description",
                 details={"members": refused},
             )
-        members = [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
+        members = [cluster.Member(**hostvars[name]["standby_described"]["member"]) for name in names]
         cluster.check_cluster(members)
         if not self._task.args.get("observed", True):
             return None

@@ -20,7 +20,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 OF_PLAYBOOKS = frozenset(
     {
         "standby_cluster",
-        "standby_member",
+        "standby_described",
         "standby_observation",
         "standby_plan",
         "standby_os_user",
