@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from server_harness import Node
+
 from tibero_emulator.server import redolog
 
 

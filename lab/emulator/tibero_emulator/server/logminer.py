@@ -21,7 +21,7 @@ from tibero_emulator.server import redolog
 from tibero_emulator.server.errors import TbrError
 from tibero_emulator.server.functions import date_text
 from tibero_emulator.server.lexer import Cursor, Token
-from tibero_emulator.server.redolog import COMMIT, HEADER_SIZE, META, PAGES, LogError, LogFile
+from tibero_emulator.server.redolog import HEADER_SIZE, META, PAGES, LogError, LogFile
 
 if TYPE_CHECKING:
     from tibero_emulator.server.session import Session
