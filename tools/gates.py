@@ -244,6 +244,13 @@ UNIT = (
     Gate(
         "lab-emulator", "the emulator of Tibero against recorded output", _lab("emulator"), limit=420, in_checkout=True
     ),
+    Gate(
+        "lab-changes",
+        "the way back after a failover, on a lab of directories",
+        _lab("changes"),
+        limit=900,
+        in_checkout=True,
+    ),
     *(_core(version) for version in cores()),
 )
 
