@@ -191,7 +191,7 @@ def _reverse(params: Mapping[str, Any]) -> Tuple[Condition, ...]:
             known(flag == "Y", source + ", " + flag) if flag else unknown(source, "_LNW_REVERSE_SYNC is not told"),
         ),
         Condition(
-            "no tablespace or data file changed on either side, and no control file was made anew (reinstate_reverse_sync_confirmed)",
+            "no tablespace or data file changed on either side, and no control file was made anew",
             known(True, "reinstate_reverse_sync_confirmed")
             if params.get("structure_unchanged")
             else unknown("views", "none tells it, and reinstate_reverse_sync_confirmed is false"),
@@ -219,7 +219,7 @@ def _copy_conditions(
     params: Mapping[str, Any], export: Optional[Mapping[str, Any]]
 ) -> Dict[str, Tuple[Condition, ...]]:
     consent = Condition(
-        "overwriting its files was allowed (reinstate_overwrite)",
+        "overwriting its files was allowed",
         known(bool(params["overwrite"]), "reinstate_overwrite is {0}".format(str(bool(params["overwrite"])).lower())),
     )
     method = str(params["seed_method"])

@@ -58,7 +58,7 @@ def test_played_resync_after_a_failover_and_why(member: Member) -> None:
     assert values["method"] == "resync" and values["reuse"] is True and values["seed"] is True
     assert values["lines"] == [
         "seoul1: resync of the blocks that differ (resync)",
-        "  because overwriting its files was allowed (reinstate_overwrite)",
+        "  because overwriting its files was allowed",
         "  because the database is copied file by file",
         "  because its files are there and can be compared",
         "  not rejoin as it is:",
@@ -92,7 +92,7 @@ def test_played_a_file_that_is_gone_makes_it_a_rebuild(member: Member) -> None:
 def test_played_without_consent_nothing_is_chosen(member: Member) -> None:
     with pytest.raises(Refusal) as caught:
         member.reinstate("begun", overwrite=False)
-    assert "not so: overwriting its files was allowed (reinstate_overwrite)" in caught.value.seen
+    assert "not so: overwriting its files was allowed (reinstate_overwrite is false)" in caught.value.seen
     assert not member.record.exists()
 
 
