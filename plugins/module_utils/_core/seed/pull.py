@@ -39,7 +39,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.wait impor
 
 #: Requests under way: enough to keep the source reading over a long line, few enough to be sent again after a cut.
 WINDOW_CHUNKS = 4
-#: With small chunks so many bytes are under way all the same: a resync asks for much and gets little.
+#: With small chunks so many bytes are under way all the same, for a resync asks for much and gets little. Not under a
+#: rate limit: the requests would be spread over so much time that answers and the lease had to wait for them.
 WINDOW_BYTES = 16 * 1024 * 1024
 WINDOW_REQUESTS = 64
 #: Bytes written between two requests to the disk to begin with them, so that the end is not one long wait.
@@ -641,12 +642,12 @@ class Pull:
     def _outdated(self, plan: Survey) -> List[str]:
         """Files of the copy that is replaced which have no place in the new one, or may not be reused.
 
-        An unfinished copy of this very wish goes on with what it has: its files are the new ones already.
+        An unfinished copy goes on with what it has: its files are new ones already, also of another generation.
         """
         options = self.wish.options
         wanted = {item.target for item in plan.items}
         before = plan.before
-        resumes = before is not None and before.state == manifest.UNFINISHED and before.wish == self.wish.digest
+        resumes = before is not None and before.state == manifest.UNFINISHED
         return [path for path in options.replaces if path not in wanted or not (options.reuse or resumes)]
 
     def _table(self, number: int, item: Item, plan: Survey) -> Optional[Any]:

@@ -131,6 +131,27 @@ def test_an_interrupted_rebuild_keeps_what_it_has(lab: Any, noise: Any) -> None:
     assert 0 < result["bytes_sent"] < 24 * CHUNK
 
 
+def test_a_rebuild_that_broke_off_after_its_files_had_their_names_sends_nothing_again(
+    lab: Any, noise: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = noise(8 * CHUNK, 1)
+    lab.add("system001.dtf", content)
+    old = _old(lab, "system001.dtf", _diverged(content, 1))
+    real = manifest.save
+
+    def save(seed_dir: str, record: manifest.Manifest) -> None:
+        if record.state == manifest.FINISHED:
+            raise OSError(28, "No space left on device")
+        real(seed_dir, record)
+
+    monkeypatch.setattr(manifest, "save", save)
+    with pytest.raises(OSError):
+        lab.pull("g1", replaces=(old,), reuse=False)
+    monkeypatch.setattr(manifest, "save", real)
+    result = lab.pull("g2", replaces=(old,), reuse=False)
+    assert lab.same() and (result["bytes_sent"], result["removed"]) == (0, [])
+
+
 def test_over_the_files_of_an_earlier_finished_seed(lab: Any, noise: Any) -> None:
     content = noise(8 * CHUNK, 1)
     lab.add("system001.dtf", content)
