@@ -699,9 +699,7 @@ class Pull:
         while True:
             try:
                 session = self._session_now(plan)
-                while len(self._pending) < WINDOW_REQUESTS and sum(one.length for one in self._pending) < max(
-                    WINDOW_CHUNKS * plan.chunk, WINDOW_BYTES
-                ):
+                while len(self._pending) < WINDOW_REQUESTS and self._under_way() < self._window(plan):
                     request = self._again.popleft() if self._again else next(source, None)
                     if request is None:
                         exhausted = True
@@ -723,6 +721,13 @@ class Pull:
                 self._report(phase="verifying" if flags else "copying", **self._meter.report())
             except (Unreachable, Corrupted) as error:
                 self._after_break(error)
+
+    def _under_way(self) -> int:
+        return sum(one.length for one in self._pending)
+
+    def _window(self, plan: Survey) -> int:
+        few = WINDOW_CHUNKS * plan.chunk
+        return few if self.wish.options.rate_limit else max(few, WINDOW_BYTES)
 
     def _source_failed(self, failure: Failure) -> StandbyError:
         return StandbyError(
