@@ -150,7 +150,9 @@ def test_3_check_mode_says_what_it_cannot_tell(made: Cluster) -> None:
 def test_4_without_consent_it_is_exported_and_not_overwritten(made: Cluster) -> None:
     (made.home(FORMER) / "config" / "emulator.json").write_text('{"logminer": "on"}')
     code, output = made.reinstate()
-    assert code != 0 and "not so: overwriting its files was allowed (reinstate_overwrite is false)" in " ".join(output.split())
+    assert code != 0 and "not so: overwriting its files was allowed (reinstate_overwrite is false)" in " ".join(
+        output.split()
+    )
     assert (made.records(FORMER) / "divergence" / str(made.branch_point) / "manifest.json").exists()
     assert not (made.records(FORMER) / "reinstate.json").exists()
 
