@@ -254,6 +254,13 @@ UNIT = (
         in_checkout=True,
         alone=True,
     ),
+    Gate(
+        "lab-changes",
+        "the way back after a failover, on a lab of directories",
+        _lab("changes"),
+        limit=900,
+        in_checkout=True,
+    ),
     *(_core(version) for version in cores()),
 )
 

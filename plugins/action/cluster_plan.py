@@ -15,7 +15,7 @@ from ansible_collections.firedrill.standby.plugins.plugin_utils import _register
 
 
 class ActionModule(ActionBase):
-    """Reads ``standby_member`` and ``standby_observation`` of every member of the play."""
+    """Reads ``standby_described`` and ``standby_observation`` of every member of the play."""
 
     _requires_connection = False
     _supports_check_mode = True

@@ -19,7 +19,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Reads ``standby_member``, ``readiness_look`` and ``readiness_ways`` of every member of the play."""
+    """Reads ``standby_described``, ``readiness_look`` and ``readiness_ways`` of every member of the play."""
 
     _requires_connection = False
     _supports_check_mode = True
@@ -87,7 +87,7 @@ def _chosen(name: str, given: t.Sequence[t.Any], allowed: t.Sequence[str]) -> li
 
 def _seen(name: str, variables: t.Mapping[str, t.Any]) -> Seen:
     """A member with what its two runs of tibero_readiness_info told."""
-    member = cluster.Member(**variables["standby_member"]["member"])
+    member = cluster.Member(**variables["standby_described"]["member"])
     look = variables.get("readiness_look") or {}
     if not look.get("state"):
         return readiness.silent(member, _why(look))

@@ -25,7 +25,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Reads ``standby_member`` and ``standby_observation`` of every member; meant for one run a play (``run_once``)."""
+    """Reads ``standby_described`` and ``standby_observation`` of every member; meant for one run a play (``run_once``)."""
 
     _requires_connection = False
     _supports_check_mode = True

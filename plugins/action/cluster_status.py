@@ -16,7 +16,7 @@ display = Display()
 
 
 class ActionModule(ActionBase):
-    """Reads ``standby_observation`` and ``standby_member`` of every member; hosts that did not answer are shown, not left out."""
+    """Reads ``standby_observation`` and ``standby_described`` of every member; hosts that did not answer are shown, not left out."""
 
     _requires_connection = False
     _supports_check_mode = True
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
         observations, transports = {}, {}
         for name in names:
             observations[name] = (hostvars[name].get("standby_observation") or {}).get("state")
-            transports[name] = (hostvars[name].get("standby_member") or {}).get("member", {}).get("transport", "")
+            transports[name] = (hostvars[name].get("standby_described") or {}).get("member", {}).get("transport", "")
         rows = overview.overview(observations, transports)
         lines = overview.table(rows)
         for line in ["", *lines, ""]:

@@ -44,7 +44,7 @@ EXAMPLES = r"""
     description:
       standby_engine: tibero
       tibero_db_name: orders
-  register: standby_member
+  register: standby_described
 """
 
 RETURN = r"""

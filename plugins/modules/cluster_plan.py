@@ -11,7 +11,7 @@ author:
   - The firedrill.standby authors (@firedrill)
 description:
   - Decides, from the descriptions and the observations of all members, who is primary and what this member shall be.
-  - Runs on the controller; it reads the results RV(ignore:standby_member) and RV(ignore:standby_observation) of every member of the play.
+  - Runs on the controller; it reads the results RV(ignore:standby_described) and RV(ignore:standby_observation) of every member of the play.
   - Two primaries, no running primary beside an existing database, and members that do not answer are refused.
 extends_documentation_fragment:
   - firedrill.standby.attributes

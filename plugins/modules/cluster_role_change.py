@@ -12,7 +12,7 @@ author:
 description:
   - Decides, from what all members are and from what their journals say, whether a switchover begins, goes on, is taken back, or has
     nothing to do, and with which steps.
-  - Runs on the controller; it reads the results RV(ignore:standby_member) and RV(ignore:standby_observation) of every member of the play.
+  - Runs on the controller; it reads the results RV(ignore:standby_described) and RV(ignore:standby_observation) of every member of the play.
     Meant for C(run_once).
   - Two primaries, no primary, a member that does not answer, a target that is no standby or lags too far, and a role change of somebody
     else that is under way are refused.

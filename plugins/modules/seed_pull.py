@@ -191,6 +191,23 @@ options:
         sure that no instance uses them.
     type: bool
     default: false
+  replaces:
+    description:
+      - Files of an older copy of the same database, which the caller has proven to be that and which may go, such as
+        those of a former primary whose own redo is exported. Those that are targets are overwritten, all others are
+        removed before the copy begins.
+      - Each must lie below one of the directories that files are copied to. A file that any process has open is a
+        refusal.
+    type: list
+    elements: path
+    default: []
+  reuse:
+    description:
+      - Keep the chunks of files in O(replaces) whose digest is that of the source's, and have only the others sent.
+        V(false) removes those files first, so that everything is sent.
+      - A smaller O(chunk_size) sends less, and asks more often.
+    type: bool
+    default: true
   retries:
     description:
       - How often a broken connection is made again without any progress between two breaks.
@@ -307,6 +324,11 @@ resized:
   returned: when finished
 left_out:
   description: Paths in trees that are neither file nor directory nor link and were not copied.
+  type: list
+  elements: str
+  returned: when finished or in check mode
+removed:
+  description: Files of O(replaces) that were removed, or would be.
   type: list
   elements: str
   returned: when finished or in check mode

@@ -21,11 +21,13 @@ OF_PLAYBOOKS = frozenset(
     {
         "standby_change",
         "standby_cluster",
+        "standby_described",
         "standby_member",
         "standby_observation",
         "standby_plan",
         "standby_os_user",
         "standby_preflight",
+        "standby_replaced",
     }
 )
 

@@ -24,7 +24,7 @@ def result(variables: Mapping[str, Any], name: str) -> Mapping[str, Any] | None:
 
 def members(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> list[cluster.Member]:
     """The descriptions of all members. :raises Refusal: when one of them was refused."""
-    refused = [name for name in names if result(hostvars[name], "standby_member") is None]
+    refused = [name for name in names if result(hostvars[name], "standby_described") is None]
     if refused:
         raise Refusal(
             seen=f"The description of {', '.join(refused)} was refused (see above)",
@@ -32,7 +32,7 @@ def members(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> 
             remedy="correct that description",
             details={"members": refused},
         )
-    return [cluster.Member(**hostvars[name]["standby_member"]["member"]) for name in names]
+    return [cluster.Member(**hostvars[name]["standby_described"]["member"]) for name in names]
 
 
 def journals(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> dict[str, journal.Record | None]:

@@ -374,6 +374,14 @@ SERVER_SWITCHES: tuple[Switch, ...] = (
         (True, False),
     ),
     Switch(
+        "logminer",
+        "off",
+        "invented",
+        "no public document says that Tibero has DBMS_LOGMNR; names as in Oracle",
+        "CALL DBMS_LOGMNR.* and V$LOGMNR_CONTENTS exist and tell the statements that the redo carries",
+        ("off", "on"),
+    ),
+    Switch(
         "unsupported_ddl_when",
         "enabled",
         "inferred",

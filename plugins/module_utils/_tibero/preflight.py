@@ -67,7 +67,7 @@ FACTS: Mapping[str, str] = {
     "remove_ipc": "'yes', 'no' or 'default'; 'exempt' for a system user or a host without logind",
     "limits": "{nofile, nproc}: soft limits, -1 for unlimited",
     "names": "[{name, addresses, error}]",
-    "target": "{state: absent|empty|ours|unfinished|foreign, path, detail, bytes}",
+    "target": "{state: absent|empty|ours|unfinished|replaced|foreign, path, detail, bytes}",
     "process": "bool, the server's processes live",
     "role": "role word of _core.facts",
     "recorded_role": "str: the role our own record names for these very control files, '' without one",
@@ -606,6 +606,14 @@ def _needed(own: Facts, primary: Facts) -> Dict[str, Tuple[int, int]]:
     return {"data": (data, int(amount["files"])), "archive": (2 * int(amount["redo_bytes"]), 16)}
 
 
+def _replaced(own: Facts) -> int:
+    """Bytes that lie there already and will be overwritten in their place."""
+    fact = own["target"]
+    if not fact.is_known or fact.value is None or fact.value.get("state") != "replaced":
+        return 0
+    return int(fact.value.get("bytes") or 0)
+
+
 def _space(own: Facts, primary: Facts, limits: Limits) -> List[Check]:
     question = "Is there room for the copy and for the archives that come in meanwhile?"
     space = own["space"]
@@ -624,7 +632,8 @@ def _space(own: Facts, primary: Facts, limits: Limits) -> List[Check]:
         here = room[places[0]]
         wanted = sum(needed[place][0] for place in places)
         files = sum(needed[place][1] for place in places)
-        factor = float(here["free_bytes"]) / wanted if wanted else limits.space_ok
+        free = int(here["free_bytes"]) + (_replaced(own) if "data" in places else 0)
+        factor = float(free) / wanted if wanted else limits.space_ok
         verdict = OK if factor >= limits.space_ok else WARN if factor >= limits.space_fail else FAIL
         inodes = here.get("free_inodes")
         if inodes is not None and inodes < files:
@@ -635,7 +644,7 @@ def _space(own: Facts, primary: Facts, limits: Limits) -> List[Check]:
                 question,
                 "{0} times {1} ({2} files)".format(limits.space_ok, readable(wanted), files),
                 "{0} free, {1} inodes, for {2}".format(
-                    readable(here["free_bytes"]),
+                    readable(free),
                     "unlimited" if inodes is None else inodes,
                     " and ".join(room[place]["path"] for place in places),
                 ),
@@ -849,7 +858,7 @@ def _target(own: Facts) -> Check:
             "Find out what this instance is. If it may go: stop it with tbdown and move its data directory away",
         )
     state = str(fact.value["state"])
-    verdict = OK if state in ("absent", "empty", "unfinished", "ours") else FAIL
+    verdict = OK if state in ("absent", "empty", "unfinished", "ours", "replaced") else FAIL
     observed = "{0}: {1}".format(state, fact.value.get("detail") or fact.value.get("path"))
     return Check(
         name,

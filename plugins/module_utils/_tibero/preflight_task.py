@@ -25,6 +25,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     hot_backup,
     member,
     preflight,
+    reinstate,
     rmgr,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
@@ -274,6 +275,7 @@ def _target(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
     try:
         records = manifests(params["seed_dir"] or "")
         recovery = rmgr.read_record(client, rmgr.RECOVERY)
+        replaced = set(reinstate.begun_files(client))
         found: Dict[str, int] = {}
         for place in places:
             if os.path.lexists(place):
@@ -286,12 +288,17 @@ def _target(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
     foreign = sorted(
         path
         for path in found
-        if path not in ours and "/lost+found/" not in path and not (recovered and path.startswith(recovered))
+        if path not in ours
+        and path not in replaced
+        and "/lost+found/" not in path
+        and not (recovered and path.startswith(recovered))
     )
     state = {"path": params["data_dir"], "bytes": sum(found.values()), "detail": ""}
     if foreign:
         more = " and {0} more".format(len(foreign) - 5) if len(foreign) > 5 else ""
         return known(dict(state, state="foreign", detail=", ".join(foreign[:5]) + more), "directory")
+    if replaced:
+        return known(dict(state, state="replaced", detail=reinstate.record_path(client)), "record of the reinstatement")
     names = ["copy {0}".format(record.seed) for record in records]
     if recovery:
         names.append("recovery from {0}".format(recovery.get("directory")))

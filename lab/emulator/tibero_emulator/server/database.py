@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tibero_emulator.server import redolog
 from tibero_emulator.server.blocks import Block, BlockError, DataFile, FileHeader
@@ -32,6 +33,19 @@ WAL_HEADER = 32
 WAL_FRAME = 24
 
 Position = list[int]  # [tsn, seq, offset]
+
+
+def _batches(writes: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The statements in parts that fit into a redo record each; the last part goes with the COMMIT."""
+    parts: list[list[dict[str, Any]]] = [[]]
+    size = 0
+    for each in writes:
+        size += len(each["sql"]) + 128
+        if size > redolog.CHUNK and parts[-1]:
+            parts.append([])
+            size = len(each["sql"]) + 128
+        parts[-1].append(each)
+    return parts
 
 
 class Dirty(NamedTuple):
@@ -296,9 +310,12 @@ class Database:
         with self.control.update():
             info.size = blocks * size
 
-    def commit(self, run_commit: Callable[[], object], tablespace: str) -> int:
+    def commit(
+        self, run_commit: Callable[[], object], tablespace: str, writes: list[dict[str, Any]] | None = None
+    ) -> int:
         """Run the engine's COMMIT and turn what it wrote into redo.
 
+        writes: the transaction's statements, which the redo carries for V$LOGMNR_CONTENTS.
         Returns: LSN for LogWriter.flush(), 0 if nothing changed. The caller holds the writer lock of the SQL engine.
         """
         assert self.log is not None and self.tail is not None
@@ -307,12 +324,12 @@ class Database:
                 raise Stopped
             run_commit()
             try:
-                return self._log_commit(tablespace)
+                return self._log_commit(tablespace, writes or [])
             except (TbrError, OSError) as error:
                 self.crash(f"commit could not be logged: {error}")
                 raise Stopped from error
 
-    def _log_commit(self, tablespace: str) -> int:
+    def _log_commit(self, tablespace: str, writes: list[dict[str, Any]]) -> int:
         """Give every changed page a home and append the redo."""
         assert self.tail is not None
         size, pages = self.tail.committed()
@@ -323,13 +340,14 @@ class Database:
             for page, image in pages.items():
                 home = self.place.get(page) or self.allocate(page, tablespace)
                 changes.append(PageChange(page, home[0], home[1], image))
-        return self.append_commit(size, changes)
+        return self.append_commit(size, changes, writes)
 
-    def append_commit(self, size: int, changes: list[PageChange]) -> int:
+    def append_commit(self, size: int, changes: list[PageChange], writes: list[dict[str, Any]] | None = None) -> int:
         """Redo of one transaction: PAGES records for the bulk of a large one, then COMMIT. Holds append_lock."""
         assert self.log is not None
         tsn = self.tsn + 1
         rest = changes
+        transaction, batches = secrets.token_hex(4), _batches(writes or [])
         if len(changes) * self.page_size > redolog.CHUNK:
             if len(changes) * self.page_size > self.log.capacity():
                 self.crash("a transaction's redo does not fit into the redo log groups; make them larger")
@@ -339,7 +357,12 @@ class Database:
             while len(rest) > per:
                 part, rest = rest[:per], rest[per:]
                 self.log.append(PAGES, tsn, redolog.encode_commit(size, part))
-        lsn = self.log.append(COMMIT, tsn, redolog.encode_commit(size, rest))
+        for batch in batches[:-1]:
+            self.in_bulk = True
+            told = redolog.encode_writes(transaction, batch)
+            self.log.append(PAGES, tsn, redolog.encode_commit(size, []) + told)
+        told = redolog.encode_writes(transaction, batches[-1])
+        lsn = self.log.append(COMMIT, tsn, redolog.encode_commit(size, rest) + told)
         self.in_bulk = False
         with self.state_lock:
             for change in changes:

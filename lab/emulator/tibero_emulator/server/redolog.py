@@ -24,6 +24,7 @@ MAGIC = b"TLOG"
 RECORD = struct.Struct("<IIIIQd")  # crc, length, seq, kind, tsn, time
 ENTRY = struct.Struct("<IHHHHII")  # page, file, hole offset, hole length, pad, block, data length
 COMMIT_HEAD = struct.Struct("<II")  # database pages, entries
+WRITES_HEAD = struct.Struct("<I")  # length of the statements' JSON behind the pages
 
 COMMIT, PAGES, META = 1, 2, 3
 CHUNK = 256 * 1024  # page bytes per PAGES record of a large transaction
@@ -155,6 +156,28 @@ def encode_pages(changes: list[PageChange]) -> bytes:
 
 def encode_commit(db_pages: int, changes: list[PageChange]) -> bytes:
     return COMMIT_HEAD.pack(db_pages, len(changes)) + encode_pages(changes)
+
+
+def encode_writes(transaction: str, writes: list[dict[str, Any]]) -> bytes:
+    """What a transaction's statements were, to stand behind the pages of a COMMIT or PAGES payload (invented)."""
+    body = json.dumps({"id": transaction, "writes": writes}, separators=(",", ":")).encode() if writes else b""
+    return WRITES_HEAD.pack(len(body)) + body
+
+
+def decode_writes(payload: bytes) -> tuple[str, list[dict[str, Any]]]:
+    """(transaction, its statements in this record) of a COMMIT or PAGES payload; none in redo of an older emulator."""
+    _pages, count = COMMIT_HEAD.unpack_from(payload)
+    position = COMMIT_HEAD.size
+    for _ in range(count):
+        position += ENTRY.size + ENTRY.unpack_from(payload, position)[-1]
+    if position + WRITES_HEAD.size > len(payload):
+        return "", []
+    (length,) = WRITES_HEAD.unpack_from(payload, position)
+    if not length:
+        return "", []
+    start = position + WRITES_HEAD.size
+    values = json.loads(payload[start : start + length])
+    return str(values["id"]), list(values["writes"])
 
 
 def decode_commit(payload: bytes) -> tuple[int, list[PageChange]]:

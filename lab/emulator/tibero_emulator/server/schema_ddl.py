@@ -51,6 +51,7 @@ def changing(session: Session) -> Iterator[Any]:
     try:
         yield session.connection
         session.connection.execute("UPDATE _DD_VERSION SET V = V + 1")
+        session.note_write("DDL", session.sql_text)
         session.commit()
     except BaseException:
         session.rollback()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tibero_emulator.server import admin, views
+from tibero_emulator.server import admin, logminer, views
 from tibero_emulator.server.catalog import Catalog, Column, Kind, Table, sql_name
 from tibero_emulator.server.dialect import Context, Translated, quote, translate
 from tibero_emulator.server.errors import TbrError
@@ -84,6 +84,9 @@ class Session:
         self.in_transaction = False
         self.transaction_started = 0.0
         self.hint = ""
+        self.mining = logminer.Mining()
+        self._writes: list[dict[str, Any]] = []
+        self._savepoints: dict[str, int] = {}
         self.on_close: Callable[[], None] = lambda: None
         self._connection: EngineConnection | None = None
         self._connection_state = ""
@@ -126,6 +129,8 @@ class Session:
         if word in ("COMMIT", "ROLLBACK", "SAVEPOINT"):
             return self._transaction(text)
         tokens = tokenize(text)
+        if word == "CALL":
+            return logminer.call(self, tokens, text)
         if word == "SET" or (word == "LOCK" and len(tokens) > 2):
             return answer("Transaction set." if word == "SET" else "Table locked.")
         result: dict[str, Any] = admin.run(self, tokens, text)
@@ -321,6 +326,7 @@ class Session:
         if plain is not None:
             plan, values = plain
             count = self._run(plan.sql, values, plan.table.tablespace)
+            self.note_write(word, text, plan.table, count)
             return answer(plural(count, "inserted"), count=count)
         translated = self.translation(text)
         assert translated.table is not None
@@ -333,8 +339,18 @@ class Session:
         finally:
             for name in translated.views:
                 self.connection.execute(f"DROP TABLE IF EXISTS temp.{quote(name)}")
+        self.note_write(word, text, translated.table, count)
         verb = {"INSERT": "inserted", "UPDATE": "updated", "DELETE": "deleted", "MERGE": "merged"}[translated.kind]
         return answer(plural(count, verb), count=count)
+
+    def note_write(self, operation: str, text: str, table: Table | None = None, count: int = 1) -> None:
+        """Remember a statement that changed something, for the redo of its transaction; never a password."""
+        if not count:
+            return
+        marker = text.upper().find("IDENTIFIED")
+        shown = text if operation != "DDL" or marker < 0 else text[:marker] + "IDENTIFIED BY '***'"
+        owner, name = (table.owner, table.name) if table is not None else ("", "")
+        self._writes.append({"op": operation, "owner": owner, "name": name, "user": self.user, "sql": shown})
 
     def _run(self, sql: str, values: Any, tablespace: str) -> int:
         began = self._begin()
@@ -425,12 +441,14 @@ class Session:
         if words[0] == "SAVEPOINT" and len(words) == 2:
             self._begin()
             self.connection.execute(f"SAVEPOINT {quote(words[1])}")
+            self._savepoints[words[1]] = len(self._writes)
             return answer("Savepoint created.")
         if words[0] == "ROLLBACK" and words[1:] in ([], ["WORK"]):
             self.rollback()
             return answer("Rollback completed.")
         if words[0] == "ROLLBACK" and words[1] == "TO" and self.in_transaction:
             self.connection.execute(f"ROLLBACK TO {quote(words[-1])}")
+            del self._writes[self._savepoints.get(words[-1], 0) :]
             return answer("Rollback completed.")
         raise TbrError(8004)
 
@@ -450,12 +468,13 @@ class Session:
                 connection.execute("UPDATE _DD_SEQUENCES SET LAST=? WHERE OWNER=? AND NAME=?", (mark, owner, name))
             self._pending_sequences.clear()
             self._check_space(connection)
-            lsn = database.commit(lambda: connection.execute("COMMIT"), self.hint)
+            lsn = database.commit(lambda: connection.execute("COMMIT"), self.hint, self._writes)
             engine.trim_wal()
         except BaseException:
             self.rollback()
             raise
         self.in_transaction = False
+        self._writes, self._savepoints = [], {}
         engine.writer.release(self)
         if lsn:
             instance.make_durable(lsn)
@@ -470,6 +489,7 @@ class Session:
 
     def rollback(self) -> None:
         self._pending_sequences.clear()
+        self._writes, self._savepoints = [], {}
         if not self.in_transaction:
             return
         self.in_transaction = False

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tibero_emulator.server import logminer
 from tibero_emulator.server.catalog import DATE, Column, Kind, Table
 from tibero_emulator.server.dialect import quote
 from tibero_emulator.server.errors import TbrError
@@ -87,6 +88,8 @@ def find(name: str, session: Session) -> Table | None:
     """The view as a table, or None. Raises TBR-22003 in a state where it does not answer."""
     found = VIEWS.get(name)
     if found is None or (found.sys_only and session.user != "SYS"):
+        return None
+    if name.startswith("V$LOGMNR_") and session.instance.setting("logminer") != "on":
         return None
     if session.instance.state not in found.states:
         raise TbrError(22003, name)
@@ -448,6 +451,27 @@ view("V$PARAMETERS", PARAMETERS)(_parameters)
 def _vt_parameter(session: Session) -> Rows:
     for name, value, _default in _parameters(session):
         yield (name, value)
+
+
+# ---------------------------------------------------------------------- what the redo says (INVENTED, switch logminer)
+@view(
+    "V$LOGMNR_CONTENTS",
+    columns(
+        "SCN:n TIMESTAMP:d THREAD#:n RBASQN:n OPERATION:32 SEG_OWNER:i SEG_NAME:i USERNAME:i SQL_REDO:4000",
+    ),
+    sys_only=True,
+)
+def _v_logmnr_contents(session: Session) -> Rows:
+    yield from logminer.rows(session)
+
+
+@view(
+    "V$LOGMNR_LOGS",
+    columns("FILENAME:p THREAD_ID:n LOG_ID:n LOW_SCN:n NEXT_SCN:n FILESIZE:n"),
+    sys_only=True,
+)
+def _v_logmnr_logs(session: Session) -> Rows:
+    yield from logminer.logs(session)
 
 
 # ---------------------------------------------------------------------- standby (INVENTED columns)

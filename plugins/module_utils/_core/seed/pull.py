@@ -39,6 +39,9 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.wait impor
 
 #: Requests under way: enough to keep the source reading over a long line, few enough to be sent again after a cut.
 WINDOW_CHUNKS = 4
+#: With small chunks so many bytes are under way all the same, for a resync asks for much and gets little. Not under a
+#: rate limit: the requests would be spread over so much time that answers and the lease had to wait for them.
+WINDOW_BYTES = 16 * 1024 * 1024
 WINDOW_REQUESTS = 64
 #: Bytes written between two requests to the disk to begin with them, so that the end is not one long wait.
 FLUSH_BYTES = 64 * 1024 * 1024
@@ -61,7 +64,9 @@ class Options(NamedTuple):
     ``source_quiet``: nobody writes to the source. ``read_back``: read every file of the target again at the end.
     ``retries``: tries after a broken conversation without any progress between them; ``retry_delay``: seconds before
     the first, doubled each time. ``tolerated``: see ``target.check_empty``. ``overwrite_finished``: a finished seed
-    whose files changed since may be overwritten.
+    whose files changed since may be overwritten. ``replaces``: files of an older copy of the same database, which the
+    caller has proven to be that and which may go: those that are targets are overwritten, the others removed; with
+    ``reuse`` their chunks that are as the source's are kept, and only the others are sent.
     """
 
     chunk: int = 4 * 1024 * 1024
@@ -73,6 +78,8 @@ class Options(NamedTuple):
     retry_delay: float = 2.0
     tolerated: Tuple[str, ...] = ()
     overwrite_finished: bool = False
+    replaces: Tuple[str, ...] = ()
+    reuse: bool = True
 
 
 class Wish(NamedTuple):
@@ -139,6 +146,7 @@ def check_wish(wish: Wish) -> None:
                 meaning="Every target has one source, and a tree has one target",
                 remedy="Remove the duplicates from files and trees",
             )
+    _check_replaces(wish)
     unknown = sorted({file.kind for file in wish.files} - set(manifest.KINDS))
     if unknown or not targets:
         raise Refusal(
@@ -165,6 +173,24 @@ def check_wish(wish: Wish) -> None:
             remedy="Allow at least {0} bytes a second, or make chunk_size smaller".format(
                 int(wish.options.chunk / SLOWEST_CHUNK) + 1
             ),
+        )
+
+
+def _check_replaces(wish: Wish) -> None:
+    """Refuse to replace what is no plain path below one of the directories of this copy."""
+    for path in wish.options.replaces:
+        target.check_path(path, "replaces")
+    outside = [
+        path
+        for path in wish.options.replaces
+        if not any(path.startswith(root.rstrip("/") + "/") for root in wish.roots)
+    ]
+    if outside:
+        raise Refusal(
+            seen="replaces names {0}, which lies below none of {1}".format(outside[0], ", ".join(wish.roots)),
+            meaning="A file elsewhere is not of the copy that is replaced, or its place is not known to us",
+            remedy="Find out whose it is; move it away by hand if it may go",
+            details={"outside": outside[:1000]},
         )
 
 
@@ -214,7 +240,8 @@ def _refuse_lived_on(wish: Wish, before: Optional[Manifest]) -> None:
             meaning="Another copy began or ended in these directories",
             remedy="Use the same seed_id to go on with it, or another seed_dir and empty directories",
         )
-    changed = [item.target for item in before.items if not still_matches(item)]
+    replaced = set(wish.options.replaces)
+    changed = [item.target for item in before.items if item.target not in replaced and not still_matches(item)]
     if before.state == manifest.FINISHED and changed and not wish.options.overwrite_finished:
         raise Refusal(
             seen="Seed {0!r} was finished, and {1} of its files changed since: {2}".format(
@@ -238,6 +265,8 @@ def survey(wish: Wish, session: Session) -> Survey:
     for item in list(items) + list(before.items if before else ()):
         if before is not None:
             ours.update((item.target, item.part))
+    ours.update(path + suffix for path in wish.options.replaces for suffix in ("", manifest.PART_SUFFIX))
+    target.check_unused(wish.options.replaces)
     roots = wish.roots
     target.check_directories(roots)
     target.check_empty(roots, ours, wish.options.tolerated + (wish.seed_dir,))
@@ -465,6 +494,7 @@ class Pull:
         self._lease_asked = 0.0
         self._flush_duration = 0.0
         self._polled = self._poll_mark()
+        self._removed: List[str] = []
 
     # -- the conversation
 
@@ -527,7 +557,7 @@ class Pull:
         """Copy.
 
         :returns: ``{changed, bytes_total, bytes_sent, bytes_skipped, bytes_zero, files, trees, resized, left_out,
-            duration, rate, method, algorithm, reconnects, source_host}``.
+            removed, duration, rate, method, algorithm, reconnects, source_host}``.
         :raises StandbyError: with the copy resumable, unless it is a Refusal: then nothing was changed.
         """
         try:
@@ -592,6 +622,7 @@ class Pull:
         if made_before is not None:
             stale = self._stale(plan)
             target.remove_ours([path for item in stale if item.type != "d" for path in (item.part, item.target)])
+        self._removed = target.remove_ours(self._outdated(plan))
         for item in plan.items:
             if item.type == "d":
                 place = target.open_directory(item.root, item.relative, make=True)
@@ -607,6 +638,17 @@ class Pull:
             return ()
         wanted = {item.target for item in plan.items}
         return tuple(item for item in plan.before.items if item.target not in wanted)
+
+    def _outdated(self, plan: Survey) -> List[str]:
+        """Files of the copy that is replaced which have no place in the new one, or may not be reused.
+
+        An unfinished copy goes on with what it has: its files are new ones already, also of another generation.
+        """
+        options = self.wish.options
+        wanted = {item.target for item in plan.items}
+        before = plan.before
+        resumes = before is not None and before.state == manifest.UNFINISHED
+        return [path for path in options.replaces if path not in wanted or not (options.reuse or resumes)]
 
     def _table(self, number: int, item: Item, plan: Survey) -> Optional[Any]:
         if item.size <= plan.chunk:
@@ -657,10 +699,7 @@ class Pull:
         while True:
             try:
                 session = self._session_now(plan)
-                while (
-                    len(self._pending) < WINDOW_REQUESTS
-                    and sum(one.length for one in self._pending) < WINDOW_CHUNKS * plan.chunk
-                ):
+                while len(self._pending) < WINDOW_REQUESTS and self._under_way() < self._window(plan):
                     request = self._again.popleft() if self._again else next(source, None)
                     if request is None:
                         exhausted = True
@@ -682,6 +721,13 @@ class Pull:
                 self._report(phase="verifying" if flags else "copying", **self._meter.report())
             except (Unreachable, Corrupted) as error:
                 self._after_break(error)
+
+    def _under_way(self) -> int:
+        return sum(one.length for one in self._pending)
+
+    def _window(self, plan: Survey) -> int:
+        few = WINDOW_CHUNKS * plan.chunk
+        return few if self.wish.options.rate_limit else max(few, WINDOW_BYTES)
 
     def _source_failed(self, failure: Failure) -> StandbyError:
         return StandbyError(
@@ -887,6 +933,7 @@ class Pull:
             "digests": {item.target: item.digest for item in items if item.type == "f" and not item.in_tree},
             "resized": [self._resized[name] for name in sorted(self._resized)],
             "left_out": list(plan.left_out),
+            "removed": sorted(self._removed),
             "duration": round(duration, 3),
             "flush_duration": round(self._flush_duration, 3),
             "rate": int(meter.done / duration) if duration > 0 else 0,

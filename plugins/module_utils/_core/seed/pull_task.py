@@ -65,6 +65,8 @@ SPEC: Dict[str, Any] = {
     "space_margin": {"type": "float", "default": 5.0},
     "tolerate": {"type": "list", "elements": "str", "default": []},
     "overwrite_finished": {"type": "bool", "default": False},
+    "replaces": {"type": "list", "elements": "path", "default": []},
+    "reuse": {"type": "bool", "default": True},
     "retries": {"type": "int", "default": 5},
     "wait": {"type": "bool", "default": True},
     "job": {"type": "str"},
@@ -98,6 +100,8 @@ def wish_of(params: Mapping[str, Any]) -> pull.Wish:
         retries=max(int(params["retries"]), 0),
         tolerated=tuple(params["tolerate"]),
         overwrite_finished=bool(params["overwrite_finished"]),
+        replaces=tuple(params.get("replaces") or ()),
+        reuse=bool(params.get("reuse", True)),
     )
     endpoint = transport.Endpoint(
         transport=str(source.get("transport") or "ssh"),
@@ -252,6 +256,7 @@ def _predict(context: Context, wish: pull.Wish) -> Outcome:
         spaces=[space.as_dict() for space in plan.spaces],
         left_out=list(plan.left_out),
         source_host=plan.source,
+        removed=[path for path in wish.options.replaces if path not in {item.target for item in plan.items}],
     )
     return Outcome(True, values, _sizes(plan.before.items if plan.before else ()), _sizes(plan.items), wish.seed_dir)
 

@@ -10,7 +10,7 @@ import ctypes
 import errno
 import os
 import stat
-from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed.manifest import PART_SUFFIX, Item
@@ -114,6 +114,53 @@ def check_empty(roots: Sequence[str], ours: Set[str], tolerated: Sequence[str]) 
             remedy="Check whose they are; move them away or remove them by hand, then run again",
             details={"foreign": foreign[:1000]},
         )
+
+
+def check_unused(paths: Sequence[str], proc: str = "/proc") -> None:
+    """Refuse when a living process has one of the files open, whatever program it is.
+
+    Of processes of other users the system does not tell which files they have open, unless we are root; a server runs as
+    the owner of its files, which is us, or writing to them fails.
+
+    :arg proc: where the system shows its processes.
+    :raises Refusal: naming the processes and the files.
+    """
+    wanted = {}
+    for path in paths:
+        try:
+            seen = os.stat(path)
+        except OSError:
+            continue
+        wanted[(seen.st_dev, seen.st_ino)] = path
+    if not wanted:
+        return
+    users: Dict[str, Set[str]] = {}
+    for process in [name for name in os.listdir(proc) if name.isdigit()]:
+        for path in _open_files(os.path.join(proc, process, "fd"), wanted):
+            users.setdefault(process, set()).add(path)
+    if users:
+        told = ["process {0}: {1}".format(process, ", ".join(sorted(users[process])[:3])) for process in sorted(users)]
+        raise Refusal(
+            seen="Files that are to be replaced are open: {0}".format("; ".join(told[:5])),
+            meaning="An instance lives on them; to overwrite them under it would damage both",
+            remedy="Stop that instance, then run again",
+            details={"processes": {process: sorted(found) for process, found in users.items()}},
+        )
+
+
+def _open_files(directory: str, wanted: Mapping[Tuple[int, int], str]) -> Iterator[str]:
+    """Which of the wanted files a process has open; none when it has ended or may not be looked into."""
+    try:
+        handles = os.listdir(directory)
+    except OSError:
+        return
+    for handle in handles:
+        try:
+            seen = os.stat(os.path.join(directory, handle))
+        except OSError:
+            continue
+        if (seen.st_dev, seen.st_ino) in wanted:
+            yield wanted[(seen.st_dev, seen.st_ino)]
 
 
 def _files_below(root: str, tolerated: Sequence[str]) -> Iterator[str]:

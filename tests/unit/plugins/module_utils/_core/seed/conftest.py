@@ -152,3 +152,8 @@ def noise(size: int, seed: int = 0) -> bytes:
 @pytest.fixture(name="noise")
 def _noise() -> Callable[..., bytes]:
     return noise
+
+
+@pytest.fixture(name="lab_class")
+def _lab_class() -> type[Lab]:
+    return Lab
