@@ -55,7 +55,8 @@ class ActionModule(ActionBase):
                 details={"members": silent},
             )
         _registered.refuse_half_done(hostvars, names)
-        _registered.refuse_fenced(hostvars, names)
+        if not self._templar.template(self._task.args.get("fenced", False)):
+            _registered.refuse_fenced(hostvars, names)
         observed, running, recorded, cold, why, installed, elsewhere = {}, {}, {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]

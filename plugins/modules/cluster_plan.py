@@ -34,6 +34,10 @@ options:
     description: Whether to refuse when no primary runs yet, instead of planning the first one.
     type: bool
     default: false
+  fenced:
+    description: Whether members that are fenced may be planned for, which only their reinstatement does.
+    type: bool
+    default: false
   observed:
     description: V(false) only checks the descriptions of all members side by side, before any host is touched.
     type: bool

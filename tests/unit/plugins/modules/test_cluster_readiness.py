@@ -23,7 +23,7 @@ def variables(silent: tuple[str, ...] = (), **changes: dict[str, Any]) -> dict[s
         first = seen({key: value for key, value in values.items() if key not in WAYS}, name).facts
         second = seen({key: value for key, value in values.items() if key in WAYS}, name).facts
         hostvars[name] = {
-            "standby_member": {"member": described(name)._asdict()},
+            "standby_described": {"member": described(name)._asdict()},
             "readiness_look": {"state": first.as_state()},
             "readiness_ways": {"state": second.as_state()},
         }
