@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
                 remedy="make the host reachable (ssh, sudo, Python), or take it out of the group if it is gone for good",
                 details={"members": silent},
             )
-        observed, running, recorded, cold, why = {}, {}, {}, {}, {}
+        observed, running, recorded, cold, why, sights = {}, {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]
             observed[name] = str(seen.get("role", facts.UNKNOWN))
@@ -69,8 +69,10 @@ class ActionModule(ActionBase):
             recorded[name] = str(seen.get("recorded_role") or "")
             cold[name] = seen.get("cold_copy") or {}
             why[name] = str(((seen.get("state") or {}).get("role") or {}).get("why") or "")
+            sights[name] = _sight(seen)
         cluster.check_logins(members, observed, running, why)
-        plan = cluster.plan(members, host, observed, running, recorded, cold)
+        rebuild, built = (bool(self._task.args.get(option, False)) for option in ("rebuild", "built"))
+        plan = cluster.plan(members, host, observed, running, recorded, cold, sights, rebuild, built)
         if plan.resume and self._task.check_mode:
             raise Refusal(
                 seen=f"{host} is the primary and was stopped by this collection for a cold copy at {cold[host]['stopped_at']}",
@@ -85,6 +87,13 @@ class ActionModule(ActionBase):
                 remedy=f"run playbooks/setup_primary.yml first; it will create the database on {plan.primary}",
             )
         return plan._asdict()
+
+
+def _sight(seen: t.Mapping[str, t.Any]) -> cluster.Sight:
+    """What an observation says beside the role. Destinations that could not be read are none: nothing rests on them but their numbers."""
+    found = ((seen.get("state") or {}).get("destinations") or {}).get("value")
+    links = [(int(one["number"]), str(one["host"]), int(one["port"])) for one in found] if isinstance(found, list) else []
+    return cluster.Sight(tuple(links), str(seen.get("rebuild") or ""), str(seen.get("standby_redo_parameter") or ""))
 
 
 def _registered(variables: t.Mapping[str, t.Any], name: str) -> bool:
