@@ -687,6 +687,8 @@ def plan(
     if built:
         _refuse_unknown_roles(members, observed, running, primary)
     marked = {name: sight.rebuild for name, sight in look.items() if sight.rebuild and name != primary}
+    if marked and not rebuild and not built:
+        raise _marked(marked)
     seen = observed.get(host, facts.UNKNOWN)
     role = facts.PRIMARY if host == primary else facts.STANDBY
     seed = role == facts.STANDBY and (
@@ -724,6 +726,15 @@ def plan(
         absent=absent,
         unused=unused,
         rebuild="" if rebuild else marked.get(host, ""),
+    )
+
+
+def _marked(marked: Mapping[str, str]) -> Refusal:
+    return Refusal(
+        seen="{0} has to be built anew: {1}".format(", ".join(sorted(marked)), sorted(marked.items())[0][1]),
+        meaning="Redo cannot bring it to where the primary is, and building it anew overwrites its database",
+        remedy="run playbooks/setup_standby.yml with standby_rebuild: true if that database may be overwritten",
+        details={"variable": "standby_rebuild", "members": sorted(marked)},
     )
 
 

@@ -41,7 +41,7 @@ def path_of(client: Tibero) -> str:
     return os.path.join(client.record_directory, "role.json")
 
 
-def _identities(client: Tibero) -> List[Any]:
+def identities(client: Tibero) -> List[Any]:
     """Path, device and inode of each control file: a file that was copied anew is another file."""
     found: List[Any] = []
     for path in client.control_files() or ():
@@ -59,7 +59,7 @@ def read(client: Tibero) -> RoleRecord:
     record: Optional[Dict[str, Any]] = read_json(path)
     if record is None:
         return RoleRecord("", path, "", False)
-    same = bool(record.get("control_files")) and record.get("control_files") == _identities(client)
+    same = bool(record.get("control_files")) and record.get("control_files") == identities(client)
     rebuild = str(record.get("rebuild", "")) if same else ""
     return RoleRecord(str(record.get("role", "")), path, str(record.get("reason", "")), same, rebuild)
 
@@ -90,7 +90,7 @@ def _store(client: Tibero, role: str, reason: str, rebuild: str) -> None:
         "role": role,
         "reason": reason,
         "rebuild": rebuild,
-        "control_files": _identities(client),
+        "control_files": identities(client),
         "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
     write_atomically(path_of(client), json.dumps(record, indent=1, sort_keys=True) + "\n")
