@@ -73,6 +73,8 @@ class ActionModule(ActionBase):
         cluster.check_logins(members, observed, running, why)
         rebuild, built = (bool(self._task.args.get(option, False)) for option in ("rebuild", "built"))
         plan = cluster.plan(members, host, observed, running, recorded, cold, sights, rebuild, built)
+        if self._task.args.get("primary_required") and not built and not rebuild:
+            cluster.refuse_marked(sights, plan.primary)
         if plan.resume and self._task.check_mode:
             raise Refusal(
                 seen=f"{host} is the primary and was stopped by this collection for a cold copy at {cold[host]['stopped_at']}",
@@ -92,7 +94,9 @@ class ActionModule(ActionBase):
 def _sight(seen: t.Mapping[str, t.Any]) -> cluster.Sight:
     """What an observation says beside the role. Destinations that could not be read are none: nothing rests on them but their numbers."""
     found = ((seen.get("state") or {}).get("destinations") or {}).get("value")
-    links = [(int(one["number"]), str(one["host"]), int(one["port"])) for one in found] if isinstance(found, list) else []
+    links = (
+        [(int(one["number"]), str(one["host"]), int(one["port"])) for one in found] if isinstance(found, list) else []
+    )
     return cluster.Sight(tuple(links), str(seen.get("rebuild") or ""), str(seen.get("standby_redo_parameter") or ""))
 
 

@@ -69,8 +69,8 @@ refused:
   type: bool
   returned: success
 statements:
-  description: Each statement with RV(ignore:line), RV(ignore:kind), RV(ignore:text) (its beginning), RV(ignore:sql) (as it can be run), RV(ignore:grade),
-    RV(ignore:why) and RV(ignore:source).
+  description: Each statement with RV(ignore:line), RV(ignore:kind), RV(ignore:text) (its beginning), RV(ignore:sql) (without comments), RV(ignore:runs)
+    (whether it can be run in a session of its own, V(yes), V(no), or V(skip) for a commit), RV(ignore:grade), RV(ignore:why) and RV(ignore:source).
   type: list
   elements: dict
   returned: success
@@ -113,9 +113,13 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.options 
 
 def main() -> None:
     """Run the module."""
-    run_module(GUARD_SPEC, guard, secrets_of,
+    run_module(
+        GUARD_SPEC,
+        guard,
+        secrets_of,
         mutually_exclusive=[("statements", "script")],
-        required_one_of=[("statements", "script")])
+        required_one_of=[("statements", "script")],
+    )
 
 
 if __name__ == "__main__":

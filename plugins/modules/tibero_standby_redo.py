@@ -121,14 +121,21 @@ details:
 """
 
 from ansible_collections.firedrill.standby.plugins.module_utils._module import run_module
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.standby_redo import STANDBY_REDO_SPEC, ensure_standby_redo
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.options import secrets_of
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.standby_redo import (
+    STANDBY_REDO_SPEC,
+    ensure_standby_redo,
+)
 
 
 def main() -> None:
     """Run the module."""
-    run_module(STANDBY_REDO_SPEC, ensure_standby_redo, secrets_of,
-        required_if=[("restart", True, ("primary_alias", "destination"))])
+    run_module(
+        STANDBY_REDO_SPEC,
+        ensure_standby_redo,
+        secrets_of,
+        required_if=[("restart", True, ("primary_alias", "destination"))],
+    )
 
 
 if __name__ == "__main__":

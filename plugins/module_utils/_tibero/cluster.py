@@ -670,25 +670,13 @@ def plan(
         resume = stopped_for_copy(members, observed, running, recorded, cold or {})
     primary = resume or find_primary(members, observed, running, cold)
     if primary is None:
-        flagged = [item.name for item in members if item.bootstrap]
-        if not flagged:
-            raise Refusal(
-                seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(
-                    ", ".join(item.name for item in members)
-                ),
-                meaning="It is not known where the first primary shall be",
-                remedy="set standby_bootstrap_primary: true on one member and run playbooks/setup_primary.yml",
-                details={"variable": "standby_bootstrap_primary"},
-            )
-        primary = flagged[0]
+        primary = _first_primary(members)
     check_mode(members, primary)
     item = next(one for one in members if one.name == host)
     look = dict(sights or {})
     if built:
         _refuse_unknown_roles(members, observed, running, primary)
-    marked = {name: sight.rebuild for name, sight in look.items() if sight.rebuild and name != primary}
-    if marked and not rebuild and not built:
-        raise _marked(marked)
+    marked = _marked(look, primary)
     seen = observed.get(host, facts.UNKNOWN)
     role = facts.PRIMARY if host == primary else facts.STANDBY
     seed = role == facts.STANDBY and (
@@ -698,9 +686,8 @@ def plan(
     waiting = set() if rebuild else set(marked)
     if built:
         waiting |= {one.name for one in peers if observed.get(one.name) == facts.NO_DATABASE}
-    numbers = _numbers(item, peers, look.get(host, Sight()))
-    links = _links(item, [one for one in peers if one.name not in waiting], numbers)
-    own = _own_keys(item, look.get(host, Sight()), seed)
+    sight = look.get(host, Sight())
+    links = _links(item, [one for one in peers if one.name not in waiting], _numbers(item, peers, sight))
     replication, absent, unused = _replication_keys(item, links, _conversion(item, members, primary))
     if role == facts.STANDBY and not item.symmetric_tips:
         replication = {key: value for key, value in replication.items() if not _OWN_PATTERN.match(key)}
@@ -709,15 +696,14 @@ def plan(
         role=role,
         primary=primary,
         standbys=tuple(one.name for one in members if one.name != primary),
-        parameters=own,
+        parameters=_own_keys(item, sight, seed),
         replication=replication,
         destinations={"LOG_REPLICATION_DEST_{0}".format(link["number"]): link["value"] for link in links},
         aliases=_aliases(members, item),
         reach=tuple(
-            {"host": other.address, "port": port, "member": other.name}
-            for other in members
-            if other.name != host
-            for port in (other.listener_port, other.standby_port)
+            {"host": peer.address, "port": port, "member": peer.name}
+            for peer in peers
+            for port in (peer.listener_port, peer.standby_port)
         ),
         seed=seed,
         observed=seen,
@@ -729,8 +715,35 @@ def plan(
     )
 
 
-def _marked(marked: Mapping[str, str]) -> Refusal:
-    return Refusal(
+def _first_primary(members: Sequence[Member]) -> str:
+    """The member that shall be the first primary, while there is no database. :raises Refusal: when none is flagged."""
+    flagged = [item.name for item in members if item.bootstrap]
+    if not flagged:
+        raise Refusal(
+            seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(
+                ", ".join(item.name for item in members)
+            ),
+            meaning="It is not known where the first primary shall be",
+            remedy="set standby_bootstrap_primary: true on one member and run playbooks/setup_primary.yml",
+            details={"variable": "standby_bootstrap_primary"},
+        )
+    return flagged[0]
+
+
+def _marked(sights: Mapping[str, Sight], primary: str) -> Dict[str, str]:
+    """Standbys that have to be built anew, and why."""
+    return {name: sight.rebuild for name, sight in sights.items() if sight.rebuild and name != primary}
+
+
+def refuse_marked(sights: Mapping[str, Sight], primary: str) -> None:
+    """Before standbys are built: those that have to be built anew need a consent of their own.
+
+    :raises Refusal: naming them.
+    """
+    marked = _marked(sights, primary)
+    if not marked:
+        return
+    raise Refusal(
         seen="{0} has to be built anew: {1}".format(", ".join(sorted(marked)), sorted(marked.items())[0][1]),
         meaning="Redo cannot bring it to where the primary is, and building it anew overwrites its database",
         remedy="run playbooks/setup_standby.yml with standby_rebuild: true if that database may be overwritten",

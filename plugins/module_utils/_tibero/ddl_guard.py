@@ -41,7 +41,7 @@ def read_input(statements: Sequence[str], script: str) -> Tuple[ddl.Statement, .
             seen="{0} cannot be read: {1}".format(script, error),
             meaning="What cannot be read cannot be judged",
             remedy="Name a script in UTF-8 on this host that the user of this task may read",
-        )
+        ) from error
 
 
 def decide(judged: Sequence[Tuple[ddl.Statement, ddl.Verdict]], standbys: "facts.Fact[Any]") -> bool:
@@ -62,6 +62,16 @@ def procedure(destinations: Sequence[str]) -> List[str]:
         "4. Build every standby anew: playbooks/setup_standby.yml with standby_rebuild: true.",
         "playbooks/guarded_ddl.yml with standby_ddl_detach: true does steps 2 and 3 and marks the standbys for step 4.",
     ]
+
+
+def runs(statement: ddl.Statement) -> str:
+    """Whether a statement can be run in a session of its own, which commits when it ends: "yes", "skip" or "no"."""
+    if statement.kind != ddl.SQL or not statement.words:
+        return "no"
+    if statement.words[0] == "COMMIT":
+        return "skip"
+    session = statement.words[0] in ("ROLLBACK", "SAVEPOINT", "SET", "LOCK", "EXPLAIN")
+    return "no" if session or statement.words[:2] == ("ALTER", "SESSION") else "yes"
 
 
 def guard(context: Context) -> Outcome:
@@ -88,7 +98,8 @@ def guard(context: Context) -> Outcome:
                 "line": one.line,
                 "kind": one.kind,
                 "text": one.text[:200],
-                "sql": one.plain if one.kind == ddl.SQL else "",
+                "sql": one.plain if runs(one) == "yes" else "",
+                "runs": runs(one),
                 "grade": verdict.grade,
                 "why": verdict.why,
                 "source": verdict.source,
@@ -98,7 +109,9 @@ def guard(context: Context) -> Outcome:
         "standbys": names if destinations.is_known else facts.UNKNOWN,
         "procedure": procedure(names) if refused else [],
     }
-    warnings = ["{0}: {1}".format(one.text[:80], verdict.why) for one, verdict in judged if verdict.grade == ddl.CAUTION]
+    warnings = [
+        "{0}: {1}".format(one.text[:80], verdict.why) for one, verdict in judged if verdict.grade == ddl.CAUTION
+    ]
     return Outcome(False, values, warnings=warnings)
 
 

@@ -88,7 +88,7 @@ def plain(value: str, key: str = "a destination") -> str:
             seen="{0} is {1!r}".format(key, value),
             meaning=str(error),
             remedy="Correct it in the tip and with ALTER SYSTEM, or in the description of the cluster",
-        )
+        ) from error
     return tip.render_destination(parsed._replace(host=parsed.host.lower()))
 
 
@@ -138,7 +138,7 @@ def _is_on(key: str, value: str) -> bool:
             seen="{0} of the running primary is {1!r}".format(key, value),
             meaning=str(error),
             remedy="Set it to Y or N by hand",
-        )
+        ) from error
 
 
 def after(now: Sending, step: Step) -> Sending:

@@ -225,7 +225,7 @@ def _refuse_last(client: Tibero, alias: str, destination: int) -> None:
             seen="The primary ({0}) does not answer: {1}".format(alias, error.seen),
             meaning="Whether it can do without this standby is not known",
             remedy="Make the alias of the primary work on this host, then run again",
-        )
+        ) from error
     others = [
         one
         for one in links.value or ()

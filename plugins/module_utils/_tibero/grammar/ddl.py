@@ -272,7 +272,7 @@ def split(text: str) -> Tuple[Statement, ...]:
     Every character that is neither blank nor part of a comment or of an end sign is in one of them.
     """
     reader = _Reader(text)
-    found = []
+    found: List[Statement] = []
     while True:
         statement = reader.statement()
         if statement is None:
@@ -287,8 +287,24 @@ _MANUAL = "H, administrator's guide: operations that a standby cluster does not 
 _LISTED = "statement that travels as redo"
 #: First words of statements that travel as redo, or that change nothing.
 _KNOWN = (
-    "SELECT|WITH|INSERT|UPDATE|DELETE|MERGE|COMMIT|ROLLBACK|SAVEPOINT|EXPLAIN|TRUNCATE|GRANT|REVOKE|COMMENT|RENAME|ANALYZE|LOCK"
-).split("|")
+    "SELECT",
+    "WITH",
+    "INSERT",
+    "UPDATE",
+    "DELETE",
+    "MERGE",
+    "COMMIT",
+    "ROLLBACK",
+    "SAVEPOINT",
+    "EXPLAIN",
+    "TRUNCATE",
+    "GRANT",
+    "REVOKE",
+    "COMMENT",
+    "RENAME",
+    "ANALYZE",
+    "LOCK",
+)
 _OBJECTS = (
     "TABLE",
     "INDEX",
@@ -348,7 +364,9 @@ def _judge_other(words: Sequence[str], statement: Statement) -> Verdict:
     if words[0] == "SET" and len(words) > 1 and words[1] in _SQL_SET:
         return Verdict(SUPPORTED, "it concerns the session", _LISTED)
     if words[0] not in _KNOWN:
-        return Verdict(UNKNOWN, "{0} is not on the list of statements that are known to travel as redo".format(words[0]), "")
+        return Verdict(
+            UNKNOWN, "{0} is not on the list of statements that are known to travel as redo".format(words[0]), ""
+        )
     if words[0] == "INSERT" and re.search(r"\bAPPEND(_VALUES)?\b", statement.hints):
         return Verdict(
             CAUTION,
@@ -396,7 +414,9 @@ def _judge_tablespace(words: Sequence[str]) -> Verdict:
     if tuple(rest[:2]) in (("BEGIN", "BACKUP"), ("END", "BACKUP")):
         return Verdict(SUPPORTED, "ALTER TABLESPACE ... BACKUP", "H, hot backup of a primary")
     if tuple(rest[:2]) == ("ADD", "DATAFILE"):
-        return Verdict(CAUTION, "a new file must find its directory on every standby", "L; H: it forbids reverse synchronisation")
+        return Verdict(
+            CAUTION, "a new file must find its directory on every standby", "L; H: it forbids reverse synchronisation"
+        )
     if tuple(rest[:2]) == ("ADD", "TEMPFILE"):
         return Verdict(CAUTION, "temp files do not travel as redo: each standby lacks the new one", "L")
     return Verdict(UNKNOWN, "ALTER TABLESPACE ... {0} is not on the list".format(" ".join(rest[:2])), "")
@@ -421,7 +441,9 @@ def _judge_create(words: Sequence[str], statement: Statement) -> Verdict:
     if rest[:2] == ["TEMPORARY", "TABLESPACE"]:
         return Verdict(CAUTION, "temp files do not travel as redo: each standby lacks the new ones", "L")
     if rest[:1] and rest[0] == "TABLESPACE":
-        return Verdict(CAUTION, "a new file must find its directory on every standby", "L; H: it forbids reverse synchronisation")
+        return Verdict(
+            CAUTION, "a new file must find its directory on every standby", "L; H: it forbids reverse synchronisation"
+        )
     if rest[:1] and rest[0] in _OBJECTS:
         return Verdict(SUPPORTED, "CREATE " + rest[0], _LISTED)
     return Verdict(UNKNOWN, "CREATE {0} is not on the list".format(" ".join(rest[:2])), "")
