@@ -680,7 +680,10 @@ def plan(
     seen = observed.get(host, facts.UNKNOWN)
     role = facts.PRIMARY if host == primary else facts.STANDBY
     seed = role == facts.STANDBY and (
-        (host in marked and rebuild) or (seen != facts.STANDBY and recorded.get(host) != facts.STANDBY)
+        (host in marked and rebuild)
+        # A record of what is not there any more counts for nothing.
+        or seen == facts.NO_DATABASE
+        or (seen != facts.STANDBY and recorded.get(host) != facts.STANDBY)
     )
     peers = [one for one in members if one.name != host]
     waiting = set() if rebuild else set(marked)
