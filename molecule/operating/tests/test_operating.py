@@ -27,7 +27,9 @@ AS_CONVERGED = {
     "tibero_read_only": True,
     "tibero_standby_redo": True,
 }
-FORBIDDEN = {"standby_ddl_statements": ["CREATE TABLE before_it (a NUMBER)", "CREATE GLOBAL TEMPORARY TABLE g (a NUMBER)"]}
+FORBIDDEN = {
+    "standby_ddl_statements": ["CREATE TABLE before_it (a NUMBER)", "CREATE GLOBAL TEMPORARY TABLE g (a NUMBER)"]
+}
 
 
 def home(member: str) -> Path:
@@ -65,7 +67,15 @@ def tip(member: str) -> dict[str, str]:
 def play(book: str, variables: dict[str, Any], *arguments: str) -> tuple[int, str, int]:
     """Run a playbook; its exit code, its output with blanks folded, and the number of changes."""
     done = subprocess.run(
-        ["ansible-playbook", "-i", str(scenario.INVENTORY), f"playbooks/{book}", "-e", json.dumps(variables), *arguments],
+        [
+            "ansible-playbook",
+            "-i",
+            str(scenario.INVENTORY),
+            f"playbooks/{book}",
+            "-e",
+            json.dumps(variables),
+            *arguments,
+        ],
         cwd=scenario.ROOT,
         capture_output=True,
         text=True,

@@ -595,7 +595,7 @@ def _own_keys(item: Member, sight: Sight, seed: bool) -> Dict[str, str]:
 
 
 def _replication_keys(
-    item: Member, links: Sequence[Mapping[str, Any]], conversion: str
+    item: Member, links: Sequence[Mapping[str, Any]], conversion: str, role: str
 ) -> Tuple[Dict[str, str], Tuple[str, ...], Tuple[str, ...]]:
     """Replication keys of a member's tip as written, those that must not be there, and those of destinations that nobody described.
 
@@ -620,6 +620,8 @@ def _replication_keys(
     for number in sorted(set(range(1, MAX_STANDBYS + 1)) - {link["number"] for link in links}):
         unused.append("LOG_REPLICATION_DEST_{0}".format(number))
         unused.append(item.enable_parameter.replace("{n}", str(number)))
+    if role == facts.STANDBY and not item.symmetric_tips:
+        keys = {key: value for key, value in keys.items() if not _OWN_PATTERN.match(key)}
     return keys, tuple(absent), tuple(unused)
 
 
@@ -669,31 +671,22 @@ def plan(
     if not built and not [name for name, role in observed.items() if role == facts.PRIMARY and running.get(name)]:
         resume = stopped_for_copy(members, observed, running, recorded, cold or {})
     primary = resume or find_primary(members, observed, running, cold)
-    if primary is None:
-        primary = _first_primary(members)
+    primary = primary or _first_primary(members)
     check_mode(members, primary)
     item = next(one for one in members if one.name == host)
     look = dict(sights or {})
     if built:
         _refuse_unknown_roles(members, observed, running, primary)
     marked = _marked(look, primary)
-    seen = observed.get(host, facts.UNKNOWN)
     role = facts.PRIMARY if host == primary else facts.STANDBY
-    seed = role == facts.STANDBY and (
-        (host in marked and rebuild)
-        # A record of what is not there any more counts for nothing.
-        or seen == facts.NO_DATABASE
-        or (seen != facts.STANDBY and recorded.get(host) != facts.STANDBY)
-    )
+    seed = role == facts.STANDBY and _needs_copy(host, observed, recorded, marked, rebuild)
     peers = [one for one in members if one.name != host]
     waiting = set() if rebuild else set(marked)
     if built:
         waiting |= {one.name for one in peers if observed.get(one.name) == facts.NO_DATABASE}
     sight = look.get(host, Sight())
     links = _links(item, [one for one in peers if one.name not in waiting], _numbers(item, peers, sight))
-    replication, absent, unused = _replication_keys(item, links, _conversion(item, members, primary))
-    if role == facts.STANDBY and not item.symmetric_tips:
-        replication = {key: value for key, value in replication.items() if not _OWN_PATTERN.match(key)}
+    replication, absent, unused = _replication_keys(item, links, _conversion(item, members, primary), role)
     return Plan(
         name=host,
         role=role,
@@ -703,18 +696,33 @@ def plan(
         replication=replication,
         destinations={"LOG_REPLICATION_DEST_{0}".format(link["number"]): link["value"] for link in links},
         aliases=_aliases(members, item),
-        reach=tuple(
-            {"host": peer.address, "port": port, "member": peer.name}
-            for peer in peers
-            for port in (peer.listener_port, peer.standby_port)
-        ),
+        reach=_reach(peers),
         seed=seed,
-        observed=seen,
+        observed=observed.get(host, facts.UNKNOWN),
         resume=host == resume,
         links=links,
         absent=absent,
         unused=unused,
         rebuild="" if rebuild else marked.get(host, ""),
+    )
+
+
+def _needs_copy(
+    host: str, observed: Mapping[str, str], recorded: Mapping[str, str], marked: Mapping[str, str], rebuild: bool
+) -> bool:
+    """Whether a standby needs a copy of the database. A record of what is not there any more counts for nothing."""
+    seen = observed.get(host, facts.UNKNOWN)
+    if seen == facts.NO_DATABASE or (host in marked and rebuild):
+        return True
+    return seen != facts.STANDBY and recorded.get(host) != facts.STANDBY
+
+
+def _reach(peers: Sequence[Member]) -> Tuple[Dict[str, Any], ...]:
+    """The ports of the other members."""
+    return tuple(
+        {"host": peer.address, "port": port, "member": peer.name}
+        for peer in peers
+        for port in (peer.listener_port, peer.standby_port)
     )
 
 
