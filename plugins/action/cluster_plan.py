@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         _registered.refuse_half_done(hostvars, names)
         if not self._templar.template(self._task.args.get("fenced", False)):
             _registered.refuse_fenced(hostvars, names)
-        observed, running, recorded, cold, why, installed, elsewhere = {}, {}, {}, {}, {}, {}, {}
+        observed, running, recorded, cold, why, sights, installed, elsewhere = {}, {}, {}, {}, {}, {}, {}, {}
         for name in names:
             seen = hostvars[name]["standby_observation"]
             observed[name] = str(seen.get("role", facts.UNKNOWN))
@@ -68,9 +68,13 @@ class ActionModule(ActionBase):
             why[name] = str((state.get("role") or {}).get("why") or "")
             installed[name] = (state.get("software") or {}).get("value") is True
             elsewhere[name] = seen.get("elsewhere") or []
+            sights[name] = _sight(seen)
         cluster.check_homes(members, installed, elsewhere)
         cluster.check_logins(members, observed, running, why)
-        plan = cluster.plan(members, host, observed, running, recorded, cold)
+        rebuild, built = (bool(self._task.args.get(option, False)) for option in ("rebuild", "built"))
+        plan = cluster.plan(members, host, observed, running, recorded, cold, sights, rebuild, built)
+        if self._task.args.get("primary_required") and not built and not rebuild:
+            cluster.refuse_marked(sights, plan.primary)
         if plan.resume and self._task.check_mode:
             raise Refusal(
                 seen=f"{host} is the primary and was stopped by this collection for a cold copy at {cold[host]['stopped_at']}",
@@ -81,3 +85,12 @@ class ActionModule(ActionBase):
         if self._task.args.get("primary_required") and observed[plan.primary] != facts.PRIMARY and not resumed:
             raise cluster.without_database(members, installed, plan.primary)
         return plan._asdict()
+
+
+def _sight(seen: t.Mapping[str, t.Any]) -> cluster.Sight:
+    """What an observation says beside the role. Destinations that could not be read are none: nothing rests on them but their numbers."""
+    found = ((seen.get("state") or {}).get("destinations") or {}).get("value")
+    links = (
+        [(int(one["number"]), str(one["host"]), int(one["port"])) for one in found] if isinstance(found, list) else []
+    )
+    return cluster.Sight(tuple(links), str(seen.get("rebuild") or ""), str(seen.get("standby_redo_parameter") or ""))

@@ -26,7 +26,7 @@ attributes:
 options:
   members:
     description:
-      - Inventory names of the members, in an order that stays the same, since it numbers the destinations.
+      - Inventory names of the members, in an order that stays the same, since it numbers new destinations.
       - By default all hosts of the play.
     type: list
     elements: str
@@ -34,8 +34,17 @@ options:
     description: Whether to refuse when no primary runs yet, instead of planning the first one.
     type: bool
     default: false
+  built:
+    description:
+      - Whether nothing is built, only operated. Members without a database then get no redo, and a running member of unknown role is refused.
+    type: bool
+    default: false
   fenced:
     description: Whether members that are fenced may be planned for, which only their reinstatement does.
+    type: bool
+    default: false
+  rebuild:
+    description: Whether standbys that are marked for it are built anew. Without it they get no redo.
     type: bool
     default: false
   observed:
@@ -61,7 +70,8 @@ ansible_facts:
     standby_plan:
       description:
         - RV(ignore:role) is V(primary) or V(standby); RV(ignore:primary) names the primary; RV(ignore:seed) tells whether a copy is needed.
-        - RV(ignore:parameters), RV(ignore:replication) are the keys of the tip that belong to this member.
+        - RV(ignore:parameters), RV(ignore:replication) are the keys of the tip that belong to this member; RV(ignore:absent) must not be there.
+        - RV(ignore:links) are its destinations; RV(ignore:rebuild) tells why it has to be built anew.
       type: dict
       sample: {"name": "busan1", "role": "standby", "primary": "seoul1", "seed": true}
 seen:

@@ -102,6 +102,15 @@ cold_copy:
     why:
       description: Why not.
       type: str
+rebuild:
+  description: Why this standby has to be built anew before it gets redo again, empty if it has not.
+  type: str
+  returned: success
+standby_redo_parameter:
+  description: The parameter for standby redo logs that is on in the tip, empty without one.
+  type: str
+  returned: success
+  sample: USE_STANDBY_REDO_LOG
 seen:
   description: What was seen, with the value.
   returned: failure

@@ -9,7 +9,8 @@ short_description: Open a Tibero standby read only while it applies redo
 version_added: 0.1.0
 description:
   - Opens a standby with C(ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY), or brings it back to recovery with C(ALTER DATABASE STANDBY).
-  - Apply goes on, so that the result of a query changes with time. Temporary files must exist.
+  - Apply goes on, so that the result of a query changes with time.
+  - Temporary files must exist. A standby whose views name one that does not is refused, with the remedy.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes

@@ -174,6 +174,10 @@ class Tibero:
         self._secrets: List[str] = []
         self.hide(self.login.password)
 
+    def at(self, alias: str) -> "Tibero":
+        """The same login through another alias of this host's tbdsn.tbr: another member, asked from here."""
+        return Tibero(self.tb_home, self.tb_sid, self._runner, self.login._replace(alias=alias), self.timeout)
+
     # -------------------------------------------------------------------- environment and running
 
     @property

@@ -25,6 +25,8 @@ ARCHIVE = "ARCH ASYNC"
 TRANSPORTS = (SYNC, ASYNC, ARCHIVE)
 #: H, MAN: the modes of LOG_REPLICATION_MODE, in falling order of protection.
 PROTECTION_MODES = ("protection", "availability", "performance")
+#: The switch of one destination (H, its name M: the manual prints LOG_RELICATION_1_ENABLE).
+ENABLE_NAME = "LOG_REPLICATION_{n}_ENABLE"
 #: H, MAN: default of the port on which a standby receives redo, counted from LISTENER_PORT.
 STANDBY_PORT_OFFSET = 4
 
@@ -38,8 +40,11 @@ OWN_KEYS = (
     "LOG_ARCHIVE_DEST",
     "STANDBY_FILE_NAME_CONVERT",
     "LOCAL_CLUSTER_ADDR",
+    # Only a member that has standby redo logs carries it (conflict 5 of the reference: with and without underscore).
+    "USE_STANDBY_REDO_LOG",
+    "_USE_STANDBY_REDO_LOG",
 )
-_OWN_PATTERN = re.compile(r"^LOG_REPLICATION_DEST_\d+$")
+_OWN_PATTERN = re.compile(r"^LOG_REPLICATION_DEST_\d+$|^LOG_REP?LICATION_\d+_ENABLE$")
 
 #: A DB_NAME becomes an alias of tbdsn.tbr and part of paths (conflict 17 of the reference: letters, digits, underscore only).
 _NAME = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
@@ -68,6 +73,21 @@ class Member(NamedTuple):
     symmetric_tips: bool
     bootstrap: bool
     parameters: Dict[str, str]
+    receives: bool = True
+    enable_parameter: str = ENABLE_NAME
+    standby_redo: bool = False
+
+
+class Sight(NamedTuple):
+    """What the plan takes from the observation of a member beside its role.
+
+    ``destinations``: ``(number, host, port)`` of its running instance. ``rebuild``: why it has to be built anew, "" if it has not.
+    ``redo_parameter``: the parameter for standby redo logs that is on in its tip, "" without one.
+    """
+
+    destinations: Tuple[Tuple[int, str, int], ...] = ()
+    rebuild: str = ""
+    redo_parameter: str = ""
 
 
 class Plan(NamedTuple):
@@ -76,6 +96,8 @@ class Plan(NamedTuple):
     ``parameters`` and ``replication``: its own tip keys, as written. ``destinations``: the values of its LOG_REPLICATION_DEST_n, without quotes.
     ``aliases``: its tbdsn entries. ``reach``: ports of the other members. ``seed``: whether it needs a copy. ``observed``: the role seen.
     ``resume``: it is the primary and lies stopped since an interrupted cold copy, so it has to be started before anything else.
+    ``links``: its destinations with number, member, alias, value and whether redo is sent. ``absent``: keys that must not be in its tip;
+    ``unused``: keys of destinations that nobody described. ``rebuild``: why it has to be built anew and gets no redo until then.
     """
 
     name: str
@@ -90,6 +112,10 @@ class Plan(NamedTuple):
     seed: bool
     observed: str
     resume: bool = False
+    links: Tuple[Dict[str, Any], ...] = ()
+    absent: Tuple[str, ...] = ()
+    unused: Tuple[str, ...] = ()
+    rebuild: str = ""
 
 
 def _refuse(variable: str, value: object, host: str, allowed: str, remedy: str) -> Refusal:
@@ -256,7 +282,23 @@ def member(host: str, raw: Mapping[str, Any]) -> Member:
         symmetric_tips=bool(raw["tibero_symmetric_tips"]),
         bootstrap=bool(raw["standby_bootstrap_primary"]),
         parameters=_own_parameters(raw, host),
+        receives=bool(raw.get("tibero_destination_enabled", True)),
+        enable_parameter=_enable_parameter(raw, host),
+        standby_redo=bool(raw.get("tibero_standby_redo", False)),
     )
+
+
+def _enable_parameter(raw: Mapping[str, Any], host: str) -> str:
+    value = str(raw.get("tibero_enable_parameter") or ENABLE_NAME)
+    if not re.match(r"^[A-Z_]+\{n\}[A-Z_]*$", value):
+        raise _refuse(
+            "tibero_enable_parameter",
+            value,
+            host,
+            "the upper-case name of a parameter with {n} in the place of the number",
+            "use " + ENABLE_NAME,
+        )
+    return value
 
 
 def _same(members: Sequence[Member], field: str, variable: str) -> None:
@@ -326,6 +368,7 @@ def check_cluster(members: Sequence[Member]) -> None:
         ("protection_mode", "tibero_protection_mode"),
         ("symmetric_tips", "tibero_symmetric_tips"),
         ("network_timeout", "tibero_network_timeout"),
+        ("enable_parameter", "tibero_enable_parameter"),
     ):
         _same(members, field, variable)
     _distinct_endpoints(members)
@@ -544,10 +587,53 @@ def _conversion(item: Member, members: Sequence[Member], primary: str) -> str:
     return '"{0},{1}"'.format(foreign[0], item.data_dir) if foreign else ""
 
 
-def _parameter_sets(
-    item: Member, members: Sequence[Member], primary: str
-) -> Tuple[Dict[str, str], Dict[str, str], Dict[str, str]]:
-    """Own tip keys of a member, its replication keys as written, and the values of its destinations."""
+def _numbers(item: Member, peers: Sequence[Member], sight: Sight) -> Dict[str, int]:
+    """The number of each peer's destination. One that the running instance has keeps its number, so that no healthy destination is touched when
+    another comes or goes; a new one gets the lowest that is free.
+
+    :raises Refusal: when none is free.
+    """
+    held = {(host.lower(), port): number for number, host, port in sight.destinations}
+    numbers = {
+        peer.name: held[(peer.address.lower(), peer.standby_port)]
+        for peer in peers
+        if (peer.address.lower(), peer.standby_port) in held
+    }
+    taken = set(held.values())
+    for peer in peers:
+        if peer.name in numbers:
+            continue
+        free = [number for number in range(1, MAX_STANDBYS + 1) if number not in taken]
+        if not free:
+            raise Refusal(
+                seen="{0} uses all {1} destinations; {2} needs one".format(item.name, MAX_STANDBYS, peer.name),
+                meaning="Destinations that are not described hold the numbers",
+                remedy="let them go with playbooks/standby.yml and standby_remove_destinations: true, then run again",
+            )
+        numbers[peer.name] = free[0]
+        taken.add(free[0])
+    return numbers
+
+
+def _links(item: Member, peers: Sequence[Member], numbers: Mapping[str, int]) -> Tuple[Dict[str, Any], ...]:
+    """The destinations of a member, in the order of their numbers."""
+    found = []
+    for peer in sorted(peers, key=lambda one: numbers[one.name]):
+        address = "[{0}]".format(peer.address) if ":" in peer.address else peer.address
+        found.append(
+            {
+                "number": numbers[peer.name],
+                "member": peer.name,
+                "alias": alias_of(peer),
+                "value": "{0}:{1} {2}".format(address, peer.standby_port, peer.transport),
+                "enabled": peer.receives,
+            }
+        )
+    return tuple(found)
+
+
+def _own_keys(item: Member, sight: Sight, seed: bool) -> Dict[str, str]:
+    """Tip keys of a member that have nothing to do with its peers."""
     own = {
         "DB_NAME": item.db_name,
         "LISTENER_PORT": str(item.listener_port),
@@ -555,23 +641,43 @@ def _parameter_sets(
         "DB_CREATE_FILE_DEST": '"{0}"'.format(item.data_dir),
         "LOG_ARCHIVE_DEST": '"{0}"'.format(item.archive_dir),
     }
+    # It stays as it is whatever becomes of the member (H, MAN: left alone at a failover); a copy gets it before its first boot (H).
+    redo = redo_parameter(item.version) if seed and item.standby_redo else "" if seed else sight.redo_parameter
+    if redo:
+        own[redo] = "Y"
     own.update(item.parameters)
-    replication = {
-        "LOG_REPLICATION_MODE": item.protection_mode.upper(),
-        "_STANDBY_CONN_PORT": str(item.standby_port),
-        "_STANDBY_NETWORK_TIMEOUT": str(item.network_timeout),
-    }
-    destinations = {}
-    peers = [other for other in members if other.name != item.name]
-    for number, peer in enumerate(peers, 1):
-        address = "[{0}]".format(peer.address) if ":" in peer.address else peer.address
-        value = "{0}:{1} {2}".format(address, peer.standby_port, peer.transport)
-        destinations["LOG_REPLICATION_DEST_{0}".format(number)] = value
-    replication.update({key: '"{0}"'.format(value) for key, value in destinations.items()})
-    conversion = _conversion(item, members, primary)
+    return own
+
+
+def _replication_keys(
+    item: Member, links: Sequence[Mapping[str, Any]], conversion: str, role: str
+) -> Tuple[Dict[str, str], Tuple[str, ...], Tuple[str, ...]]:
+    """Replication keys of a member's tip as written, those that must not be there, and those of destinations that nobody described.
+
+    The switch stands in the tip only while a destination is suspended: earlier releases do not know it (catalogue, C).
+    """
+    keys = {"_STANDBY_CONN_PORT": str(item.standby_port), "_STANDBY_NETWORK_TIMEOUT": str(item.network_timeout)}
+    absent = []
+    if links:
+        keys["LOG_REPLICATION_MODE"] = item.protection_mode.upper()
+    else:
+        absent.append("LOG_REPLICATION_MODE")  # a mode without a destination keeps a primary from booting (350009, C)
+    for link in links:
+        keys["LOG_REPLICATION_DEST_{0}".format(link["number"])] = '"{0}"'.format(link["value"])
+        switch = item.enable_parameter.replace("{n}", str(link["number"]))
+        if link["enabled"]:
+            absent.append(switch)
+        else:
+            keys[switch] = "N"
     if conversion:
-        replication["STANDBY_FILE_NAME_CONVERT"] = conversion
-    return own, replication, destinations
+        keys["STANDBY_FILE_NAME_CONVERT"] = conversion
+    unused = []
+    for number in sorted(set(range(1, MAX_STANDBYS + 1)) - {link["number"] for link in links}):
+        unused.append("LOG_REPLICATION_DEST_{0}".format(number))
+        unused.append(item.enable_parameter.replace("{n}", str(number)))
+    if role == facts.STANDBY and not item.symmetric_tips:
+        keys = {key: value for key, value in keys.items() if not _OWN_PATTERN.match(key)}
+    return keys, tuple(absent), tuple(unused)
 
 
 def alias_of(item: Member) -> str:
@@ -615,58 +721,143 @@ def plan(
     running: Mapping[str, bool],
     recorded: Mapping[str, str],
     cold: Optional[Mapping[str, Mapping[str, Any]]] = None,
+    sights: Optional[Mapping[str, Sight]] = None,
+    rebuild: bool = False,
+    built: bool = False,
 ) -> Plan:
     """What ``host`` shall be.
 
     :arg members: all members, in the order of the inventory group.
     :arg observed: roles as observed; :arg running: whether instances run; :arg recorded: role that our own record on the member names, or "".
     :arg cold: what each stopped member's record of a cold copy says, see :func:`stopped_for_copy`.
+    :arg sights: further observations by member. :arg rebuild: whether standbys that are marked for it are built anew.
+    :arg built: whether nothing is built, so that a member without a database gets no redo, and a running one of unknown role is refused.
     :returns: :class:`Plan`. ``seed`` is True when the member needs a copy of the database: it has none, or an unfinished one of ours.
     :raises Refusal: when the description or the observation does not allow a safe plan.
     """
     check_cluster(members)
     resume = None
-    if not [name for name, role in observed.items() if role == facts.PRIMARY and running.get(name)]:
+    if not built and not [name for name, role in observed.items() if role == facts.PRIMARY and running.get(name)]:
         resume = stopped_for_copy(members, observed, running, recorded, cold or {})
     primary = resume or find_primary(members, observed, running, cold)
-    if primary is None:
-        flagged = [item.name for item in members if item.bootstrap]
-        if not flagged:
-            raise Refusal(
-                seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(
-                    ", ".join(item.name for item in members)
-                ),
-                meaning="It is not known where the first primary shall be",
-                remedy="set standby_bootstrap_primary: true on one member and run playbooks/setup_primary.yml",
-                details={"variable": "standby_bootstrap_primary"},
-            )
-        primary = flagged[0]
+    primary = primary or _first_primary(members)
     check_mode(members, primary)
     item = next(one for one in members if one.name == host)
-    own, replication, destinations = _parameter_sets(item, members, primary)
+    look = dict(sights or {})
+    if built:
+        _refuse_unknown_roles(members, observed, running, primary)
+    marked = _marked(look, primary)
     role = facts.PRIMARY if host == primary else facts.STANDBY
-    if role == facts.STANDBY and not item.symmetric_tips:
-        replication = {key: value for key, value in replication.items() if not _OWN_PATTERN.match(key)}
-    seen = observed.get(host, facts.UNKNOWN)
+    seed = role == facts.STANDBY and _needs_copy(host, observed, recorded, marked, rebuild)
+    peers = [one for one in members if one.name != host]
+    waiting = set() if rebuild else set(marked)
+    if built:
+        waiting |= {one.name for one in peers if observed.get(one.name) == facts.NO_DATABASE}
+    sight = look.get(host, Sight())
+    links = _links(item, [one for one in peers if one.name not in waiting], _numbers(item, peers, sight))
+    replication, absent, unused = _replication_keys(item, links, _conversion(item, members, primary), role)
     return Plan(
         name=host,
         role=role,
         primary=primary,
         standbys=tuple(one.name for one in members if one.name != primary),
-        parameters=own,
+        parameters=_own_keys(item, sight, seed),
         replication=replication,
-        destinations=destinations,
+        destinations={"LOG_REPLICATION_DEST_{0}".format(link["number"]): link["value"] for link in links},
         aliases=aliases(members, item),
-        reach=tuple(
-            {"host": other.address, "port": port, "member": other.name}
-            for other in members
-            if other.name != host
-            for port in (other.listener_port, other.standby_port)
-        ),
-        seed=role == facts.STANDBY and seen != facts.STANDBY and recorded.get(host) != facts.STANDBY,
-        observed=seen,
+        reach=_reach(peers),
+        seed=seed,
+        observed=observed.get(host, facts.UNKNOWN),
         resume=host == resume,
+        links=links,
+        absent=absent,
+        unused=unused,
+        rebuild="" if rebuild else marked.get(host, ""),
     )
+
+
+def _needs_copy(
+    host: str, observed: Mapping[str, str], recorded: Mapping[str, str], marked: Mapping[str, str], rebuild: bool
+) -> bool:
+    """Whether a standby needs a copy of the database. A record of what is not there any more counts for nothing."""
+    seen = observed.get(host, facts.UNKNOWN)
+    if seen == facts.NO_DATABASE or (host in marked and rebuild):
+        return True
+    return seen != facts.STANDBY and recorded.get(host) != facts.STANDBY
+
+
+def _reach(peers: Sequence[Member]) -> Tuple[Dict[str, Any], ...]:
+    """The ports of the other members."""
+    return tuple(
+        {"host": peer.address, "port": port, "member": peer.name}
+        for peer in peers
+        for port in (peer.listener_port, peer.standby_port)
+    )
+
+
+def _first_primary(members: Sequence[Member]) -> str:
+    """The member that shall be the first primary, while there is no database. :raises Refusal: when none is flagged."""
+    flagged = [item.name for item in members if item.bootstrap]
+    if not flagged:
+        raise Refusal(
+            seen="No member has a database and standby_bootstrap_primary is set on none of {0}".format(
+                ", ".join(item.name for item in members)
+            ),
+            meaning="It is not known where the first primary shall be",
+            remedy="set standby_bootstrap_primary: true on one member and run playbooks/setup_primary.yml",
+            details={"variable": "standby_bootstrap_primary"},
+        )
+    return flagged[0]
+
+
+def _marked(sights: Mapping[str, Sight], primary: str) -> Dict[str, str]:
+    """Standbys that have to be built anew, and why."""
+    return {name: sight.rebuild for name, sight in sights.items() if sight.rebuild and name != primary}
+
+
+def refuse_marked(sights: Mapping[str, Sight], primary: str) -> None:
+    """Before standbys are built: those that have to be built anew need a consent of their own.
+
+    :raises Refusal: naming them.
+    """
+    marked = _marked(sights, primary)
+    if not marked:
+        return
+    raise Refusal(
+        seen="{0} has to be built anew: {1}".format(", ".join(sorted(marked)), sorted(marked.items())[0][1]),
+        meaning="Redo cannot bring it to where the primary is, and building it anew overwrites its database",
+        remedy="run playbooks/setup_standby.yml with standby_rebuild: true if that database may be overwritten",
+        details={"variable": "standby_rebuild", "members": sorted(marked)},
+    )
+
+
+def _refuse_unknown_roles(
+    members: Sequence[Member], observed: Mapping[str, str], running: Mapping[str, bool], primary: str
+) -> None:
+    """A member that runs and whose role is not known may accept writes as well.
+
+    :raises UnknownState: naming it.
+    """
+    known = (facts.PRIMARY, facts.STANDBY, facts.NO_DATABASE)
+    strange = [
+        item.name
+        for item in members
+        if item.name != primary and running.get(item.name) and observed.get(item.name) not in known
+    ]
+    if strange:
+        raise UnknownState(
+            seen="{0} runs, and its role is {1}; primary is {2}".format(
+                ", ".join(strange), observed.get(strange[0], facts.UNKNOWN), primary
+            ),
+            meaning="A running member whose role is not known may be a second primary, so nothing is changed",
+            remedy="see it with playbooks/status.yml; boot it with `tbboot -t RECOVERY` if it is a standby, or stop it, then run again",
+            details={"members": strange},
+        )
+
+
+def redo_parameter(version: int) -> str:
+    """The parameter that switches standby redo logs on (conflict 5: 6 by its manual with an underscore, 7 without)."""
+    return "_USE_STANDBY_REDO_LOG" if version == 6 else "USE_STANDBY_REDO_LOG"
 
 
 def standby_tip(primary_tip: Mapping[str, str], own: Plan) -> Dict[str, str]:

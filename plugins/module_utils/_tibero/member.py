@@ -369,6 +369,17 @@ def _destinations(parameters: _Parameters, answers: Dict[str, Answer]) -> "Fact[
     return known(tuple(found), source)
 
 
+def sends(client: Tibero) -> "Tuple[Fact[str], Fact[Tuple[Destination, ...]]]":
+    """Protection mode and destinations of an instance that may run on another host, asked through the client's alias.
+
+    :raises StandbyError: when it does not answer.
+    """
+    names = ("vt_parameter", "parameters", "standby_dest")
+    answers = dict(zip(names, client.ask([QUERIES[name] for name in names])))
+    parameters = _parameters(answers, "")
+    return _protection_mode(parameters), _destinations(parameters, answers)
+
+
 def _enabled(parameters: _Parameters, number: int) -> "Fact[bool]":
     name = "LOG_REPLICATION_{0}_ENABLE".format(number)
     value = (parameters.values or {}).get(name)

@@ -5,13 +5,13 @@
 """What the module tibero_query does: one statement, read-only unless told otherwise."""
 
 import re
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tbsql
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import ddl, tbsql
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import observe
 
 QUERY_SPEC: Dict[str, Any] = dict(
@@ -20,14 +20,6 @@ QUERY_SPEC: Dict[str, Any] = dict(
     allow_changes={"type": "bool", "default": False},
 )
 
-#: What redo apply cannot follow (H, administrator's guide): forbidden while a standby exists.
-UNSUPPORTED: Tuple[Tuple[str, str], ...] = (
-    (r"ALTER\s+TABLESPACE\s+.*\bREAD\s+(ONLY|WRITE)\b", "ALTER TABLESPACE ... READ ONLY or READ WRITE"),
-    (r"ALTER\s+DATABASE\s+(ADD|DROP)\s+LOGFILE\b", "ALTER DATABASE ADD or DROP LOGFILE"),
-    (r"ALTER\s+DATABASE\s+TEMPFILE\b", "ALTER DATABASE TEMPFILE"),
-    (r"ALTER\s+DATABASE\s+RENAME\s+FILE\b", "ALTER DATABASE RENAME FILE"),
-    (r"CREATE\s+GLOBAL\s+TEMPORARY\s+TABLE\b", "CREATE GLOBAL TEMPORARY TABLE"),
-)
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"")
 _READING = re.compile(r"(SELECT|WITH)\b", re.IGNORECASE)
 _BLOCK = re.compile(
@@ -81,10 +73,10 @@ def is_reading(statement: str) -> bool:
 
 def unsupported(statement: str) -> str:
     """The name of a statement that redo apply cannot follow, or ""."""
-    bare = " ".join(_QUOTED.sub("''", statement).split())
-    for pattern, name in UNSUPPORTED:
-        if re.match(pattern, bare, re.IGNORECASE):
-            return name
+    for one in ddl.split(statement):
+        verdict = ddl.judge(one)
+        if verdict.grade == ddl.UNSUPPORTED:
+            return verdict.why
     return ""
 
 

@@ -7,6 +7,9 @@
 Below the operating modes no view tells whether a control file is a standby's. So what was done or seen is written
 down, together with the identity of the control files, and used for two things only: to refuse a NORMAL boot, and to
 not convert the same control file twice. It is never taken as the observed role.
+
+It also holds the mark of a standby that redo can no longer bring to where the primary is, so that it is built anew before it gets redo again. The
+mark belongs to these control files: a new copy has others, and none.
 """
 
 import json
@@ -23,13 +26,14 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client i
 
 
 class RoleRecord(NamedTuple):
-    """``role`` as recorded ("" without a record), where, why it was written, and whether the control files are still
-    the same ones."""
+    """``role`` as recorded ("" without a record), where, why it was written, whether the control files are still the
+    same ones, and why it has to be built anew ("" if it has not)."""
 
     role: str
     path: str
     reason: str
     same_control_files: bool
+    rebuild: str = ""
 
 
 def path_of(client: Tibero) -> str:
@@ -37,7 +41,7 @@ def path_of(client: Tibero) -> str:
     return os.path.join(client.record_directory, "role.json")
 
 
-def _identities(client: Tibero) -> List[Any]:
+def identities(client: Tibero) -> List[Any]:
     """Path and inode of each control file: a file that was copied anew is another file.
 
     Not its device: the kernel numbers devices anew at a boot of the host (device mapper, NFS). Not its size either: a
@@ -67,8 +71,9 @@ def read(client: Tibero) -> RoleRecord:
     if record is None:
         return RoleRecord("", path, "", False)
     recorded = _recorded(record.get("control_files"))
-    same = bool(recorded) and recorded == _identities(client)
-    return RoleRecord(str(record.get("role", "")), path, str(record.get("reason", "")), same)
+    same = bool(recorded) and recorded == identities(client)
+    rebuild = str(record.get("rebuild", "")) if same else ""
+    return RoleRecord(str(record.get("role", "")), path, str(record.get("reason", "")), same, rebuild)
 
 
 def write(client: Tibero, role: str, reason: str) -> bool:
@@ -77,15 +82,30 @@ def write(client: Tibero, role: str, reason: str) -> bool:
     seen = read(client)
     if seen.role == role and seen.same_control_files:
         return False
+    _store(client, role, reason, seen.rebuild)
+    return True
+
+
+def mark(client: Tibero, rebuild: str) -> bool:
+    """Note why this standby has to be built anew. :returns: False when it was marked already, so that nothing was
+    written."""
+    seen = read(client)
+    if seen.rebuild:
+        return False
+    _store(client, seen.role, seen.reason, rebuild)
+    return True
+
+
+def _store(client: Tibero, role: str, reason: str, rebuild: str) -> None:
     private_directory(client.record_directory)
     record = {
         "role": role,
         "reason": reason,
-        "control_files": _identities(client),
+        "rebuild": rebuild,
+        "control_files": identities(client),
         "recorded_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
-    write_atomically(seen.path, json.dumps(record, indent=1, sort_keys=True) + "\n")
-    return True
+    write_atomically(path_of(client), json.dumps(record, indent=1, sort_keys=True) + "\n")
 
 
 def forget(client: Tibero) -> bool:

@@ -19,13 +19,18 @@ BASE = "ansible_collections.firedrill.standby.plugins"
 MODULES = {
     "tibero_archivelog": "ARCHIVELOG_SPEC",
     "tibero_database": "DATABASE_SPEC",
+    "tibero_ddl_guard": "GUARD_SPEC",
     "tibero_dsn": "DSN_SPEC",
     "tibero_hot_backup": "HOT_BACKUP_SPEC",
     "tibero_instance": "INSTANCE_SPEC",
     "tibero_instance_info": "INFO_SPEC",
     "tibero_password": "PASSWORD_SPEC",
     "tibero_query": "QUERY_SPEC",
+    "tibero_read_only": "READ_ONLY_SPEC",
+    "tibero_replication": "REPLICATION_SPEC",
     "tibero_standby_controlfile": "CONTROLFILE_SPEC",
+    "tibero_standby_mark": "MARK_SPEC",
+    "tibero_standby_redo": "STANDBY_REDO_SPEC",
     "tibero_system_scripts": "SCRIPTS_SPEC",
     "tibero_tip": "TIP_SPEC",
 }
@@ -110,11 +115,13 @@ def test_main_is_the_specification_and_one_call(name: str) -> None:
     FakeModule.params = {**given, "tb_home": "/nowhere/tibero", "tb_sid": "orders", "sys_password": "Planted-1"}
     FakeModule.params.update({"mode": "normal", "query": "SELECT 1 FROM DUAL", "parameters": {"A": "b"}})
     FakeModule.params.update({"aliases": [], "absent": ["x"]} if name == "tibero_dsn" else {})
+    FakeModule.params.update({"mode": "performance", "destinations": {}} if name == "tibero_replication" else {})
+    FakeModule.params.update({"statements": ["COMMIT"], "reason": "x"})
     with pytest.raises(Ended):
         module.main()
     result = FakeModule.last.result
     assert FakeModule.last.argument_spec == spec and "Planted-1" not in str(result)
-    if name == "tibero_instance_info":
+    if name in ("tibero_instance_info", "tibero_ddl_guard"):  # what they cannot see is unknown, not an error
         assert result["failed"] is False and result["changed"] is False
     else:
         assert result["failed"] is True and result["remedy"] and result["meaning"] and result["seen"]

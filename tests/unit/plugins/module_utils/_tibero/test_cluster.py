@@ -311,3 +311,105 @@ def test_no_database_is_told_from_no_software():
     assert bare.remedy.startswith(
         "correct tibero_home if there is a Tibero elsewhere; else run playbooks/setup_primary"
     )
+
+
+# ---------------------------------------------------------------------- operating what is built
+
+
+def operated(host, members=None, *, observed=None, running=None, sights=None, **options):
+    members = members or three()
+    roles = {item.name: facts.STANDBY for item in members}
+    roles.update({"seoul1": facts.PRIMARY}, **(observed or {}))
+    alive = {item.name: True for item in members}
+    alive.update(running or {})
+    return cluster.plan(
+        members, host, roles, alive, {}, None, sights or {}, options.get("rebuild", False), options.get("built", True)
+    )
+
+
+def test_a_destination_keeps_its_number_when_another_goes():
+    without = [item for item in three() if item.name != "seoul2"]
+    sights = {"seoul1": cluster.Sight(((1, "10.0.0.2", 8633), (2, "10.0.0.3", 8633)))}
+    found = operated("seoul1", without, sights=sights)
+    assert found.destinations == {"LOG_REPLICATION_DEST_2": "10.0.0.3:8633 LGWR ASYNC"}
+    assert "LOG_REPLICATION_DEST_1" in found.unused and "LOG_REPLICATION_DEST_2" not in found.unused
+
+
+def test_a_new_destination_takes_the_lowest_number_that_is_free():
+    sights = {"seoul1": cluster.Sight(((1, "10.0.0.3", 8633), (3, "10.0.0.9", 8633)))}
+    assert operated("seoul1", sights=sights).destinations == {
+        "LOG_REPLICATION_DEST_1": "10.0.0.3:8633 LGWR ASYNC",
+        "LOG_REPLICATION_DEST_2": "10.0.0.2:8633 LGWR SYNC",
+    }
+
+
+def test_no_number_is_free():
+    sights = {"seoul1": cluster.Sight(tuple((one, f"10.9.0.{one}", 8633) for one in range(1, 10)))}
+    with pytest.raises(Refusal, match=r"uses all 9 destinations.*standby_remove_destinations"):
+        operated("seoul1", sights=sights)
+
+
+def test_a_suspended_member_is_in_the_tips_of_all_others():
+    members = [item._replace(receives=item.name != "busan1") for item in three()]
+    found = operated("seoul1", members)
+    assert found.replication["LOG_REPLICATION_2_ENABLE"] == "N"
+    assert found.absent == ("LOG_REPLICATION_1_ENABLE",)
+    assert [link["enabled"] for link in found.links] == [True, False]
+    assert [link["alias"] for link in found.links] == ["seoul2", "busan1"]
+    own = operated("busan1", members)
+    assert not [key for key in own.replication if key.endswith("_ENABLE")]
+
+
+def test_a_primary_alone_has_no_mode():
+    found = operated("seoul1", three()[:1])
+    assert "LOG_REPLICATION_MODE" not in found.replication and found.absent == ("LOG_REPLICATION_MODE",)
+
+
+def test_a_running_member_of_unknown_role_is_refused():
+    with pytest.raises(UnknownState, match=r"busan1 runs, and its role is UNKNOWN; primary is seoul1"):
+        operated("seoul1", observed={"busan1": facts.UNKNOWN})
+    assert operated("seoul1", observed={"busan1": facts.UNKNOWN}, running={"busan1": False}).destinations
+
+
+def test_a_member_without_a_database_gets_no_redo_before_it_is_built():
+    found = operated("seoul1", observed={"busan1": facts.NO_DATABASE}, running={"busan1": False})
+    assert list(found.destinations) == ["LOG_REPLICATION_DEST_1"]
+
+
+def test_a_marked_standby_gets_no_redo_until_it_is_built_anew():
+    sights = {"busan1": cluster.Sight(rebuild="tablespace HIST was made read only")}
+    assert list(operated("seoul1", sights=sights).destinations) == ["LOG_REPLICATION_DEST_1"]
+    assert operated("busan1", sights=sights).rebuild == "tablespace HIST was made read only"
+    with pytest.raises(Refusal, match=r"busan1 has to be built anew: tablespace HIST.*standby_rebuild: true"):
+        cluster.refuse_marked(sights, "seoul1")
+    cluster.refuse_marked(sights, "busan1")
+    again = operated("busan1", sights=sights, built=False, rebuild=True)
+    assert (again.seed, again.rebuild) == (True, "")
+    assert len(operated("seoul1", sights=sights, built=False, rebuild=True).destinations) == 2
+    assert operated("seoul2", sights=sights, built=False, rebuild=True).seed is False
+
+
+def test_an_interrupted_cold_copy_is_not_resumed_while_operating():
+    cold = {"seoul1": {"resumable": True, "stopped_at": "noon"}}
+    observed = {"seoul1": facts.UNKNOWN, "seoul2": facts.STANDBY, "busan1": facts.STANDBY}
+    running = {"seoul1": False, "seoul2": True, "busan1": True}
+    with pytest.raises(UnknownState, match="No running primary"):
+        cluster.plan(three(), "seoul1", observed, running, {}, cold, built=True)
+
+
+@pytest.mark.parametrize(("version", "parameter"), [(6, "_USE_STANDBY_REDO_LOG"), (7, "USE_STANDBY_REDO_LOG")])
+def test_the_parameter_for_standby_redo_logs_belongs_to_a_member(version, parameter):
+    members = [item._replace(version=version, standby_redo=True) for item in three()]
+    observed = {"busan1": facts.NO_DATABASE}
+    fresh = operated("busan1", members, observed=observed, running={"busan1": False}, built=False)
+    assert fresh.parameters[parameter] == "Y"
+    assert parameter not in operated("seoul2", members).parameters
+    kept = operated("seoul2", sights={"seoul2": cluster.Sight(redo_parameter=parameter)})
+    assert kept.parameters[parameter] == "Y"
+    assert parameter not in cluster.standby_tip({parameter: "Y"}, operated("busan1"))
+
+
+@pytest.mark.parametrize("value", ["ENABLE", "log_{n}", "A_{n}_{n}", "A;{n}"])
+def test_the_name_of_the_switch(value):
+    with pytest.raises(Refusal, match="tibero_enable_parameter"):
+        make("seoul1", 1, tibero_enable_parameter=value)
