@@ -90,6 +90,10 @@ cold_copy:
     why:
       description: Why not.
       type: str
+role_change:
+  description: What the journal of a role change on the member tells; empty without one.
+  type: dict
+  returned: success
 seen:
   description: What was seen, with the value.
   returned: failure

@@ -10,6 +10,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy, options, role_change_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import (
     ALWAYS,
     BELOW,
@@ -94,10 +95,15 @@ def instance_info(context: Context) -> Outcome:
         _merged(OPEN_WORDS, params.get("open_mode_words") or {}),
     )
     client = options.client_of(context)
-    values = values_of(look(client, words))
+    return Outcome(False, observation(client, look(client, words)))
+
+
+def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:
+    """The return values of an observation, on which the plan and the table of members rest."""
+    values = values_of(seen)
     values["cold_copy"] = {} if values["running"] is True else cold_copy.pending(client)
     values["role_change"] = role_change_task.seen_by(client)
-    return Outcome(False, values)
+    return values
 
 
 def _merged(defaults: Dict[str, Any], more: Dict[str, Any]) -> Dict[str, Any]:

@@ -17,6 +17,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.task impor
 BASE = "ansible_collections.firedrill.standby.plugins"
 #: Module -> name of its argument specification.
 MODULES = {
+    "tibero_apply_wait": "APPLY_SPEC",
     "tibero_archivelog": "ARCHIVELOG_SPEC",
     "tibero_database": "DATABASE_SPEC",
     "tibero_dsn": "DSN_SPEC",
