@@ -19,6 +19,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import Words
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, marks, ps, tbsql, tip
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble import advice
@@ -139,11 +140,18 @@ class Tibero:
         programs.
     :arg login: who logs in for SQL. :arg timeout: seconds that a boot or a stop may take; questions get at most 60 of
         them.
+    :arg words: accept lists for the words of the status views; every observation through this client uses them.
     :raises Refusal: for a path or name that no Tibero could have.
     """
 
     def __init__(
-        self, tb_home: str, tb_sid: str, runner: Runner, login: Optional[Login] = None, timeout: float = 300.0
+        self,
+        tb_home: str,
+        tb_sid: str,
+        runner: Runner,
+        login: Optional[Login] = None,
+        timeout: float = 300.0,
+        words: Optional[Words] = None,
     ) -> None:
         if not os.path.isabs(tb_home) or re.search(r"[\s'\"#,]", tb_home):
             raise Refusal(
@@ -162,6 +170,7 @@ class Tibero:
         self.tb_sid = tb_sid
         self.login = login or Login()
         self.timeout = float(timeout)
+        self.words = words or Words()
         self._runner = runner
         self._secrets: List[str] = []
         self.hide(self.login.password)

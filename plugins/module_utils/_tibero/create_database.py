@@ -221,7 +221,7 @@ def ensure_database(context: Context, clock: Optional[Clock] = None) -> Outcome:
 def _client(context: Context, password: str) -> Tibero:
     params = context.params
     login = Login("sys", password, params.get("alias") or "")
-    return Tibero(params["tb_home"], params["tb_sid"], context.runner, login, params.get("timeout") or 300)
+    return options.client_of(context, login)
 
 
 def _directory(client: Tibero, params: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@
 
 from typing import Any, Dict
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy, options, role_change_task
@@ -18,11 +17,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
     DOWN_MODES,
     NEVER,
     Wish,
-)
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import (
-    OPEN_WORDS,
-    STATUS_WORDS,
-    Words,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import ensure
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look, running
@@ -37,11 +31,7 @@ INSTANCE_SPEC: Dict[str, Any] = dict(
     stop_suspended={"type": "bool", "default": False},
 )
 
-INFO_SPEC: Dict[str, Any] = dict(
-    options.COMMON_SPEC,
-    status_words={"type": "dict", "default": {}},
-    open_mode_words={"type": "dict", "default": {}},
-)
+INFO_SPEC: Dict[str, Any] = dict(options.COMMON_SPEC)
 
 
 def values_of(seen: Seen) -> Dict[str, Any]:
@@ -89,13 +79,8 @@ def ensure_instance(context: Context) -> Outcome:
 
 def instance_info(context: Context) -> Outcome:
     """Observe; see the module's documentation. Never fails because the instance is down or silent."""
-    params = context.params
-    words = Words(
-        _merged(STATUS_WORDS, params.get("status_words") or {}),
-        _merged(OPEN_WORDS, params.get("open_mode_words") or {}),
-    )
     client = options.client_of(context)
-    return Outcome(False, observation(client, look(client, words)))
+    return Outcome(False, observation(client, look(client)))
 
 
 def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:
@@ -104,15 +89,3 @@ def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:
     values["cold_copy"] = {} if values["running"] is True else cold_copy.pending(client)
     values["role_change"] = role_change_task.seen_by(client)
     return values
-
-
-def _merged(defaults: Dict[str, Any], more: Dict[str, Any]) -> Dict[str, Any]:
-    """Accept lists with further words; a class that is not known is refused by name."""
-    unknown = sorted(set(more) - set(defaults))
-    if unknown:
-        raise Refusal(
-            seen="Unknown class of words: {0}".format(", ".join(unknown)),
-            meaning="Known classes are {0}".format(", ".join(sorted(defaults))),
-            remedy="Name one of these",
-        )
-    return {name: tuple(words) + tuple(str(word) for word in more.get(name, ())) for name, words in defaults.items()}

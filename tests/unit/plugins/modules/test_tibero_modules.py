@@ -102,6 +102,12 @@ def test_documentation_and_argument_spec_agree(name: str) -> None:
     assert name.endswith("_info") or {"check_mode", "diff_mode", "idempotent"} <= set(attributes)
 
 
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"tibero_dsn"}))
+def test_every_module_that_looks_takes_the_words_of_the_views(name: str) -> None:
+    module = importlib.import_module(f"{BASE}.modules.{name}")
+    assert {"status_words", "open_mode_words"} <= set(getattr(module, MODULES[name]))
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_main_is_the_specification_and_one_call(name: str) -> None:
     module = importlib.import_module(f"{BASE}.modules.{name}")
