@@ -278,7 +278,11 @@ class Tibero:
     # ---------------------------------------------------------------------------------------- SQL
 
     def session(
-        self, statements: Sequence[str], settings: Sequence[str] = (), deadline: Optional[float] = None
+        self,
+        statements: Sequence[str],
+        settings: Sequence[str] = (),
+        deadline: Optional[float] = None,
+        kill: bool = True,
     ) -> List[Reply]:
         """Run statements in one tbsql session, each after its own fence line.
 
@@ -286,8 +290,9 @@ class Tibero:
             comment breaks the next one, H).
         :arg settings: SET lines before them. An error of a statement does not end the run (H): the caller looks at
             each reply.
+        :arg kill: whether a session that does not end in time is ended; False for what must not be cut off half-way.
         :raises LoginFailed: when the server did not let us in. :raises DeadlineExceeded: when the session did not end
-            in time; it is ended then.
+            in time.
         """
         limit = min(self.timeout, QUESTION_LIMIT) if deadline is None else deadline
         lines = list(settings) + [self._connect_line()]
@@ -297,7 +302,15 @@ class Tibero:
         lines.append("PROMPT {0}{1}".format(_FENCE, len(statements)))
         lines.append("EXIT")
         # -i: a tbsql.login of the current directory must not change our settings (H).
-        done = self.run((self.program("tbsql"), "-i"), "\n".join(lines) + "\n", limit)
+        done = self.run((self.program("tbsql"), "-i"), "\n".join(lines) + "\n", limit, kill)
+        if done.timed_out and not kill:
+            # What it printed may still be in its buffer, so nothing can be told from it, not even whether it has logged in.
+            raise DeadlineExceeded(
+                seen="tbsql had not ended after {0:.0f} s".format(limit),
+                meaning="It goes on; it was not killed, because its statement must not be cut off half-way",
+                remedy="Wait for its end and look at the instance and at its sys.log",
+                details=self.describe(done),
+            )
         parts = _FENCE_LINE.split(_both(done))
         self._check_login(done, parts[0])
         texts = {int(number): text for number, text in zip(parts[1::2], parts[2::2])}
@@ -408,18 +421,23 @@ class Tibero:
             return Answer(why=str(error))
 
     def execute(
-        self, statement: str, expected: Sequence[str], deadline: Optional[float] = None, shown: str = ""
+        self,
+        statement: str,
+        expected: Sequence[str],
+        deadline: Optional[float] = None,
+        shown: str = "",
+        kill: bool = True,
     ) -> Reply:
         """Run one statement that changes something, in a session of its own.
 
         :arg expected: last words of the replies that mean success ("altered", "switched"); no reply at all is not
             success.
-        :arg shown: what errors call the statement when its text holds a secret.
+        :arg shown: what errors call the statement when its text holds a secret. :arg kill: as for :meth:`session`.
         :raises CommandFailed: with the error number, its meaning and remedy, or when the reply is not one of the
             expected.
         """
         reply = self.session(
-            [statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout
+            [statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout, kill=kill
         )[0]
         name = shown or statement
         if reply.run.errors:

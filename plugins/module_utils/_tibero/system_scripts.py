@@ -30,6 +30,7 @@ SCRIPTS_SPEC: Dict[str, Any] = dict(
     answers={"type": "list", "elements": "str", "default": ["y", "y", "y", "y"]},
     passwords_by={"type": "str", "no_log": False, "choices": ["stdin", "arguments"], "default": "stdin"},
     force={"type": "bool", "default": False},
+    create_timeout={"type": "int", "default": 7200},
 )
 
 #: The role that the script makes (recorded: "Creating the role DBA..."). The view itself may be missing before it has
@@ -154,7 +155,7 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
     if os.path.basename(script) == "system.sh":
         for number, answer in enumerate(_answers(params["answers"]), 1):
             argv += ["-a{0}".format(number), answer]
-    done = client.run(argv, stdin, kill=False)
+    done = client.run(argv, stdin, deadline=float(params["create_timeout"]), kill=False)
     report = console.parse_script(done.output + "\n" + done.errors)
     details = client.describe(done)
     details["argv"] = argv[:2]
@@ -167,8 +168,9 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
                 or "it printed nothing",
             ),
             meaning="The dictionary is not complete, so later statements will fail in odd ways",
-            remedy="Wait for its end, or read {0}/log/system_init.log, then run again with force: true".format(
-                client.instance_directory
+            remedy="Wait for its end{1}, or read {0}/log/system_init.log, then run again with force: true".format(
+                client.instance_directory,
+                " (it was not killed; tibero_create_timeout is its limit)" if done.timed_out else "",
             ),
             details=details,
         )

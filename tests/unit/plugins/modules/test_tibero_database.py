@@ -84,6 +84,27 @@ def test_create_check_mode_makes_nothing(empty: FakeTibero) -> None:
     assert not empty.calls and not (empty.data / "arch").exists()
 
 
+def test_create_is_never_killed_and_says_so(empty: FakeTibero) -> None:
+    empty.slow.add("tbsql")
+    empty.enter("NOMOUNT")
+    with pytest.raises(DeadlineExceeded) as caught:
+        create(empty, create_timeout=9000)
+    call = next(call for call in empty.of("tbsql") if "create database" in call.stdin)
+    assert call.deadline == 9000 and call.kill_on_deadline is False
+    assert "CREATE DATABASE had not ended after 9000 s" in str(caught.value)
+    assert "tbsql was not killed" in str(caught.value) and "tibero_create_timeout" in str(caught.value)
+    assert NEW not in json.dumps(caught.value.as_failure())
+
+
+def test_the_script_has_the_same_limit(fake: FakeTibero) -> None:
+    fake.slow.add("sh")
+    fake._sh = lambda command: "Creating the role DBA...\n"  # type: ignore[attr-defined]
+    with pytest.raises(CommandFailed, match="tibero_create_timeout is its limit"):
+        scripts(fake, create_timeout=9000)
+    call = next(call for call in fake.calls if str(call.argv[-1]).endswith("system_install.sh"))
+    assert call.deadline == 9000 and call.kill_on_deadline is False
+
+
 def test_create_takes_the_nomount_password(empty: FakeTibero) -> None:
     empty.passwords["sys"] = "Nomount-1"
     assert create(empty, nomount_password="Nomount-1").changed
@@ -185,7 +206,13 @@ def test_create_waits_for_the_stop(empty: FakeTibero) -> None:
 
 # --------------------------------------------------------------------------------- system scripts
 
-SCRIPTS = {"syscat_password": "Cat-planted", "answers": ["y"] * 4, "passwords_by": "stdin", "force": False}
+SCRIPTS = {
+    "syscat_password": "Cat-planted",
+    "answers": ["y"] * 4,
+    "passwords_by": "stdin",
+    "force": False,
+    "create_timeout": 7200,
+}
 
 
 def scripts(fake: FakeTibero, check: bool = False, **params: Any) -> Any:
