@@ -44,6 +44,8 @@ _SID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 #: Errors that say where the server stands, not that the question was wrong: asking again with SELECT * would not help
 #: (C).
 MODE_ERRORS = (12028, 22003, 12039, 17003, 17008, 17020)
+#: Shells for scripts that do not name theirs, the best first.
+SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh")
 #: Seconds that a question may take.
 QUESTION_LIMIT = 60.0
 #: Printed before each statement, so that an error can be told from that of its neighbour. PROMPT works without a
@@ -215,11 +217,16 @@ class Tibero:
         )
 
     def run(
-        self, argv: Sequence[str], stdin: str = "", deadline: Optional[float] = None, kill: bool = True
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        deadline: Optional[float] = None,
+        kill: bool = True,
+        directory: str = "",
     ) -> Completed:
-        """Run one program of this installation in its environment."""
+        """Run one program of this installation in its environment, in a directory of its own or in TB_HOME."""
         limit = self.timeout if deadline is None else deadline
-        return self._runner(Command(tuple(argv), stdin, self.environment, limit, self.tb_home, kill))
+        return self._runner(Command(tuple(argv), stdin, self.environment, limit, directory or self.tb_home, kill))
 
     # -------------------------------------------------------------------------- boot, stop, clean
 
@@ -255,7 +262,7 @@ class Tibero:
                 meaning="What gen_tip.sh does to an existing tip is not documented",
                 remedy="Change the tip with firedrill.standby.tibero_tip, or move it away first",
             )
-        done = self.run((self.program("gen_tip.sh"),), deadline=60.0)
+        done = self.run(script_argv(self.program("gen_tip.sh")), deadline=60.0)
         result = console.parse_gen_tip(_both(done))
         if not result.done or not os.path.exists(self.tip_path):
             raise CommandFailed(
@@ -556,6 +563,19 @@ class Tibero:
         for field in ("stdout", "stderr"):
             record[field] = self.scrub(record[field])
         return record
+
+
+def script_argv(path: str) -> List[str]:
+    """How to run a script of the vendor that may have lost its x bit: by its own first line, else by bash.
+
+    Not by /bin/sh, which on some systems is a dash that does not know what such scripts use (public field scripts name bash: M).
+    """
+    with open(path, "rb") as source:
+        first = source.readline(256).decode("utf-8", "replace").strip()
+    words = first[2:].strip().split(None, 1) if first.startswith("#!") else []
+    if not words or not os.path.exists(words[0]):
+        words = [next(shell for shell in SHELLS if os.path.exists(shell))]
+    return words + [path]
 
 
 class Booted(NamedTuple):

@@ -19,7 +19,12 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, READ_WRITE
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero, password_literal
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import (
+    Query,
+    Tibero,
+    password_literal,
+    script_argv,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.create_database import created_here
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
@@ -146,7 +151,8 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
     password_literal(client.login.password)
     password_literal(params["syscat_password"], "syscat_password")
     client.hide(params["syscat_password"])
-    argv: List[str] = ["/bin/sh", script]
+    argv = script_argv(script)
+    shown = len(argv)
     stdin = ""
     if params["passwords_by"] == "arguments":
         argv += ["-p1", client.login.password, "-p2", params["syscat_password"]]
@@ -155,10 +161,12 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
     if os.path.basename(script) == "system.sh":
         for number, answer in enumerate(_answers(params["answers"]), 1):
             argv += ["-a{0}".format(number), answer]
-    done = client.run(argv, stdin, deadline=float(params["create_timeout"]), kill=False)
+    done = client.run(
+        argv, stdin, deadline=float(params["create_timeout"]), kill=False, directory=os.path.dirname(script)
+    )
     report = console.parse_script(done.output + "\n" + done.errors)
     details = client.describe(done)
-    details["argv"] = argv[:2]
+    details["argv"] = argv[:shown]
     if done.timed_out or not report.done:
         raise CommandFailed(
             seen="{0} {1}: {2}".format(
