@@ -10,12 +10,13 @@ Everything goes through the injected runner, which writes output to files, becau
 
 import os
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
     CommandFailed,
     DeadlineExceeded,
     Refusal,
+    StandbyError,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file
@@ -434,12 +435,15 @@ class Tibero:
         deadline: Optional[float] = None,
         shown: str = "",
         kill: bool = True,
+        proof: Optional[Callable[[], bool]] = None,
     ) -> Reply:
         """Run one statement that changes something, in a session of its own.
 
         :arg expected: last words of the replies that mean success ("altered", "switched"); no reply at all is not
             success.
         :arg shown: what errors call the statement when its text holds a secret. :arg kill: as for :meth:`session`.
+        :arg proof: for statements whose reply is recorded nowhere: tells, by looking at the instance, whether the statement took
+            effect. A reply without an error and without the expected words counts only then.
         :raises CommandFailed: with the error number, its meaning and remedy, or when the reply is not one of the
             expected.
         """
@@ -449,11 +453,13 @@ class Tibero:
         name = shown or statement
         if reply.run.errors:
             raise self.failed(name, reply.run.errors[0])
-        if not [feedback for feedback in reply.run.feedback if feedback.verb in expected]:
+        confirmed = [feedback for feedback in reply.run.feedback if feedback.verb in expected]
+        if not confirmed and not (proof is not None and _proven(proof)):
             raise CommandFailed(
                 seen="The reply to {0!r} was {1!r}".format(name, self.scrub(reply.text.strip())[:200]),
                 meaning="It holds neither an error nor the confirmation that is known, so the statement may or "
-                "may not have taken effect",
+                "may not have taken effect"
+                + ("" if proof is None else "; the state seen afterwards does not show its effect"),
                 remedy="Look at the instance with firedrill.standby.tibero_instance_info before going on",
                 details={"statement": name, "stdout": self.scrub(reply.text)},
             )
@@ -563,6 +569,14 @@ class Tibero:
         for field in ("stdout", "stderr"):
             record[field] = self.scrub(record[field])
         return record
+
+
+def _proven(proof: Callable[[], bool]) -> bool:
+    """Whether the instance shows the effect; one that does not answer shows nothing."""
+    try:
+        return proof()
+    except StandbyError:
+        return False
 
 
 def script_argv(path: str) -> List[str]:
