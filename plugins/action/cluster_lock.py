@@ -52,7 +52,7 @@ class ActionModule(ActionBase):
                 "pid": int(result["pid"]),
                 "job": run_lock.JOB,
             }
-            _in_background(lambda: keep(playbook, self._shell_on_member, words))
+            detached.aside(lambda: keep(playbook, self._shell_on_member, words))
         return result
 
     def _shell_on_member(self, script: str) -> int:
@@ -91,20 +91,3 @@ def keep(
 
     wait_until(over, bool, float("inf"), "the end of the run", "", interval=LOOK)
     shell(_RELEASE.format(**words))
-
-
-def _in_background(work: t.Callable[[], None]) -> None:
-    """Do something in a process that belongs to nobody: neither a task nor Ctrl-C waits for it or ends it."""
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        os.setsid()
-        if os.fork() == 0:
-            null = os.open(os.devnull, os.O_RDWR)
-            for handle in (0, 1, 2):
-                os.dup2(null, handle)
-            work()
-    finally:
-        os._exit(0)

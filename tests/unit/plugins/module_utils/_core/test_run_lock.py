@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core import det
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, run
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 
 
 @pytest.fixture
@@ -99,3 +101,19 @@ def test_the_keeper_touches_no_lease_but_its_own(place: str) -> None:
     words = {"directory": place, "pid": 4194305, "job": run_lock.JOB}
     action.keep(detached.Process(1, "", ""), shell, words, lambda process: False)
     assert lease.exists()
+
+
+def test_work_aside_neither_holds_up_nor_runs_twice(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+
+    def work() -> None:
+        with mark.open("a") as out:
+            out.write(f"{os.getpid()} {os.getsid(0) != parent}\n")
+        raise ValueError("an error of the work ends nobody else")
+
+    parent = os.getsid(0)
+    detached.aside(work)
+    wait_until(mark.exists, bool, 10.0, "the work to be done", "")
+    said = wait_until(mark.read_text, lambda text: text.endswith("\n"), 10.0, "its line", "").value
+    pid, own_session = said.split()
+    assert int(pid) != os.getpid() and own_session == "True"
