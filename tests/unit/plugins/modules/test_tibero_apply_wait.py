@@ -11,6 +11,7 @@ import pytest
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.apply_wait import await_applied
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.marker import ensure_marker
 from tests.unit.plugins.module_utils._tibero.fake_tibero import FakeTibero, FakeTime
 
 
@@ -61,3 +62,25 @@ def test_check_mode_looks_once(fake: FakeTibero) -> None:
     time = FakeTime()
     assert wait(fake, time, check=True).values["duration"] == 0.0
     assert time.time == 0.0 and len(fake.of("tbsql")) == 1
+
+
+def arrived(fake: FakeTibero, **params: Any) -> Any:
+    return ensure_marker(fake.context(state="arrived", marker="change-1", timeout=1, **params))
+
+
+def test_a_marker_waits_by_the_same_rule(fake: FakeTibero) -> None:
+    outcome = arrived(fake, position="36000")
+    assert outcome.values["position"] == "36092" and outcome.values["read"] is False
+    with pytest.raises(DeadlineExceeded, match="marker change-1 at TSN 40000; last seen: TSN 36092, role standby"):
+        arrived(fake, position="40000")
+    with pytest.raises(UnknownState, match="The position of the marker is 'UNKNOWN'"):
+        arrived(fake, position="UNKNOWN")
+
+
+def test_a_readable_standby_must_show_the_marker_itself(fake: FakeTibero) -> None:
+    fake.status, fake.open_mode = "NORMAL", "READ ONLY"
+    fake.views["FIREDRILL_MARKER"] = []
+    with pytest.raises(DeadlineExceeded, match="open mode read_only"):
+        arrived(fake, position="1")
+    fake.views["FIREDRILL_MARKER"] = [{"ID": "change-1"}]
+    assert arrived(fake, position="1").values["read"] is True
