@@ -60,6 +60,11 @@ class Play:
         return self._output.read_text(encoding="utf-8", errors="replace")
 
     @property
+    def pid(self) -> int:
+        """Its process on the controller."""
+        return self._process.pid
+
+    @property
     def running(self) -> bool:
         """Whether it still runs."""
         return self._process.poll() is None

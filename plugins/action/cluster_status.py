@@ -42,7 +42,9 @@ class ActionModule(ActionBase):
             return result
         observations, transports = {}, {}
         for name in names:
-            observations[name] = (hostvars[name].get("standby_observation") or {}).get("state")
+            seen = hostvars[name].get("standby_observation") or {}
+            # A wait in vain carries in its details what it saw last.
+            observations[name] = seen.get("state") or (seen.get("details") or {}).get("state")
             transports[name] = (hostvars[name].get("standby_described") or {}).get("member", {}).get("transport", "")
         rows = overview.overview(observations, transports)
         lines = overview.table(rows)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """Which instance, and who logs in to it."""
+    """Which instance, who logs in to it, and how its words are read."""
 
     DOCUMENTATION = r"""
 options:
@@ -48,4 +48,17 @@ options:
       - Alias of C(tbdsn.tbr) to connect through. Without it the entry of the instance itself is used.
       - Never name an alias with failover here, because it may land on another member.
     type: str
+  status_words:
+    description:
+      - Further words of C(V$INSTANCE.STATUS) to accept, by class V(nomount), V(mount), V(recovery), V(normal). What a
+        standby shows there is not documented, so a word of a real server that is not known yet can be adopted here.
+      - Whoever sets it sets it for all modules, best with the role variable O(ignore:tibero_status_words).
+    type: dict
+    default: {}
+  open_mode_words:
+    description:
+      - Further words of C(V$DATABASE.OPEN_MODE) to accept, by class V(closed), V(read_only), V(read_write). The role
+        variable is O(ignore:tibero_open_mode_words).
+    type: dict
+    default: {}
 """

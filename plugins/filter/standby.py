@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters that turn what was seen on a primary into what a standby needs. Each calls one pure function."""
+"""Filters that turn what was seen on a host into what is needed or reported. Each calls one pure function."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import existing
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, files
 
@@ -32,8 +33,27 @@ def standby_peers(members: t.Sequence[t.Mapping[str, t.Any]], host: str) -> list
     return cluster.peers([cluster.Member(**member) for member in members], host)
 
 
+def standby_existing(
+    directories: t.Sequence[t.Mapping[str, t.Any]],
+    account: t.Mapping[str, t.Any],
+    passwd: t.Sequence[t.Any] | None,
+    mode: str,
+) -> list[dict[str, t.Any]]:
+    """How an existing user and existing directories differ from what would be made."""
+    gid = account.get("gid")
+    made = existing.Account(
+        str(account["user"]), str(account["group"]), None if gid in (None, "") else int(str(gid)), str(account["shell"])
+    )
+    return existing.differences(made, passwd, directories, mode)
+
+
 class FilterModule:
     """Registers the filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
-        return {"standby_tip": standby_tip, "standby_files": standby_files, "standby_peers": standby_peers}
+        return {
+            "standby_existing": standby_existing,
+            "standby_files": standby_files,
+            "standby_peers": standby_peers,
+            "standby_tip": standby_tip,
+        }

@@ -176,6 +176,11 @@ options:
       - Highest number of instances.
     type: int
     default: 8
+  create_timeout:
+    description:
+      - Seconds that C(CREATE DATABASE) may take. It is never killed: what takes longer goes on and is reported.
+    type: int
+    default: 7200
 seealso:
   - module: firedrill.standby.tibero_instance
   - module: firedrill.standby.tibero_system_scripts

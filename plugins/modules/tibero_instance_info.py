@@ -18,18 +18,6 @@ extends_documentation_fragment:
   - firedrill.standby.attributes.action_group
   - firedrill.standby.tibero
   - firedrill.standby.tibero.login
-options:
-  status_words:
-    description:
-      - Further words of C(V$INSTANCE.STATUS) to accept, by class V(nomount), V(mount), V(recovery), V(normal). What a
-        standby shows there is not documented, so a word of a real server that is not known yet can be adopted here.
-    type: dict
-    default: {}
-  open_mode_words:
-    description:
-      - Further words of C(V$DATABASE.OPEN_MODE) to accept, by class V(closed), V(read_only), V(read_write).
-    type: dict
-    default: {}
 seealso:
   - module: firedrill.standby.tibero_instance
 """
@@ -111,6 +99,10 @@ standby_redo_parameter:
   type: str
   returned: success
   sample: USE_STANDBY_REDO_LOG
+role_change:
+  description: What the journal of a role change on the member tells; empty without one.
+  type: dict
+  returned: success
 seen:
   description: What was seen, with the value.
   returned: failure

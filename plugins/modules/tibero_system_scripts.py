@@ -50,6 +50,11 @@ options:
       - Run the script although it has run, or was begun and did not end.
     type: bool
     default: false
+  create_timeout:
+    description:
+      - Seconds that the script may take. It is never killed: what takes longer goes on and is reported.
+    type: int
+    default: 7200
 seealso:
   - module: firedrill.standby.tibero_database
 """
@@ -60,7 +65,7 @@ EXAMPLES = r"""
     tb_home: /tibero/tibero7
     tb_sid: orders
     sys_password: "{{ tibero_sys_password }}"
-    timeout: 3600
+    create_timeout: 14400
 """
 
 RETURN = r"""

@@ -630,3 +630,24 @@ def _act(act: Callable[[], Mapping[str, Any]], attempts: int, pause: float) -> D
     if end.value is None:
         raise errors[-1]
     return {"lapsed": True, "acted": dict(end.value), "attempts": len(errors) + 1}
+
+
+def aside(work: Callable[[], None]) -> None:
+    """Do something in a process of its own without lock, status or log, for which neither its parent nor Ctrl-C waits.
+
+    Unlike :func:`start` it keeps all open files but the standard ones, which connections of the controller need.
+    """
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    # Whatever happens, the caller's code must not run twice.
+    try:
+        os.setsid()
+        if os.fork() == 0:
+            null = os.open(os.devnull, os.O_RDWR)
+            for handle in (0, 1, 2):
+                os.dup2(null, handle)
+            work()
+    finally:
+        os._exit(0)

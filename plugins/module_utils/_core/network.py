@@ -121,13 +121,18 @@ def holders(inodes: Sequence[str], proc: str = "/proc") -> Dict[str, int]:
     wanted = {"socket:[{0}]".format(inode): inode for inode in inodes}
     found: Dict[str, int] = {}
     for pid in [entry for entry in os.listdir(proc) if entry.isdigit()] if wanted else []:
+        directory = os.path.join(proc, pid, "fd")
         try:
-            for handle in os.listdir(os.path.join(proc, pid, "fd")):
-                inode = wanted.get(os.readlink(os.path.join(proc, pid, "fd", handle)))
-                if inode:
-                    found.setdefault(inode, int(pid))
+            handles = os.listdir(directory)
         except OSError:
             continue  # another user's process, or one that ended meanwhile
+        for handle in handles:
+            try:
+                inode = wanted.get(os.readlink(os.path.join(directory, handle)))
+            except OSError:
+                continue  # closed meanwhile; the others still count
+            if inode:
+                found.setdefault(inode, int(pid))
     return found
 
 

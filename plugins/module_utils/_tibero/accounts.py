@@ -133,7 +133,7 @@ def ensure_passwords(context: Context) -> Outcome:
 def _as(context: Context, user: str, password: str, wanted: Sequence[_Wanted]) -> Tibero:
     params = context.params
     login = Login(user, password, params.get("alias") or "")
-    client = Tibero(params["tb_home"], params["tb_sid"], context.runner, login, params.get("timeout") or 300)
+    client = options.client_of(context, login)
     for one in wanted:
         client.hide(one.password)
     client.hide(params.get("previous_password") or "")

@@ -10,15 +10,17 @@ Everything goes through the injected runner, which writes output to files, becau
 
 import os
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
     CommandFailed,
     DeadlineExceeded,
     Refusal,
+    StandbyError,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import Words
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, marks, ps, tbsql, tip
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble import advice
@@ -43,6 +45,8 @@ _SID = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
 #: Errors that say where the server stands, not that the question was wrong: asking again with SELECT * would not help
 #: (C).
 MODE_ERRORS = (12028, 22003, 12039, 17003, 17008, 17020)
+#: Shells for scripts that do not name theirs, the best first.
+SHELLS = ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash", "/bin/sh")
 #: Seconds that a question may take.
 QUESTION_LIMIT = 60.0
 #: Printed before each statement, so that an error can be told from that of its neighbour. PROMPT works without a
@@ -147,11 +151,18 @@ class Tibero:
         programs.
     :arg login: who logs in for SQL. :arg timeout: seconds that a boot or a stop may take; questions get at most 60 of
         them.
+    :arg words: accept lists for the words of the status views; every observation through this client uses them.
     :raises Refusal: for a path or name that no Tibero could have.
     """
 
     def __init__(
-        self, tb_home: str, tb_sid: str, runner: Runner, login: Optional[Login] = None, timeout: float = 300.0
+        self,
+        tb_home: str,
+        tb_sid: str,
+        runner: Runner,
+        login: Optional[Login] = None,
+        timeout: float = 300.0,
+        words: Optional[Words] = None,
     ) -> None:
         if not os.path.isabs(tb_home) or re.search(r"[\s'\"#,]", tb_home):
             raise Refusal(
@@ -170,6 +181,7 @@ class Tibero:
         self.tb_sid = tb_sid
         self.login = login or Login()
         self.timeout = float(timeout)
+        self.words = words or Words()
         self._runner = runner
         self._secrets: List[str] = []
         self.hide(self.login.password)
@@ -223,11 +235,16 @@ class Tibero:
         )
 
     def run(
-        self, argv: Sequence[str], stdin: str = "", deadline: Optional[float] = None, kill: bool = True
+        self,
+        argv: Sequence[str],
+        stdin: str = "",
+        deadline: Optional[float] = None,
+        kill: bool = True,
+        directory: str = "",
     ) -> Completed:
-        """Run one program of this installation in its environment."""
+        """Run one program of this installation in its environment, in a directory of its own or in TB_HOME."""
         limit = self.timeout if deadline is None else deadline
-        return self._runner(Command(tuple(argv), stdin, self.environment, limit, self.tb_home, kill))
+        return self._runner(Command(tuple(argv), stdin, self.environment, limit, directory or self.tb_home, kill))
 
     # -------------------------------------------------------------------------- boot, stop, clean
 
@@ -263,7 +280,7 @@ class Tibero:
                 meaning="What gen_tip.sh does to an existing tip is not documented",
                 remedy="Change the tip with firedrill.standby.tibero_tip, or move it away first",
             )
-        done = self.run((self.program("gen_tip.sh"),), deadline=60.0)
+        done = self.run(script_argv(self.program("gen_tip.sh")), deadline=60.0)
         result = console.parse_gen_tip(_both(done))
         if not result.done or not os.path.exists(self.tip_path):
             raise CommandFailed(
@@ -286,7 +303,11 @@ class Tibero:
     # ---------------------------------------------------------------------------------------- SQL
 
     def session(
-        self, statements: Sequence[str], settings: Sequence[str] = (), deadline: Optional[float] = None
+        self,
+        statements: Sequence[str],
+        settings: Sequence[str] = (),
+        deadline: Optional[float] = None,
+        kill: bool = True,
     ) -> List[Reply]:
         """Run statements in one tbsql session, each after its own fence line.
 
@@ -294,8 +315,9 @@ class Tibero:
             comment breaks the next one, H).
         :arg settings: SET lines before them. An error of a statement does not end the run (H): the caller looks at
             each reply.
+        :arg kill: whether a session that does not end in time is ended; False for what must not be cut off half-way.
         :raises LoginFailed: when the server did not let us in. :raises DeadlineExceeded: when the session did not end
-            in time; it is ended then.
+            in time.
         """
         limit = min(self.timeout, QUESTION_LIMIT) if deadline is None else deadline
         lines = list(settings) + [self._connect_line()]
@@ -305,7 +327,15 @@ class Tibero:
         lines.append("PROMPT {0}{1}".format(_FENCE, len(statements)))
         lines.append("EXIT")
         # -i: a tbsql.login of the current directory must not change our settings (H).
-        done = self.run((self.program("tbsql"), "-i"), "\n".join(lines) + "\n", limit)
+        done = self.run((self.program("tbsql"), "-i"), "\n".join(lines) + "\n", limit, kill)
+        if done.timed_out and not kill:
+            # What it printed may still be in its buffer, so nothing can be told from it, not even whether it has logged in.
+            raise DeadlineExceeded(
+                seen="tbsql had not ended after {0:.0f} s".format(limit),
+                meaning="It goes on; it was not killed, because its statement must not be cut off half-way",
+                remedy="Wait for its end and look at the instance and at its sys.log",
+                details=self.describe(done),
+            )
         parts = _FENCE_LINE.split(_both(done))
         self._check_login(done, parts[0])
         texts = {int(number): text for number, text in zip(parts[1::2], parts[2::2])}
@@ -416,27 +446,37 @@ class Tibero:
             return Answer(why=str(error))
 
     def execute(
-        self, statement: str, expected: Sequence[str], deadline: Optional[float] = None, shown: str = ""
+        self,
+        statement: str,
+        expected: Sequence[str],
+        deadline: Optional[float] = None,
+        shown: str = "",
+        kill: bool = True,
+        proof: Optional[Callable[[], bool]] = None,
     ) -> Reply:
         """Run one statement that changes something, in a session of its own.
 
         :arg expected: last words of the replies that mean success ("altered", "switched"); no reply at all is not
             success.
-        :arg shown: what errors call the statement when its text holds a secret.
+        :arg shown: what errors call the statement when its text holds a secret. :arg kill: as for :meth:`session`.
+        :arg proof: for statements whose reply is recorded nowhere: tells, by looking at the instance, whether the statement took
+            effect. A reply without an error and without the expected words counts only then.
         :raises CommandFailed: with the error number, its meaning and remedy, or when the reply is not one of the
             expected.
         """
         reply = self.session(
-            [statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout
+            [statement if statement.endswith(";") else statement + ";"], deadline=deadline or self.timeout, kill=kill
         )[0]
         name = shown or statement
         if reply.run.errors:
             raise self.failed(name, reply.run.errors[0])
-        if not [feedback for feedback in reply.run.feedback if feedback.verb in expected]:
+        confirmed = [feedback for feedback in reply.run.feedback if feedback.verb in expected]
+        if not confirmed and not (proof is not None and _proven(proof)):
             raise CommandFailed(
                 seen="The reply to {0!r} was {1!r}".format(name, self.scrub(reply.text.strip())[:200]),
                 meaning="It holds neither an error nor the confirmation that is known, so the statement may or "
-                "may not have taken effect",
+                "may not have taken effect"
+                + ("" if proof is None else "; the state seen afterwards does not show its effect"),
                 remedy="Look at the instance with firedrill.standby.tibero_instance_info before going on",
                 details={"statement": name, "stdout": self.scrub(reply.text)},
             )
@@ -569,6 +609,27 @@ class Tibero:
         for field in ("stdout", "stderr"):
             record[field] = self.scrub(record[field])
         return record
+
+
+def _proven(proof: Callable[[], bool]) -> bool:
+    """Whether the instance shows the effect; one that does not answer shows nothing."""
+    try:
+        return proof()
+    except StandbyError:
+        return False
+
+
+def script_argv(path: str) -> List[str]:
+    """How to run a script of the vendor that may have lost its x bit: by its own first line, else by bash.
+
+    Not by /bin/sh, which on some systems is a dash that does not know what such scripts use (public field scripts name bash: M).
+    """
+    with open(path, "rb") as source:
+        first = source.readline(256).decode("utf-8", "replace").strip()
+    words = first[2:].strip().split(None, 1) if first.startswith("#!") else []
+    if not words or not os.path.exists(words[0]):
+        words = [next(shell for shell in SHELLS if os.path.exists(shell))]
+    return words + [path]
 
 
 class Booted(NamedTuple):

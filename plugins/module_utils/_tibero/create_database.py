@@ -12,7 +12,11 @@ import time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import CommandFailed, Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
+    CommandFailed,
+    DeadlineExceeded,
+    Refusal,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STARTING, STOPPED
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
@@ -52,6 +56,7 @@ DATABASE_SPEC: Dict[str, Any] = dict(
     undo_tablespace={"type": "str", "default": "UNDO"},
     max_datafiles={"type": "int", "default": 100},
     max_instances={"type": "int", "default": 8},
+    create_timeout={"type": "int", "default": 7200},
 )
 
 #: The vendor's default of SYS before there is a database (H: `tbsql sys/tibero` at NOMOUNT).
@@ -221,7 +226,7 @@ def ensure_database(context: Context, clock: Optional[Clock] = None) -> Outcome:
 def _client(context: Context, password: str) -> Tibero:
     params = context.params
     login = Login("sys", password, params.get("alias") or "")
-    return Tibero(params["tb_home"], params["tb_sid"], context.runner, login, params.get("timeout") or 300)
+    return options.client_of(context, login)
 
 
 def _directory(client: Tibero, params: Mapping[str, Any]) -> str:
@@ -300,11 +305,28 @@ def _run_create(client: Tibero, context: Context, statement: str) -> None:
         login = _client(context, password)
         login.hide(wanted)
         try:
-            login.execute(statement, CREATED, deadline=client.timeout, shown="CREATE DATABASE")
+            login.execute(
+                statement, CREATED, deadline=context.params["create_timeout"], shown="CREATE DATABASE", kill=False
+            )
             return
+        except DeadlineExceeded as error:
+            raise _still_creating(client, context.params["create_timeout"], error) from error
         except LoginFailed as error:
             if error.code != 17001 or number + 1 == len(candidates):
                 raise
+
+
+def _still_creating(client: Tibero, limit: int, error: DeadlineExceeded) -> DeadlineExceeded:
+    state = look(client).state
+    return DeadlineExceeded(
+        seen="CREATE DATABASE had not ended after {0} s; {1} is {2!r}".format(limit, client.tb_sid, state.open_mode),
+        meaning="It goes on: tbsql was not killed, because that would leave a half-made database. Whether it comes to its end is "
+        "not known",
+        remedy="Watch sys.log below {0}/log/slog until the instance stops by itself. If tbboot then opens the database, remove {1} and run "
+        "again; else stop the instance, remove its control files, data files, redo and that record, and run again with a longer "
+        "tibero_create_timeout".format(client.instance_directory, _record_path(client)),
+        details=dict(error.details, state=state.as_dict()),
+    )
 
 
 def _verify(client: Tibero, paths: Tuple[str, ...], after: Seen) -> None:

@@ -245,8 +245,27 @@ def _is_ours(pid: int, own: OwnProcesses, proc: str) -> bool:
     return sid == os.fsencode(own.tb_sid) and os.path.realpath(home) == os.path.realpath(os.fsencode(own.tb_home))
 
 
+def _unseen_holder(uid: int, own: OwnProcesses) -> Tuple[str, str]:
+    """State and holder of a port whose socket was found among the open files of no process.
+
+    Another user's process is foreign, for an instance runs as the owner of its installation. A process of ours may be the instance
+    itself: the system hides open files of protected processes and of other process namespaces even from their owner.
+    """
+    ours = {os.geteuid()}
+    try:
+        ours.add(os.stat(own.tb_home).st_uid)
+    except OSError:
+        pass  # no installation, so nobody owns it
+    if uid not in ours:
+        return "foreign", "a process of uid {0}".format(uid)
+    return (
+        "unknown",
+        "a process of our own uid {0} whose open files cannot be read, so it may be this instance or not".format(uid),
+    )
+
+
 def ports(wanted: Mapping[str, int], own: OwnProcesses, proc: str = "/proc") -> "Fact[Any]":
-    """Who holds each port: ``[{name, port, state: free|ours|foreign, holder}]``."""
+    """Who holds each port: ``[{name, port, state: free|ours|foreign|unknown, holder}]``."""
     try:
         listening = {each.local_port: each for each in network.sockets(proc) if each.listening}
     except OSError as error:
@@ -260,14 +279,8 @@ def ports(wanted: Mapping[str, int], own: OwnProcesses, proc: str = "/proc") -> 
             continue
         pid = pids.get(taken[port].inode)
         if pid is None:
-            found.append(
-                {
-                    "name": name,
-                    "port": port,
-                    "state": "foreign",
-                    "holder": "a process of uid {0}".format(taken[port].uid),
-                }
-            )
+            state, holder = _unseen_holder(taken[port].uid, own)
+            found.append({"name": name, "port": port, "state": state, "holder": holder})
             continue
         words = _command(pid, proc).replace(b"\0", b" ").decode("utf-8", "replace").split()
         state = "ours" if _is_ours(pid, own, proc) else "foreign"

@@ -270,7 +270,7 @@ def _begin(context: Context, client: Tibero, seen: Seen) -> Record:
     record = record._replace(begun=True)
     _write_record(client, record)
     try:
-        client.execute(BEGIN, ALTERED)
+        client.execute(BEGIN, ALTERED, proof=lambda: _all_active(client))
         _backup_controlfile(client, controlfile)
     except Exception as error:
         # The state that was found is restored: no backup mode, unless it is another's, no timer, no record.
@@ -293,8 +293,15 @@ def _refuse_place(path: str) -> None:
         )
 
 
+def _all_active(client: Tibero) -> bool:
+    """Whether every file is in backup mode, which proves a BEGIN BACKUP whose reply is not known (its reply is not recorded)."""
+    rows = look(client).answers.get("backup", Answer(why="not asked")).rows
+    return bool(rows) and {str(row.get("STATUS") or "").upper() for row in rows} == {"ACTIVE"}
+
+
 def _backup_controlfile(client: Tibero, path: str) -> None:
-    client.execute("ALTER DATABASE BACKUP CONTROLFILE TO {0}".format(marks.literal(path)), ALTERED)
+    statement = "ALTER DATABASE BACKUP CONTROLFILE TO {0}".format(marks.literal(path))
+    client.execute(statement, ALTERED, proof=lambda: os.path.isfile(path) and os.path.getsize(path) > 0)
     if not os.path.exists(path):
         raise CommandFailed(
             seen="The server confirmed the backup of the control file, but {0} does not exist".format(path),

@@ -6,7 +6,7 @@
 
 from typing import Any, Dict
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
@@ -24,11 +24,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
     NEVER,
     Wish,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import (
-    OPEN_WORDS,
-    STATUS_WORDS,
-    Words,
-)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import ensure
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look, running
 
@@ -45,11 +40,7 @@ INSTANCE_SPEC: Dict[str, Any] = dict(
     stop_suspended={"type": "bool", "default": False},
 )
 
-INFO_SPEC: Dict[str, Any] = dict(
-    options.COMMON_SPEC,
-    status_words={"type": "dict", "default": {}},
-    open_mode_words={"type": "dict", "default": {}},
-)
+INFO_SPEC: Dict[str, Any] = dict(options.COMMON_SPEC)
 
 
 def values_of(seen: Seen) -> Dict[str, Any]:
@@ -97,13 +88,12 @@ def ensure_instance(context: Context) -> Outcome:
 
 def instance_info(context: Context) -> Outcome:
     """Observe; see the module's documentation. Never fails because the instance is down or silent."""
-    params = context.params
-    words = Words(
-        _merged(STATUS_WORDS, params.get("status_words") or {}),
-        _merged(OPEN_WORDS, params.get("open_mode_words") or {}),
-    )
     client = options.client_of(context)
-    seen = look(client, words)
+    return Outcome(False, observation(client, look(client)))
+
+
+def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:
+    """The return values of an observation, on which the plan and the table of members rest."""
     values = values_of(seen)
     values["cold_copy"] = {} if values["running"] is True else cold_copy.pending(client)
     # Another TB_HOME than the description's is told from a host without a database.
@@ -113,7 +103,7 @@ def instance_info(context: Context) -> Outcome:
     values["fenced"] = fence.seen_by(client)
     values["rebuild"] = seen.record.rebuild
     values["standby_redo_parameter"] = redo_parameter_of(client)
-    return Outcome(False, values)
+    return values
 
 
 def redo_parameter_of(client: Tibero) -> str:
@@ -123,15 +113,3 @@ def redo_parameter_of(client: Tibero) -> str:
     except StandbyError:
         return ""
     return on[0] if on else ""
-
-
-def _merged(defaults: Dict[str, Any], more: Dict[str, Any]) -> Dict[str, Any]:
-    """Accept lists with further words; a class that is not known is refused by name."""
-    unknown = sorted(set(more) - set(defaults))
-    if unknown:
-        raise Refusal(
-            seen="Unknown class of words: {0}".format(", ".join(unknown)),
-            meaning="Known classes are {0}".format(", ".join(sorted(defaults))),
-            remedy="Name one of these",
-        )
-    return {name: tuple(words) + tuple(str(word) for word in more.get(name, ())) for name, words in defaults.items()}

@@ -14,8 +14,11 @@ from typing import Any, Dict, Tuple
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.apply_wait import (
+    await_position,
+    checked_position,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look
@@ -90,34 +93,23 @@ def _run(client: Tibero, statements: Tuple[str, ...]) -> None:
 
 def _await(context: Context, client: Tibero, name: str) -> Outcome:
     """On a standby: the position has passed the marker's, and where the standby is readable the row is there."""
-    text = str(context.params.get("position") or "")
-    if not re.match(r"[0-9]+\Z", text):
-        raise UnknownState(
-            seen="The position of the marker is {0!r}".format(text),
-            meaning="Whether a standby has passed it cannot be told",
-            remedy="Give the position that the primary returned when it wrote the marker",
-        )
+    text = checked_position(
+        context.params.get("position"),
+        "the marker",
+        "Give the position that the primary returned when it wrote the marker",
+    )
     if context.check_mode:
         return Outcome(False, {"position": text, "read": False, "duration": 0.0})
-
-    def reached() -> Tuple[str, bool]:
-        state = look(client).state
-        position = str(state.position.value) if state.position.is_known else facts.UNKNOWN
-        read = state.open_mode.equals(facts.READ_ONLY) and _shows(client, name)
-        done = position.isdigit() and int(position) >= int(text)
-        return position, done and (read or not state.open_mode.equals(facts.READ_ONLY))
-
-    waited = wait_until(
-        reached,
-        lambda seen: seen[1],
+    waited = await_position(
+        client,
+        text,
         client.timeout,
         "{0} to have the marker {1} at TSN {2}".format(client.tb_sid, name, text),
         "Redo does not arrive or is not applied: look at playbooks/status.yml and at sys.log of this standby",
-        interval=0.5,
+        lambda state: not state.open_mode.equals(facts.READ_ONLY) or _shows(client, name),
     )
-    return Outcome(
-        False, {"position": waited.value[0], "read": _shows(client, name), "duration": round(waited.duration, 3)}
-    )
+    position = str(waited.value.seen.state.position.value)
+    return Outcome(False, {"position": position, "read": _shows(client, name), "duration": round(waited.duration, 3)})
 
 
 def _shows(client: Tibero, name: str) -> bool:

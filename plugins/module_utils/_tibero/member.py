@@ -30,7 +30,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import (
     Evidence,
     Reading,
-    Words,
     judge,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tip
@@ -89,15 +88,12 @@ class Seen(NamedTuple):
         return rows[0] if len(rows) == 1 else {}
 
 
-def observe(client: Tibero, words: Optional[Words] = None) -> MemberState:
-    """The state of one instance; never raises because the instance is down or silent.
-
-    :arg words: other accept lists for the words of the status views.
-    """
-    return look(client, words).state
+def observe(client: Tibero) -> MemberState:
+    """The state of one instance; never raises because the instance is down or silent."""
+    return look(client).state
 
 
-def look(client: Tibero, words: Optional[Words] = None) -> Seen:
+def look(client: Tibero) -> Seen:
     """Observe with everything that decisions need. :raises Refusal: when there is no Tibero below tb_home, or the
     password cannot be written."""
     instances = client.processes()
@@ -113,7 +109,7 @@ def look(client: Tibero, words: Optional[Words] = None) -> Seen:
         control_file=_has_control_file(client),
         recorded_role=record.role,
     )
-    judged = judge(evidence, words)
+    judged = judge(evidence, client.words)
     notes = list(judged.notes) + _notes(
         garbage, record, judged.role, instances is not None and len(instances) > 1, answers
     )

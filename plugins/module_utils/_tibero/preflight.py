@@ -55,7 +55,7 @@ FACTS: Mapping[str, str] = {
     "character_set": "str",
     "licence": "{path, product_version, start_date, end_date, edition, type, host}: texts, None where the file has "
     "none",
-    "ports": "[{name, port, state: free|ours|foreign, holder}]",
+    "ports": "[{name, port, state: free|ours|foreign|unknown, holder}]",
     "reach": "[{name, host, port, outcome: connected|established|refused|timeout|unresolved|unreachable, answered, "
     "detail}]",
     "space": "{data|archive: {path, device, free_bytes, free_inodes}}",

@@ -125,21 +125,21 @@ def _state(looked: Looked) -> Dict[str, "Fact[Any]"]:
 
 
 def _version(client: Tibero) -> Dict[str, "Fact[Any]"]:
-    """Major version and build by ``tbboot -version``; its form is not recorded (L), so the whole text stands for the
-    build."""
+    """Major version and build by ``tbboot -version``; its form is not recorded (L), so the whole lines that tell product, build or
+    patch stand for the build."""
     source = "tbboot -version"
     if not client.installed:
         return {"tibero_version": unknown(source, _NOT_INSTALLED), "tibero_build": unknown(source, _NOT_INSTALLED)}
     done = client.run((client.program("tbboot"), "-version"), deadline=30.0)
-    text = done.output + done.errors
-    noise = re.compile(r"cat: |Change core dump dir|Listener port|Listener IP")
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip() and not noise.match(line)]
-    found = console.parse_version(text)
-    major = found.product.split(".")[0]
-    silent = "printed nothing within 30 s" if done.timed_out else "printed nothing"
+    text = done.output + "\n" + done.errors
+    lines = console.version_lines(text)
+    major = console.parse_version(text).product.split(".")[0]
+    seen = repr(text.strip()[:200]) if text.strip() else "nothing" + (" within 30 s" if done.timed_out else "")
     return {
-        "tibero_version": known(major, source) if major else unknown(source, "no version in {0!r}".format(text[:200])),
-        "tibero_build": known(" / ".join(lines)[:400], source) if lines else unknown(source, silent),
+        "tibero_version": known(major, source) if major else unknown(source, "no version; it printed {0}".format(seen)),
+        "tibero_build": known(" / ".join(lines)[:400], source)
+        if lines
+        else unknown(source, "no line tells a build; it printed {0}".format(seen)),
     }
 
 

@@ -196,7 +196,7 @@ def _alter(client: Tibero, step: plan.Step, timeout: float) -> None:
 
     def attempt() -> Tuple[str, str]:
         try:
-            client.execute(step.statement, ("altered",))
+            client.execute(step.statement, ("altered",), proof=lambda: _shows(_live(client), step))
         except CommandFailed as error:
             if error.details.get("code") in NOT_YET:
                 return "not yet", error.seen
@@ -395,16 +395,24 @@ def ensure_read_only(context: Context) -> Outcome:
             )
     if context.check_mode:
         return Outcome(True, {"open_mode": wanted}, before, {"open_mode": wanted}, client.tb_sid)
-    # H, MAN: open read only. M, two independent notes: the way back. Replies are not recorded; "altered" is expected.
+    # H, MAN: open read only. M, two independent notes: the way back. Replies are not recorded: "altered" is expected, and another text
+    # without an error counts once the mode is seen.
     opening = (
         "ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY" if wanted == facts.READ_ONLY else "ALTER DATABASE STANDBY"
     )
-    client.execute(opening, ("altered",))
-    waited = wait_until(
+    timeout = float(context.params["timeout"])
+    client.execute(opening, ("altered",), proof=lambda: bool(_await_mode(client, wanted, timeout)))
+    after = _await_mode(client, wanted, timeout)
+    return Outcome(True, {"open_mode": wanted}, before, {"open_mode": after}, client.tb_sid)
+
+
+def _await_mode(client: Tibero, wanted: str, timeout: float) -> str:
+    """The open mode of the standby, once it is the wanted one."""
+    seen = wait_until(
         lambda: member.observe(client),
-        lambda seen: seen.open_mode.equals(wanted),
-        float(context.params["timeout"]),
-        "{0} to be {1}".format(client.tb_sid, wanted),
-        "Read the instance's sys.log; the statement was confirmed",
-    )
-    return Outcome(True, {"open_mode": wanted}, before, {"open_mode": waited.value.open_mode.value}, client.tb_sid)
+        lambda state: state.open_mode.equals(wanted) and state.role.equals(facts.STANDBY),
+        timeout,
+        "{0} to be a standby that is {1}".format(client.tb_sid, wanted),
+        "Read the instance's sys.log",
+    ).value
+    return str(seen.open_mode.value)

@@ -19,7 +19,12 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, READ_WRITE
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero, password_literal
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import (
+    Query,
+    Tibero,
+    password_literal,
+    script_argv,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.create_database import created_here
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look
@@ -30,6 +35,7 @@ SCRIPTS_SPEC: Dict[str, Any] = dict(
     answers={"type": "list", "elements": "str", "default": ["y", "y", "y", "y"]},
     passwords_by={"type": "str", "no_log": False, "choices": ["stdin", "arguments"], "default": "stdin"},
     force={"type": "bool", "default": False},
+    create_timeout={"type": "int", "default": 7200},
 )
 
 #: The role that the script makes (recorded: "Creating the role DBA..."). The view itself may be missing before it has
@@ -145,7 +151,8 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
     password_literal(client.login.password)
     password_literal(params["syscat_password"], "syscat_password")
     client.hide(params["syscat_password"])
-    argv: List[str] = ["/bin/sh", script]
+    argv = script_argv(script)
+    shown = len(argv)
     stdin = ""
     if params["passwords_by"] == "arguments":
         argv += ["-p1", client.login.password, "-p2", params["syscat_password"]]
@@ -154,10 +161,12 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
     if os.path.basename(script) == "system.sh":
         for number, answer in enumerate(_answers(params["answers"]), 1):
             argv += ["-a{0}".format(number), answer]
-    done = client.run(argv, stdin, kill=False)
+    done = client.run(
+        argv, stdin, deadline=float(params["create_timeout"]), kill=False, directory=os.path.dirname(script)
+    )
     report = console.parse_script(done.output + "\n" + done.errors)
     details = client.describe(done)
-    details["argv"] = argv[:2]
+    details["argv"] = argv[:shown]
     if done.timed_out or not report.done:
         raise CommandFailed(
             seen="{0} {1}: {2}".format(
@@ -167,8 +176,9 @@ def _run(client: Tibero, params: Any, script: str) -> console.Script:
                 or "it printed nothing",
             ),
             meaning="The dictionary is not complete, so later statements will fail in odd ways",
-            remedy="Wait for its end, or read {0}/log/system_init.log, then run again with force: true".format(
-                client.instance_directory
+            remedy="Wait for its end{1}, or read {0}/log/system_init.log, then run again with force: true".format(
+                client.instance_directory,
+                " (it was not killed; tibero_create_timeout is its limit)" if done.timed_out else "",
             ),
             details=details,
         )

@@ -8,6 +8,7 @@ Public API
     parse_boot(text) -> Boot            output of tbboot (also of ``cmrctl start db``)
     parse_down(text) -> Down            output of tbdown and of ``tbdown clean``
     parse_version(text) -> Version      output of ``tbboot -version``
+    version_lines(text) -> lines        those of it by which two hosts can be compared
     parse_gen_tip(text) -> GenTip       output of gen_tip.sh
     parse_script(text) -> Script        output of system.sh and system_install.sh
     BootOutcome, DownOutcome            enums
@@ -654,8 +655,20 @@ _DOWN_MODES_PREFIX = re.compile(r"DOWNMODE[ \t]*:", re.IGNORECASE)
 # ------------------------------------------------------------------------------------------------------- other programs
 
 _BUILD = re.compile(r"Build[ \t:]*([0-9]{3,})", re.IGNORECASE)
-_LABEL = re.compile(r"\b(?:FS[0-9]{2}\w*|[0-9]+FS[0-9]{2}\w*|(?:CS|PS)[_-]?[0-9]{2,}\w*)", re.IGNORECASE)
-_PRODUCT = re.compile(r"\bTibero[ \t]*(?:RDBMS[ \t]*)?([0-9]+(?:\.[0-9]+)*)", re.IGNORECASE)
+# Not within a path: a warning that names one must not be taken for what the program says of itself.
+_LABEL = re.compile(r"(?<![/\w.-])(?:FS[0-9]{2}\w*|[0-9]+FS[0-9]{2}\w*|(?:CS|PS)[_-]?[0-9]{2,}\w*)(?!/)", re.IGNORECASE)
+_PRODUCT = re.compile(r"(?<![/\w.-])Tibero[ \t]*(?:RDBMS[ \t]*)?([0-9]+(?:\.[0-9]+)*)(?![/\w])", re.IGNORECASE)
+
+
+def version_lines(text: str) -> Tuple[str, ...]:
+    """The lines of ``tbboot -version`` that tell product, build or patch, with single blanks: what two hosts can be compared by.
+
+    Warnings of a shell or a locale stand in the same output and differ between hosts. Empty when no line tells a build: the
+    form is not recorded (L).
+    """
+    lines = [" ".join(line.split()) for line in split_plain(text) if not _SHELL.match(line)]
+    found = tuple([line for line in lines if [True for each in (_PRODUCT, _BUILD, _LABEL) if each.search(line)]])
+    return found if [line for line in found if re.search(r"[0-9]{3,}", line) or _LABEL.search(line)] else ()
 
 
 def parse_version(text: str) -> Version:

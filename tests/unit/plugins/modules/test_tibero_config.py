@@ -224,3 +224,10 @@ def test_gen_tip_that_fails_is_said(fake: FakeTibero) -> None:
     fake._gen_tip_sh = lambda command: "cannot write\n"  # type: ignore[method-assign]
     with pytest.raises(CommandFailed, match="Done"):
         tip(fake, {}, generate=True)
+
+
+def test_gen_tip_without_its_x_bit_is_run_all_the_same(fake: FakeTibero) -> None:
+    fake.tip.unlink()
+    (fake.home / "config" / "gen_tip.sh").chmod(0o644)
+    tip(fake, {}, generate=True)
+    assert fake.of("gen_tip.sh")[0].argv == ("/bin/bash", f"{fake.home}/config/gen_tip.sh")

@@ -20,7 +20,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     create_database,
     system_scripts,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import LoginFailed
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import LoginFailed, script_argv
 from tests.unit.plugins.module_utils._tibero.fake_tibero import PASSWORD, FakeTibero, FakeTime, recording
 
 NEW = "New-planted.1"
@@ -82,6 +82,27 @@ def test_create_runs_at_nomount_and_ends_stopped(empty: FakeTibero) -> None:
 def test_create_check_mode_makes_nothing(empty: FakeTibero) -> None:
     assert create(empty, check=True).changed
     assert not empty.calls and not (empty.data / "arch").exists()
+
+
+def test_create_is_never_killed_and_says_so(empty: FakeTibero) -> None:
+    empty.slow.add("tbsql")
+    empty.enter("NOMOUNT")
+    with pytest.raises(DeadlineExceeded) as caught:
+        create(empty, create_timeout=9000)
+    call = next(call for call in empty.of("tbsql") if "create database" in call.stdin)
+    assert call.deadline == 9000 and call.kill_on_deadline is False
+    assert "CREATE DATABASE had not ended after 9000 s" in str(caught.value)
+    assert "tbsql was not killed" in str(caught.value) and "tibero_create_timeout" in str(caught.value)
+    assert NEW not in json.dumps(caught.value.as_failure())
+
+
+def test_the_script_has_the_same_limit(fake: FakeTibero) -> None:
+    fake.slow.add("system_install.sh")
+    fake._system_install_sh = lambda command: "Creating the role DBA...\n"  # type: ignore[attr-defined]
+    with pytest.raises(CommandFailed, match="tibero_create_timeout is its limit"):
+        scripts(fake, create_timeout=9000)
+    call = next(call for call in fake.calls if str(call.argv[-1]).endswith("system_install.sh"))
+    assert call.deadline == 9000 and call.kill_on_deadline is False
 
 
 def test_create_takes_the_nomount_password(empty: FakeTibero) -> None:
@@ -185,7 +206,13 @@ def test_create_waits_for_the_stop(empty: FakeTibero) -> None:
 
 # --------------------------------------------------------------------------------- system scripts
 
-SCRIPTS = {"syscat_password": "Cat-planted", "answers": ["y"] * 4, "passwords_by": "stdin", "force": False}
+SCRIPTS = {
+    "syscat_password": "Cat-planted",
+    "answers": ["y"] * 4,
+    "passwords_by": "stdin",
+    "force": False,
+    "create_timeout": 7200,
+}
 
 
 def scripts(fake: FakeTibero, check: bool = False, **params: Any) -> Any:
@@ -195,12 +222,13 @@ def scripts(fake: FakeTibero, check: bool = False, **params: Any) -> Any:
 
 
 def test_scripts_run_once_with_the_passwords_on_stdin(fake: FakeTibero) -> None:
-    assert scripts(fake, check=True).changed and not fake.of("sh")
+    assert scripts(fake, check=True).changed and not fake.of("system_install.sh")
     ran = []
-    fake._sh = lambda command: ran.append(command) or recording("t7-system_sh-output.txt")  # type: ignore[attr-defined]
+    fake._system_install_sh = lambda command: ran.append(command) or recording("t7-system_sh-output.txt")  # type: ignore[attr-defined]
     outcome = scripts(fake)
     assert outcome.changed and outcome.values["log"] == "/tibero/tibero7/instance/tac1/log/system_init.log"
-    assert ran[0].argv == ("/bin/sh", f"{fake.home}/scripts/system_install.sh")
+    assert ran[0].argv == ("/bin/bash", f"{fake.home}/scripts/system_install.sh")
+    assert ran[0].cwd == f"{fake.home}/scripts"
     assert ran[0].stdin == f"{PASSWORD}\nCat-planted\n"
     again = scripts(fake)
     assert not again.changed and again.values["proof"] == "our record" and len(ran) == 1
@@ -209,11 +237,28 @@ def test_scripts_run_once_with_the_passwords_on_stdin(fake: FakeTibero) -> None:
 def test_system_sh_gets_its_answers(fake: FakeTibero) -> None:
     (fake.home / "scripts" / "system_install.sh").rename(fake.home / "scripts" / "system.sh")
     ran = []
-    fake._sh = lambda command: ran.append(command) or "Done.\n"  # type: ignore[attr-defined]
+    fake._system_sh = lambda command: ran.append(command) or "Done.\n"  # type: ignore[attr-defined]
     scripts(fake, answers=["y", "n", "y", "N"])
     assert ran[0].argv[2:] == ("-a1", "y", "-a2", "n", "-a3", "y", "-a4", "n")
     with pytest.raises(Refusal, match="four questions"):
         scripts(fake, answers=["y"], force=True)
+
+
+@pytest.mark.parametrize(
+    ("first", "runs"),
+    [
+        ("#!/bin/sh", ["/bin/sh"]),
+        ("#!/bin/bash -x", ["/bin/bash", "-x"]),
+        ("#! /usr/bin/env bash", ["/usr/bin/env", "bash"]),
+        ("#!/no/such/ksh", ["/bin/bash"]),
+        ("echo no first line", ["/bin/bash"]),
+        ("", ["/bin/bash"]),
+    ],
+)
+def test_a_script_is_run_by_its_own_first_line(tmp_path: Path, first: str, runs: list[str]) -> None:
+    script = tmp_path / "system.sh"
+    script.write_text(f"{first}\n[[ 1 == 1 ]]\n")
+    assert script_argv(str(script)) == [*runs, str(script)]
 
 
 def test_scripts_are_proven_by_the_role(fake: FakeTibero) -> None:
@@ -230,13 +275,13 @@ def test_accounts_count_on_a_database_that_is_not_ours(fake: FakeTibero) -> None
 
 
 def test_scripts_that_do_not_say_done(fake: FakeTibero) -> None:
-    fake._sh = lambda command: f"Creating...\nerror near {PASSWORD}\n"  # type: ignore[attr-defined]
+    fake._system_install_sh = lambda command: f"Creating...\nerror near {PASSWORD}\n"  # type: ignore[attr-defined]
     with pytest.raises(CommandFailed, match="did not end with Done") as caught:
         scripts(fake)
     assert PASSWORD not in json.dumps(caught.value.as_failure())
     with pytest.raises(Refusal, match="never ended"):
         scripts(fake)
-    fake._sh = lambda command: "Done.\n"  # type: ignore[attr-defined]
+    fake._system_install_sh = lambda command: "Done.\n"  # type: ignore[attr-defined]
     assert scripts(fake, force=True).changed
 
 

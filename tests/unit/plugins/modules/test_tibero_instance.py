@@ -19,7 +19,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     Refusal,
     UnknownState,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_record
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import member, options, role_record
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.apply_wait import await_applied
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.instance_tasks import (
     ensure_instance,
     instance_info,
@@ -34,7 +35,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.standby_
     ensure_archive_mode,
     ensure_standby_controlfile,
 )
-from tests.unit.plugins.module_utils._tibero.fake_tibero import PASSWORD, FakeTibero
+from tests.unit.plugins.module_utils._tibero.fake_tibero import BOOT_BANNER, PASSWORD, FakeTibero
 
 INSTANCE = {
     "state": "started",
@@ -145,13 +146,38 @@ def test_info_never_fails(fake: FakeTibero) -> None:
     assert info(fake, sys_password=None)["running"] is True
 
 
+WORDS = {"status_words": {"recovery": ["STANDBY"]}, "open_mode_words": {"closed": ["APPLYING"]}}
+
+
+def test_every_observation_takes_further_words(fake: FakeTibero) -> None:
+    """Not only the info module: whatever boots, stops, waits or checks reads the same words (played)."""
+
+    def boots() -> str:
+        fake.enter("RECOVERY")
+        fake.status, fake.open_mode = "STANDBY", "APPLYING"
+        return f"{BOOT_BANNER}Tibero instance started up (RECOVERY mode).\n"
+
+    fake.boots["RECOVERY"] = boots
+    assert instance(fake, mode="recovery", **WORDS).values["open_mode"] == "recovery"
+    assert not instance(fake, mode="recovery", **WORDS).changed
+    applied = await_applied(fake.context(position="1", apply_timeout=1, **WORDS))
+    assert applied.values["role"] == "standby"
+    assert member.observe(options.client_of(fake.context(**WORDS))).role.equals("standby")
+    assert not member.observe(options.client_of(fake.context())).role.is_known
+
+
+def test_a_word_with_two_meanings_is_refused(fake: FakeTibero) -> None:
+    with pytest.raises(Refusal, match="has the word 'NORMAL' in the classes recovery and normal"):
+        info(fake, status_words={"recovery": ["normal"]})
+
+
 def test_info_takes_further_words(fake: FakeTibero) -> None:
     fake.enter("RECOVERY")
     fake.status, fake.open_mode = "STANDBY", "APPLYING"
     assert info(fake)["role"] == "UNKNOWN"
     words = {"status_words": {"recovery": ["STANDBY"]}, "open_mode_words": {"closed": ["APPLYING"]}}
     assert info(fake, **words)["role"] == "standby"
-    with pytest.raises(Refusal, match="Unknown class of words: nonsense"):
+    with pytest.raises(Refusal, match="status_words names the class nonsense"):
         info(fake, status_words={"nonsense": ["X"]})
 
 

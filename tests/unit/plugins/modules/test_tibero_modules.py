@@ -17,6 +17,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.task impor
 BASE = "ansible_collections.firedrill.standby.plugins"
 #: Module -> name of its argument specification.
 MODULES = {
+    "tibero_apply_wait": "APPLY_SPEC",
     "tibero_archivelog": "ARCHIVELOG_SPEC",
     "tibero_database": "DATABASE_SPEC",
     "tibero_ddl_guard": "GUARD_SPEC",
@@ -104,6 +105,12 @@ def test_documentation_and_argument_spec_agree(name: str) -> None:
     assert yaml.safe_load(module.EXAMPLES) and yaml.safe_load(module.RETURN)
     attributes = yaml.safe_load(module.DOCUMENTATION).get("attributes", {})
     assert name.endswith("_info") or {"check_mode", "diff_mode", "idempotent"} <= set(attributes)
+
+
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"tibero_dsn"}))
+def test_every_module_that_looks_takes_the_words_of_the_views(name: str) -> None:
+    module = importlib.import_module(f"{BASE}.modules.{name}")
+    assert {"status_words", "open_mode_words"} <= set(getattr(module, MODULES[name]))
 
 
 @pytest.mark.parametrize("name", MODULES)

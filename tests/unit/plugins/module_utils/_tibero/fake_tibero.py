@@ -98,7 +98,7 @@ class FakeTibero:
         for name in ("bin/tbboot", "bin/tbdown", "client/bin/tbsql", "config/gen_tip.sh", "scripts/system_install.sh"):
             path = self.home / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("#!/bin/sh\n")
+            path.write_text("#!/bin/bash\n")
         data = self.home / "database" / self.sid
         data.mkdir(parents=True, exist_ok=True)
         (self.home / "client" / "config").mkdir(parents=True, exist_ok=True)
@@ -122,7 +122,7 @@ class FakeTibero:
         for word in command.argv:
             for secret in self.passwords.values():
                 assert secret not in word, f"a secret stands in the argument list: {command.argv}"
-        program = Path(command.argv[0]).name
+        program = self.name_of(command)
         if program == "ps":
             return self._done(command, "" if self.ps_fails else self._ps(), 1 if self.ps_fails else 0)
         assert command.environment["TB_HOME"] == str(self.home)
@@ -140,7 +140,13 @@ class FakeTibero:
 
     def of(self, program: str) -> list[Command]:
         """The calls of one program."""
-        return [call for call in self.calls if Path(call.argv[0]).name == program]
+        return [call for call in self.calls if self.name_of(call) == program]
+
+    @staticmethod
+    def name_of(call: Command) -> str:
+        """The program, or the script that a shell was given."""
+        name = Path(call.argv[0]).name
+        return Path(call.argv[1]).name if name in ("sh", "bash") else name
 
     def _ps(self) -> str:
         lines = ["UID          PID    PPID  C STIME TTY          TIME CMD"]
@@ -205,6 +211,9 @@ class FakeTibero:
     def _gen_tip_sh(self, command: Command) -> str:
         self.tip.write_text(f'DB_NAME={self.sid}\nLISTENER_PORT=8629\nCONTROL_FILES="{self.data}/c1.ctl"\n')
         return recording("t6-gen_tip-output-and-tip.txt").split("Enter value")[0]
+
+    def _system_sh(self, command: Command) -> str:
+        return recording("t7-system_sh-output.txt")
 
     def _system_install_sh(self, command: Command) -> str:
         return recording("t7-system_sh-output.txt")

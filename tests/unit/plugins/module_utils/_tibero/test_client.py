@@ -218,7 +218,7 @@ def test_gen_tip_never_runs_over_a_tip(fake: FakeTibero) -> None:
         fake.client().gen_tip()
     fake.tip.unlink()
     assert fake.client().gen_tip().done
-    assert fake.of("gen_tip.sh")[-1].argv == (f"{fake.home}/config/gen_tip.sh",)
+    assert fake.of("gen_tip.sh")[-1].argv == ("/bin/bash", f"{fake.home}/config/gen_tip.sh")
 
 
 def test_gen_tip_without_done_is_a_failure(fake: FakeTibero) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import host_facts, preflight
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.host_facts import OwnProcesses
@@ -149,6 +150,30 @@ def test_a_holder_that_cannot_be_seen_is_foreign_with_its_uid(tmp_path: Path) ->
     (held,) = host_facts.ports({"listener": 8629}, OWN, str(tmp_path)).value
     assert held == {"name": "listener", "port": 8629, "state": "foreign", "holder": "a process of uid 1001"}
     assert not host_facts.ports({"listener": 8629}, OWN, str(tmp_path / "none")).is_known
+
+
+def test_a_holder_of_our_own_uid_that_cannot_be_seen_is_unknown(tmp_path: Path) -> None:
+    put(tmp_path, "net/tcp", f"   0: 00000000:21B5 00000000:0000 0A 0:0 00:0 0 {os.geteuid()} 0 4711 1\n")
+    (held,) = host_facts.ports({"listener": 8629}, OWN, str(tmp_path)).value
+    assert held["state"] == "unknown"
+    assert held["holder"] == (
+        f"a process of our own uid {os.geteuid()} whose open files cannot be read, so it may be this instance or not"
+    )
+
+
+def test_the_owner_of_the_installation_is_ours_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "net/tcp", f"   0: 00000000:21B5 00000000:0000 0A 0:0 00:0 0 {os.getuid()} 0 4711 1\n")
+    monkeypatch.setattr(os, "geteuid", lambda: 4194304)
+    own = OWN._replace(tb_home=str(tmp_path))
+    assert host_facts.ports({"listener": 8629}, own, str(tmp_path)).value[0]["state"] == "unknown"
+
+
+def test_a_file_that_was_closed_meanwhile_hides_no_holder(tmp_path: Path) -> None:
+    put(tmp_path, "net/tcp", "   0: 00000000:21B5 00000000:0000 0A 0:0 00:0 0 1001 0 4711 1\n")
+    (tmp_path / "77/fd").mkdir(parents=True)
+    (tmp_path / "77/fd/1").write_text("no link: readlink fails, as it does for a file that is closed by now")
+    (tmp_path / "77/fd/5").symlink_to("socket:[4711]")
+    assert network.holders(["4711"], str(tmp_path)) == {"4711": 77}
 
 
 def test_rmgr_jobs_show_what_they_do_and_no_secret(tmp_path: Path) -> None:

@@ -430,6 +430,29 @@ def test_backup_names_its_file() -> None:
     assert (down.code, down.files) == (24029, ("/t/system001.dtf",))
 
 
+NOISE = (
+    "cat: /proc/sys/net/core/rmem_max: No such file or directory\n"
+    "/opt/tibero6/FS05/bin/tbboot: line 3: warning: setlocale: LC_ALL: cannot change locale (ko_KR.UTF-8)\n"
+    "Change core dump dir to /tibero/tibero7/bin/prof.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("Tibero 7 (DB 7.2 FS02PS)   (Build 254994)\n", ("Tibero 7 (DB 7.2 FS02PS) (Build 254994)",)),
+        ("Tibero 6   163119 FS06_CS_1806\n", ("Tibero 6 163119 FS06_CS_1806",)),
+        ("Tibero 7\n\nCopyright (c) 2020-.\nBuild: 254994\n", ("Tibero 7", "Build: 254994")),
+        ("Tibero 7\n", ()),
+        ("", ()),
+    ],
+)
+def test_version_lines_are_the_same_whatever_a_host_warns_of(text: str, lines: tuple[str, ...]) -> None:
+    assert console.version_lines(text) == lines
+    assert console.version_lines(NOISE + text) == lines
+    assert console.parse_version(NOISE + text)[:3] == console.parse_version(text)[:3]
+
+
 @pytest.mark.parametrize(
     ("text", "product", "build", "label"),
     [

@@ -1,0 +1,93 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Takes the lease of a run on a member, and leaves a process on the controller that renews it until the run ends."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shlex
+import socket
+import time
+import typing as t
+import uuid
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, run_lock
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
+
+#: Seconds between two renewals, and between two looks at whether the run still lives.
+RENEW, LOOK = 5.0, 0.5
+#: Exit code of the shell command: the process that holds the lease is gone.
+GONE = 82
+
+#: The lease is named by the process that holds it, so that nobody else's is touched.
+_RENEW = "cd {directory} && kill -0 {pid} 2>/dev/null || exit 82; touch -c {job}.lease"
+_RELEASE = "cd {directory} && kill -0 {pid} 2>/dev/null || exit 82; rm -f {job}.lease"
+
+
+class ActionModule(ActionBase):
+    """Names the run, takes the lease by the module of the same name, starts the keeper."""
+
+    _supports_check_mode = True
+    _supports_async = False
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        """Take the lease.
+
+        :returns: the module's result.
+        """
+        super().run(tmp, task_vars)
+        # A task is worked on by a child of ansible-playbook, which itself is the run.
+        playbook = detached.identify(os.getppid())
+        arguments = dict(self._task.args, run=uuid.uuid4().hex, holder=holder(os.getppid()))
+        result: dict[str, t.Any] = self._execute_module(
+            module_name="firedrill.standby.cluster_lock", module_args=arguments, task_vars=task_vars
+        )
+        if not result.get("failed") and result.get("pid") and playbook is not None:
+            words = {
+                "directory": shlex.quote(str(arguments["directory"])),
+                "pid": int(result["pid"]),
+                "job": run_lock.JOB,
+            }
+            detached.aside(lambda: keep(playbook, self._shell_on_member, words))
+        return result
+
+    def _shell_on_member(self, script: str) -> int:
+        """Run a shell command on the member; its exit code, 255 when the member cannot be reached."""
+        try:
+            return int(self._low_level_execute_command(script, executable="/bin/sh")["rc"])
+        except (AnsibleError, OSError):
+            return 255
+
+
+def holder(pid: int) -> str:
+    """Who runs this, for people."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"uid {os.getuid()}"
+    return f"{user}@{socket.gethostname()}, process {pid}"
+
+
+def keep(
+    playbook: detached.Process,
+    shell: t.Callable[[str], int],
+    words: t.Mapping[str, t.Any],
+    alive: t.Callable[[detached.Process], bool] = detached.is_alive,
+) -> None:
+    """Renew the lease while the run lives, then give it back. Ends early when the lease is lost."""
+    renewed = {"at": time.monotonic()}
+
+    def over() -> bool:
+        if not alive(playbook):
+            return True
+        if time.monotonic() - renewed["at"] >= RENEW:
+            renewed["at"] = time.monotonic()
+            return shell(_RENEW.format(**words)) == GONE
+        return False
+
+    wait_until(over, bool, float("inf"), "the end of the run", "", interval=LOOK)
+    shell(_RELEASE.format(**words))
