@@ -235,7 +235,7 @@ def cores() -> list[str]:
 
 def _lab(part: str) -> Callable[[Path], list[list[str]]]:
     def commands(_root: Path) -> list[list[str]]:
-        # More workers than processors, since they wait most of their time; tests that share a lab are marked as a group.
+        # More workers than processors, since many of them wait; tests that share a lab are marked as a group.
         return [pytest("-n", "4", "--dist", "loadgroup", f"lab/{part}/tests")]
 
     return commands
@@ -274,7 +274,7 @@ def _scenario(name: str) -> Gate:
     )
 
 
-#: These begin first: they take longest, and what begins last should not run alone for long.
+#: These begin first: they hold most runs of playbooks, and what begins last should not run alone for long.
 LONG = ("bad_input", "resume", "methods")
 
 
@@ -285,8 +285,8 @@ def scenarios(root: Path = ROOT) -> list[str]:
 
 
 STAGES = ("lint", "unit", "molecule")
-#: Gates at a time, of those that bear another beside them. A scenario waits for half of its time, and its lab has a
-#: name, a subnet and directories of its own.
+#: Gates at a time, of those that bear another beside them. The lab of a scenario has a name, a subnet and
+#: directories of its own.
 JOBS = {"lint": 2, "unit": 2, "molecule": 2}
 EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenario proves nothing, so it fails."}
 
