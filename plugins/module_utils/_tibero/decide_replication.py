@@ -74,10 +74,6 @@ class Step(NamedTuple):
     value: str
     statement: str
 
-    @property
-    def key(self) -> str:
-        return MODE_KEY if self.action == SET_MODE else "LOG_REPLICATION_DEST_{0}".format(self.number)
-
 
 def plain(value: str, key: str = "a destination") -> str:
     """A destination in the one form in which it compares. :raises UnknownState: when it cannot be read."""

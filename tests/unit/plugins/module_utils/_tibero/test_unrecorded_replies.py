@@ -73,9 +73,15 @@ def test_a_destination_is_proved_by_the_running_parameter(fake: FakeTibero, arri
     shown = {"LOG_REPLICATION_MODE": "PERFORMANCE", "LOG_REPLICATION_DEST_1": "10.0.0.2:8633 LGWR ASYNC"}
     fake.parameters = {"LOG_REPLICATION_MODE": "PERFORMANCE"}
     fake.replies["ALTER SYSTEM SET"] = effect(fake, "Parameter set.", **({"parameters": shown} if arrives else {}))
-    context = fake.context(
-        mode="performance", destinations={"LOG_REPLICATION_DEST_1": "10.0.0.2:8633 LGWR ASYNC"}, timeout=1
-    )
+    given = {
+        name: option.get("default") for name, option in replication.REPLICATION_SPEC.items() if "default" in option
+    }
+    wanted = {
+        "mode": "performance",
+        "destinations": {"LOG_REPLICATION_DEST_1": "10.0.0.2:8633 LGWR ASYNC"},
+        "timeout": 1,
+    }
+    context = fake.context(**{**{name: value for name, value in given.items() if name != "timeout"}, **wanted})
     if arrives:
         assert replication.ensure_replication(context).changed
     else:
