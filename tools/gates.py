@@ -194,8 +194,8 @@ def pytest(*arguments: str, interpreter: str = PYTHON) -> list[str]:
 
 #: The long ones first, so that the short ones fill the gaps beside them.
 LINT = (
-    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=480, in_checkout=True),
-    Gate("sanity", "ansible-test sanity on what the artefact holds", _sanity, limit=420),
+    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=900, in_checkout=True),
+    Gate("sanity", "ansible-test sanity on what the artefact holds", _sanity, limit=900),
     Gate("importer", "Galaxy's importer takes the artefact without a warning", _importer),
     Gate(
         "artefact",
@@ -242,7 +242,7 @@ def _lab(part: str) -> Callable[[Path], list[list[str]]]:
 
 
 UNIT = (
-    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=420, in_checkout=True, alone=True),
+    Gate("unit", "unit tests, and every recording of a real server", _unit, limit=900, in_checkout=True, alone=True),
     Gate(
         "lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True, alone=True
     ),

@@ -99,6 +99,10 @@ standby_redo_parameter:
   type: str
   returned: success
   sample: USE_STANDBY_REDO_LOG
+fenced:
+  description: The fence of this instance, see M(firedrill.standby.tibero_fence); empty without one.
+  type: dict
+  returned: success
 role_change:
   description: What the journal of a role change on the member tells; empty without one.
   type: dict

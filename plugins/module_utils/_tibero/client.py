@@ -537,7 +537,16 @@ class Tibero:
         done = self._runner(Command(("ps", "-efww"), deadline=30.0))
         if done.timed_out or done.returncode not in (0, None) or not done.output.strip():
             return None
-        return tuple(item for item in ps.parse(done.output).instances if item.sid == self.tb_sid)
+        found = [item for item in ps.parse(done.output).instances if item.sid == self.tb_sid]
+        return tuple(item for item in found if not self._is_elsewhere(item.pid))
+
+    @staticmethod
+    def _is_elsewhere(pid: int) -> bool:
+        """Whether a process is known to run in a container: the host's list shows it, but its server is none of this host's."""
+        try:
+            return os.readlink("/proc/{0}/ns/pid".format(pid)) != os.readlink("/proc/self/ns/pid")
+        except OSError:
+            return False
 
     @staticmethod
     def _home_of(pid: int) -> str:

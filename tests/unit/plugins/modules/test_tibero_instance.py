@@ -35,7 +35,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.standby_
     ensure_archive_mode,
     ensure_standby_controlfile,
 )
-from tests.unit.plugins.module_utils._tibero.fake_tibero import BOOT_BANNER, PASSWORD, FakeTibero
+from tests.unit.plugins.module_utils._tibero.fake_tibero import BOOT_BANNER, PASSWORD, PID, FakeTibero
 
 INSTANCE = {
     "state": "started",
@@ -420,3 +420,15 @@ def test_archive_mode_refusals(fake: FakeTibero) -> None:
     with pytest.raises(UnknownState):
         archive(fake, restart=True)
     assert not fake.programs()
+
+
+def test_a_server_in_a_container_is_none_of_this_host(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.enter("NORMAL")
+    plain = os.readlink
+
+    def elsewhere(path: str) -> str:
+        return "pid:[4026531999]" if path == f"/proc/{PID}/ns/pid" else plain(path)
+
+    assert info(fake)["running"] is True
+    monkeypatch.setattr(os, "readlink", elsewhere)
+    assert info(fake)["running"] is False and info(fake)["elsewhere"] == []
