@@ -134,7 +134,7 @@ def test_statements_run_once_the_standby_is_detached_and_it_is_known_to_need_a_c
     code, text, _changed = play("guarded_ddl.yml", {**FORBIDDEN, "standby_ddl_detach": True}, "--check")
     assert "TBR-" in sql(PRIMARY, "SELECT * FROM before_it;"), "check mode ran a statement"
     assert code == 0, text[-2000:]
-    # Global temporary tables are beyond the emulator; any other forbidden statement will do.
+    # The emulator has no global temporary tables; another forbidden statement will do.
     forbidden = ["CREATE TABLE before_it (a NUMBER)", "ALTER DATABASE ADD LOGFILE GROUP 7 ('log007.log') SIZE 8M"]
     code, text, _changed = play("guarded_ddl.yml", {"standby_ddl_statements": forbidden, "standby_ddl_detach": True})
     assert code == 0, text[-2000:]
