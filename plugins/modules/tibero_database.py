@@ -178,7 +178,7 @@ options:
     default: 8
   create_timeout:
     description:
-      - Seconds that C(CREATE DATABASE) may take. It is never killed: what takes longer goes on and is reported.
+      - Seconds that C(CREATE DATABASE) may take. It is never killed; what takes longer goes on and is reported.
     type: int
     default: 7200
 seealso:

@@ -52,7 +52,7 @@ options:
     default: false
   create_timeout:
     description:
-      - Seconds that the script may take. It is never killed: what takes longer goes on and is reported.
+      - Seconds that the script may take. It is never killed; what takes longer goes on and is reported.
     type: int
     default: 7200
 seealso:
