@@ -87,6 +87,31 @@ boot_request:
   type: str
   returned: success
   sample: RECOVERY
+elsewhere:
+  description: Servers of this O(tb_sid) that run from another TB_HOME, looked for while this instance does not run.
+  type: list
+  elements: dict
+  returned: success
+  contains:
+    pid:
+      description: Process id of the server.
+      type: int
+    tb_home:
+      description: Its TB_HOME, empty where its environment cannot be read.
+      type: str
+rebuild:
+  description: Why this standby has to be built anew before it gets redo again, empty if it has not.
+  type: str
+  returned: success
+standby_redo_parameter:
+  description: The parameter for standby redo logs that is on in the tip, empty without one.
+  type: str
+  returned: success
+  sample: USE_STANDBY_REDO_LOG
+fenced:
+  description: The fence of this instance, see M(firedrill.standby.tibero_fence); empty without one.
+  type: dict
+  returned: success
 cold_copy:
   description: Empty, unless the instance is stopped because M(firedrill.standby.tibero_cold_copy) stopped it.
   type: dict

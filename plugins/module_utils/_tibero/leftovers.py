@@ -39,7 +39,7 @@ def journal_path(client: Tibero) -> str:
 def _journal(client: Tibero) -> List[Dict[str, str]]:
     path = journal_path(client)
     try:
-        with open(path, encoding="utf-8") as source:
+        with open(path, encoding="utf-8", errors="backslashreplace") as source:
             record = json.load(source)
         state = record["state"] if isinstance(record, dict) else None
     except FileNotFoundError:

@@ -454,7 +454,7 @@ def _logins(context: Context, client: Tibero, peers: Sequence[Mapping[str, Any]]
     """Log in to every other member through its alias, as redo transport and a person would (H: tbdsn, aliases only)."""
     path = _dsn_path(client)
     try:
-        with open(path) as source:
+        with open(path, encoding="utf-8", errors="surrogateescape") as source:
             document = dsn.parse(source.read(), strict=False)
     except FileNotFoundError:
         document = dsn.parse("")
