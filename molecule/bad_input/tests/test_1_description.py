@@ -62,7 +62,7 @@ CASES = {
         ),
     ),
     "no bootstrap primary": Bad(
-        both(standby_bootstrap_primary=False, tibero_home="/home/tibero/none"),
+        both(standby_bootstrap_primary=False, tibero_home="/home/tibero/none", tibero_sid="none"),
         (
             "standby_bootstrap_primary is set on none of seoul1, busan1",
             "not known where the first primary",
