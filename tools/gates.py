@@ -270,12 +270,12 @@ def _scenario(name: str) -> Gate:
         return [own("returned_keys.py", *tool("molecule", "test", "--scenario-name", name))]
 
     return Gate(
-        f"molecule:{name}", f"molecule/{name} over real SSH on the emulator", commands, limit=1200, in_checkout=True
+        f"molecule:{name}", f"molecule/{name} over real SSH on the emulator", commands, limit=2400, in_checkout=True
     )
 
 
 #: These begin first: they hold most runs of playbooks, and what begins last should not run alone for long.
-LONG = ("bad_input", "resume", "methods")
+LONG = ("bad_input", "role_change", "default", "resume", "methods")
 
 
 def scenarios(root: Path = ROOT) -> list[str]:
