@@ -271,10 +271,10 @@ public_key:
   type: str
   returned: when O(state=prepared)
 removed:
-  description: Files of an unfinished copy that were removed.
+  description: Files of an unfinished copy that were removed with O(state=absent), else files of O(replaces) that were removed, or would be.
   type: list
   elements: str
-  returned: when O(state=absent)
+  returned: when O(state=absent), when finished, or in check mode
 job:
   description: Names the process that copies, for O(job).
   type: str
@@ -324,11 +324,6 @@ resized:
   returned: when finished
 left_out:
   description: Paths in trees that are neither file nor directory nor link and were not copied.
-  type: list
-  elements: str
-  returned: when finished or in check mode
-removed:
-  description: Files of O(replaces) that were removed, or would be.
   type: list
   elements: str
   returned: when finished or in check mode

@@ -60,7 +60,7 @@ killed:
   returned: success
 tip:
   description: The tip's own name.
-  type: path
+  type: str
   returned: success
 seen:
   description: What was seen, with the value.

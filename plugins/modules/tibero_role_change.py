@@ -128,7 +128,7 @@ EXAMPLES = r"""
 RETURN = r"""
 directory:
   description: Directory of the journal on the member.
-  type: path
+  type: str
   returned: success
 pid:
   description: The worker's process; 0 when none was started.
