@@ -235,8 +235,8 @@ def cores() -> list[str]:
 
 def _lab(part: str) -> Callable[[Path], list[list[str]]]:
     def commands(_root: Path) -> list[list[str]]:
-        # More workers than processors, since many of them wait; tests that share a lab are marked as a group.
-        return [pytest("-n", "4", "--dist", "loadgroup", f"lab/{part}/tests")]
+        # More workers than processors, since many of them wait. A file's tests share a lab or a server and follow each other: one worker has them.
+        return [pytest("-n", "4", "--dist", "loadfile", f"lab/{part}/tests")]
 
     return commands
 
@@ -250,7 +250,7 @@ UNIT = (
         "lab-emulator",
         "the emulator of Tibero against recorded output",
         _lab("emulator"),
-        limit=420,
+        limit=900,
         in_checkout=True,
         alone=True,
     ),
@@ -260,6 +260,7 @@ UNIT = (
         _lab("changes"),
         limit=900,
         in_checkout=True,
+        alone=True,
     ),
     *(_core(version) for version in cores()),
 )

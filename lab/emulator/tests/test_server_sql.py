@@ -13,8 +13,6 @@ from server_harness import Node, wait_for
 
 from tibero_emulator import wire
 
-pytestmark = pytest.mark.xdist_group("sql")
-
 
 @pytest.fixture(scope="module")
 def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:

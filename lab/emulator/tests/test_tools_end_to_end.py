@@ -22,7 +22,7 @@ from tools_support import environment, recording
 from tibero_emulator.tools import common
 
 # One life of each version, each on one worker.
-VERSIONS = [pytest.param(version, marks=pytest.mark.xdist_group(f"life{version}")) for version in ("7", "6")]
+VERSIONS = ("7", "6")
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

@@ -14,7 +14,6 @@ from tools_life import LIMIT, PASSWORD, SID, Life
 from tibero_emulator.tools import common
 
 # Steps of one life, on one worker.
-pytestmark = pytest.mark.xdist_group("rmgr")
 
 
 @pytest.fixture(scope="module")

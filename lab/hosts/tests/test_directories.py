@@ -24,7 +24,6 @@ from lab.hosts.spec import STATE_VARIABLE, checkout
 from lab.hosts.system import Runner, alive, identify, process_stat, until
 
 # Their labs try the same ports first, and those of other state directories do not know of each other.
-pytestmark = pytest.mark.xdist_group("directories")
 NOBODY = 65534
 # Root's interpreter may live where nobody else can read it; the system's is for all.
 PYTHON = "/usr/bin/python3" if os.geteuid() == 0 else sys.executable

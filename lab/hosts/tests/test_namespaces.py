@@ -33,7 +33,6 @@ from lab.hosts.tests.namespaces_support import HOSTS, ansible, conditions
 
 pytestmark = needs_root
 #: Those that look at one lab stay on one worker; those that build labs of their own go to any.
-one_lab = pytest.mark.xdist_group("one-lab")
 SPACES = ("ns/net", "ns/mnt", "ns/pid", "ns/uts", "ns/ipc")
 
 
@@ -46,7 +45,6 @@ def lab(lab_factory: LabFactory) -> Lab:
 # -- hosts ------------------------------------------------------------------------------------------------------
 
 
-@one_lab
 def test_ssh_by_the_inventory(lab: Lab, tmp_path: Path) -> None:
     inventory = write_inventory(lab, tmp_path / "hosts.yml", "orders")
     listed = json.loads(ansible("ansible-inventory", "-i", str(inventory), "--list", cwd=tmp_path).stdout)
@@ -62,7 +60,6 @@ def test_ssh_by_the_inventory(lab: Lab, tmp_path: Path) -> None:
         assert [int(line.split()[1], 16) & 0x7FFFFFFF for line in signals] == [0, 0]
 
 
-@one_lab
 def test_ansible_ping_and_facts(lab: Lab, tmp_path: Path) -> None:
     inventory = str(write_inventory(lab, tmp_path / "hosts.yml", "orders"))
     said = ansible("ansible", "-i", inventory, "orders", "-m", "ansible.builtin.ping", cwd=tmp_path).stdout
@@ -73,7 +70,6 @@ def test_ansible_ping_and_facts(lab: Lab, tmp_path: Path) -> None:
     assert f'"address": "{lab.address("seoul2")}"' in facts.stdout
 
 
-@one_lab
 def test_testinfra_by_the_inventory(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     testinfra = pytest.importorskip("testinfra")
     # Its ansible connection runs ansible-inventory from PATH.
@@ -83,14 +79,12 @@ def test_testinfra_by_the_inventory(lab: Lab, tmp_path: Path, monkeypatch: pytes
     assert sorted(host.check_output("hostname") for host in hosts) == sorted(HOSTS)
 
 
-@one_lab
 def test_hosts_know_each_other_by_name(lab: Lab) -> None:
     for name in HOSTS:
         said = lab.run("busan1", ["getent", "hosts", name]).stdout.split()
         assert said == [lab.address(name), name]
 
 
-@one_lab
 def test_hosts_have_their_own_everything(lab: Lab) -> None:
     inits = {name: host.init.pid for name, host in lab.state().hosts.items() if host.init}
     for space in SPACES:
@@ -102,7 +96,6 @@ def test_hosts_have_their_own_everything(lab: Lab) -> None:
         lab.run("seoul1", ["rm", path])
 
 
-@one_lab
 def test_hosts_see_neither_the_checkout_nor_the_administrators_home(lab: Lab) -> None:
     # A checkout below /tmp is not there at all, since a host has a /tmp of its own.
     assert lab.run("seoul1", ["ls", "-A", str(checkout())], check=False).stdout == ""
@@ -110,7 +103,6 @@ def test_hosts_see_neither_the_checkout_nor_the_administrators_home(lab: Lab) ->
     assert lab.run("seoul1", ["ls", "/root/.ssh", "/root/.pyenv"], check=False).stdout == ""
 
 
-@one_lab
 def test_kernel_settings_of_the_machine_are_safe(lab: Lab) -> None:
     before = Path("/proc/sys/fs/file-max").read_text(), Path("/proc/sys/kernel/sem").read_text()
     script = "sysctl -qw fs.file-max=4321 kernel.sem='9 99 9 9'; sysctl -n fs.file-max kernel.sem"
@@ -119,7 +111,6 @@ def test_kernel_settings_of_the_machine_are_safe(lab: Lab) -> None:
     assert (Path("/proc/sys/fs/file-max").read_text(), Path("/proc/sys/kernel/sem").read_text()) == before
 
 
-@one_lab
 def test_run_does_not_wait_for_daemons_and_ends_what_is_late(lab: Lab) -> None:
     number = lab.run("seoul1", ["sh", "-c", "sleep 60 & echo $!"], timeout=10).stdout.strip()
     assert lab.run("seoul1", ["kill", number]).rc == 0
@@ -128,7 +119,6 @@ def test_run_does_not_wait_for_daemons_and_ends_what_is_late(lab: Lab) -> None:
     assert "sleep 1234" not in lab.run("seoul1", ["ps", "-e", "-o", "args"]).stdout
 
 
-@one_lab
 def test_orphans_are_reaped(lab: Lab) -> None:
     lab.run("seoul1", ["sh", "-c", "(sleep 0.1 &) ; exit 0"])
 
@@ -323,7 +313,6 @@ def test_interrupted_up_cleans_up(lab_root: Path, unfinished: Unfinished) -> Non
     _assert_nothing_left(lab, before, set(), None)
 
 
-@one_lab
 def test_two_labs_side_by_side(lab: Lab, lab_factory: LabFactory) -> None:
     other = lab_factory("other", "seoul1", "seoul2", backend="namespaces")
     assert other.state().subnet != lab.state().subnet
@@ -348,7 +337,6 @@ def test_labs_built_at_once_get_subnets_of_their_own(tmp_path: Path, monkeypatch
     assert len(subnets) == 3
 
 
-@one_lab
 def test_taken_subnet_is_refused(lab: Lab, lab_root: Path) -> None:
     taken = lab.state()
     with pytest.raises(LabError, match=f"subnet {taken.subnet} is in use: {taken.interface} has"):
@@ -356,7 +344,6 @@ def test_taken_subnet_is_refused(lab: Lab, lab_root: Path) -> None:
     assert not (lab_root / "clash").exists()
 
 
-@one_lab
 def test_second_up_is_refused(lab: Lab, lab_root: Path) -> None:
     with pytest.raises(LabError, match="lab 'module' exists already"):
         Lab.up(LabSpec("module", ("a",), "namespaces"), lab_root)

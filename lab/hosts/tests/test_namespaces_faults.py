@@ -18,7 +18,7 @@ from lab.hosts.system import ProcessStat, Runner, all_processes, identify, link_
 from lab.hosts.tests.namespaces_support import HOSTS, ansible, conditions
 
 # One lab for all, on one worker.
-pytestmark = [needs_root, pytest.mark.xdist_group("faults")]
+pytestmark = needs_root
 
 
 @pytest.fixture(scope="module")
