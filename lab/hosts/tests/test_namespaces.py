@@ -32,7 +32,6 @@ from lab.hosts.system import (
 from lab.hosts.tests.namespaces_support import HOSTS, ansible, conditions
 
 pytestmark = needs_root
-#: Those that look at one lab stay on one worker; those that build labs of their own go to any.
 SPACES = ("ns/net", "ns/mnt", "ns/pid", "ns/uts", "ns/ipc")
 
 
