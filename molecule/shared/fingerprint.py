@@ -17,11 +17,13 @@ Fingerprint = dict[str, dict[str, Any]]
 PLACES = ("/home/tibero", "/home/ops", "/root/.ssh", "/tbdata", "/tbarch", "/etc/lab", "/etc/security", "/etc/sysctl.d")
 
 #: Paths with owner, mode, digest and time of what is configuration, sizes of what a running database writes all the time, files of ours in
-#: /tmp, users, processes. Logs and Ansible's own workplace are left out.
+#: /tmp, users, processes. Logs and Ansible's own workplace are left out, and so is the lease that every run takes for itself: its files and the
+#: process that ends it.
 _LOOK = r"""
 import hashlib, json, os, sys
 PLACES, MINE = json.loads(sys.argv[1])
 FOUND = {}
+LEASES = set()
 def note(path):
     status = os.lstat(path)
     words = [oct(status.st_mode), status.st_uid, status.st_gid]
@@ -36,7 +38,13 @@ for root in PLACES:
     for directory, names, files in os.walk(root):
         names[:] = [name for name in names if name not in ("log", ".ansible", "dump")]
         for name in names + files:
-            note(os.path.join(directory, name))
+            path = os.path.join(directory, name)
+            if directory.endswith("/firedrill") and name in ("run.json", "run.lock", "run.lease", "run.log"):
+                if name == "run.json":
+                    with open(path, encoding="utf-8") as source:
+                        LEASES.add(str((json.load(source).get("process") or {}).get("pid")))
+                continue
+            note(path)
     if os.path.lexists(root):
         note(root)
 for name in os.listdir("/tmp"):
@@ -53,7 +61,7 @@ for number in filter(str.isdigit, os.listdir("/proc")):
             surroundings = source.read().decode(errors="replace")
     except OSError:
         continue
-    if line and "sshd" not in line and int(number) != os.getpid() and MINE in surroundings + line:
+    if line and "sshd" not in line and int(number) != os.getpid() and number not in LEASES and MINE in surroundings + line:
         FOUND["process " + number] = line[:120]
 print(json.dumps(FOUND))
 """

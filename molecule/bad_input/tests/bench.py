@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from fingerprint import Fingerprint, fingerprint
 
 from lab.cluster import LAB_PASSWORD, LAB_SYSCAT_PASSWORD, ROOT
 from lab.hosts.api import Lab
@@ -27,43 +28,6 @@ PRIMARY, STANDBY = "seoul1", "busan1"
 #: Seconds for one run of a playbook on a busy machine.
 LIMIT = 240.0
 HOME = "/home/tibero/tibero7"
-
-#: Paths with owner and mode; digests and times of what is configuration, sizes of what a running database writes all the time; processes.
-_LOOK = r"""
-import hashlib, json, os
-FOUND = {}
-def note(path):
-    status = os.lstat(path)
-    words = [oct(status.st_mode), status.st_uid, status.st_gid]
-    if os.path.isfile(path) and not os.path.islink(path):
-        if path.endswith((".dtf", ".ctl", ".log", ".redo", ".arc", ".dbf")):
-            words.append(status.st_size)
-        else:
-            with open(path, "rb") as source:
-                words += [status.st_mtime_ns, hashlib.sha256(source.read()).hexdigest()]
-    FOUND[path] = words
-# Only what the roles may touch: the rest of a lab host's disk is the machine's own, on which others may work meanwhile.
-for root in ("/home/tibero", "/home/ops", "/root/.ssh", "/tbdata", "/tbarch", "/etc/lab", "/etc/security", "/etc/sysctl.d"):
-    for directory, names, files in os.walk(root):
-        names[:] = [name for name in names if name not in ("log", ".ansible", "dump")]
-        for name in names + files:
-            note(os.path.join(directory, name))
-for name in ("passwd", "group"):
-    with open("/etc/" + name) as source:
-        FOUND["/etc/" + name] = [line for line in source if line.startswith(("tibero:", "dba:", "ops:"))]
-for path in ("/home/tibero", "/tbdata", "/tbarch"):
-    if os.path.lexists(path):
-        note(path)
-for number in filter(str.isdigit, os.listdir("/proc")):
-    try:
-        with open("/proc/%s/cmdline" % number, "rb") as source:
-            line = source.read().replace(b"\0", b" ").decode(errors="replace").strip()
-    except OSError:
-        continue
-    if line and "sshd" not in line and int(number) != os.getpid():
-        FOUND["process " + number] = line[:120]
-print(json.dumps(FOUND))
-"""
 
 
 class Played(NamedTuple):
@@ -198,12 +162,9 @@ class Bench:
         finally:
             self.lab.thaw(host)
 
-    def fingerprint(self) -> dict[str, dict[str, Any]]:
+    def fingerprint(self) -> Fingerprint:
         """What each member is made of."""
-        found = {}
-        for name in (PRIMARY, STANDBY):
-            found[name] = json.loads(self.lab.run(name, ["/usr/bin/python3", "-c", _LOOK]).stdout)
-        return found
+        return fingerprint(self.lab, (PRIMARY, STANDBY))
 
     def tibero(self, name: str, program: str, *arguments: str) -> None:
         """Run a program of Tibero on a member as its OS user; it must succeed. Its daemons keep nothing open that we wait for."""
@@ -217,19 +178,6 @@ def until(true: Callable[[], bool], deadline: float, seen: Callable[[], str]) ->
     while not true():
         assert time.monotonic() < deadline, f"did not come about; last seen: {seen()}"
         time.sleep(0.05)
-
-
-def difference(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Lines for what differs between two fingerprints."""
-    lines = []
-    for name in before:
-        old, new = before[name], after[name]
-        lines += [
-            f"{name}: {key}: {old.get(key)} -> {new.get(key)}"
-            for key in sorted(set(old) | set(new))
-            if old.get(key) != new.get(key)
-        ]
-    return lines
 
 
 def says(played: Played, *words: str) -> None:

@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from bench import Bench, difference
+from bench import Bench
+from fingerprint import difference
 
 
 @pytest.fixture(scope="session")
