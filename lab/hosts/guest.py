@@ -53,6 +53,14 @@ def guest_files(directory: Path, state: LabState, host: Host) -> dict[str, tuple
     }
 
 
+def python_files() -> dict[str, tuple[str, int]]:
+    """Text and mode of each file for the directory of packages of a host's Python: see zip_cache.py."""
+    return {
+        "lab_zip_cache.py": (Path(__file__).with_name("zip_cache.py").read_text(), 0o644),
+        "lab_zip_cache.pth": ("import lab_zip_cache; lab_zip_cache.install()\n", 0o644),
+    }
+
+
 def known_hosts(directory: Path, state: LabState) -> str:
     """The lab's own known_hosts: every host by address and by name."""
     lines = []

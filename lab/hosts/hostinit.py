@@ -15,6 +15,7 @@ import errno
 import json
 import os
 import signal
+import site
 import socket
 import stat
 import sys
@@ -40,6 +41,8 @@ MS_REC = 16384
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2
 
+#: The directory of zip_cache.py, in which each user makes one of its own.
+PYTHON_CACHE = "/var/cache/lab-python"
 NODES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 # Kernel settings that belong to a host's own IPC or network name space: writing them changes that host only.
 OWN_SETTINGS = (
@@ -242,6 +245,11 @@ def live(kind: str, config: Config, status: int, go: int) -> NoReturn:
             os.umask(0o022)
             if config["first_boot"]:
                 write_files(config["files"])
+                # This program is run by the Python that the host will have.
+                packages = site.getsitepackages()[0]
+                write_files({f"{packages}/{name}": file for name, file in config["python_files"].items()})
+                os.makedirs(PYTHON_CACHE, exist_ok=True)
+                os.chmod(PYTHON_CACHE, 0o1777)
             start_sshd(config)
         os.write(status, b"ready\n")
     except Exception as error:  # noqa: BLE001 - whatever it was, the builder must be told

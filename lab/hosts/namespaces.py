@@ -13,7 +13,7 @@ from lab.hosts import packages
 from lab.hosts.backend import Command, Place, Save, Say
 from lab.hosts.children import Child, marked
 from lab.hosts.errors import LabError
-from lab.hosts.guest import guest_files, known_hosts
+from lab.hosts.guest import guest_files, known_hosts, python_files
 from lab.hosts.network import Network, interface_name
 from lab.hosts.processes import descendants
 from lab.hosts.spec import LabSpec, checkout
@@ -172,6 +172,7 @@ class Namespaces:
             "shares": state.shares,
             "first_boot": host.status == "new",
             "files": guest_files(self._directory, state, host),
+            "python_files": python_files(),
             "sshd": [shutil.which("sshd", path=PATH), "-D", "-e", "-f", "/etc/lab/sshd_config"],
         }
         path.touch(mode=0o600)

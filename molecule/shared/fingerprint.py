@@ -17,8 +17,8 @@ Fingerprint = dict[str, dict[str, Any]]
 PLACES = ("/home/tibero", "/home/ops", "/root/.ssh", "/tbdata", "/tbarch", "/etc/lab", "/etc/security", "/etc/sysctl.d")
 
 #: Paths with owner, mode, digest and time of what is configuration, sizes of what a running database writes all the time, files of ours in
-#: /tmp, users, processes. Logs and Ansible's own workplace are left out, and so is the lease that every run takes for itself: its files and the
-#: process that ends it.
+#: /tmp, users, processes. Logs and Ansible's own workplace are left out, and so is the lease that every run takes for itself: its directory
+#: and the process that ends it.
 _LOOK = r"""
 import hashlib, json, os, sys
 PLACES, MINE = json.loads(sys.argv[1])
@@ -36,15 +36,13 @@ def note(path):
     FOUND[path] = words
 for root in PLACES:
     for directory, names, files in os.walk(root):
+        if directory.endswith("/firedrill") and "run" in names:
+            names.remove("run")
+            with open(os.path.join(directory, "run", "run.json"), encoding="utf-8") as source:
+                LEASES.add(str(json.load(source)["process"]["pid"]))
         names[:] = [name for name in names if name not in ("log", ".ansible", "dump")]
         for name in names + files:
-            path = os.path.join(directory, name)
-            if directory.endswith("/firedrill") and name in ("run.json", "run.lock", "run.lease", "run.log"):
-                if name == "run.json":
-                    with open(path, encoding="utf-8") as source:
-                        LEASES.add(str((json.load(source).get("process") or {}).get("pid")))
-                continue
-            note(path)
+            note(os.path.join(directory, name))
     if os.path.lexists(root):
         note(root)
 for name in os.listdir("/tmp"):
