@@ -44,7 +44,7 @@ unit: packages ## unit tests, recordings, every supported ansible-core
 molecule: packages ## every scenario in molecule/, or those named in GATES
 	@$(PY) -m tools.check molecule $(GATES)
 
-sweep: packages ## a switchover broken at every step in every way, and run again; CASES="2:crash 3:freeze" for some
+sweep: packages ## role changes broken at every moment in every way, and run again; CASES="switchover:2:crash reinstate:copy:ssh" for some
 	@$(PY) -m lab.sweep $(CASES)
 
 format: venv-test ## add missing licence headers, bring Python files into their form

@@ -21,9 +21,9 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from lab import sweep
 from lab.cluster import LAB_PASSWORD, ROOT
 from lab.hosts.api import Lab
+from lab.sweep import bench as sweep
 
 sys.path.insert(0, str(ROOT / "lab" / "emulator"))
 from tibero_emulator import wire

@@ -112,11 +112,15 @@ class ActionModule(ActionBase):
         failover = failover_plan.decide(views, transports, modes, found, wish, allowed)
         decision = failover.decision
         new = decision.change.new if decision.change else ""
-        left = [name for name, view in views.items() if view is not None and view.is_standby and name != new]
+        standbys = [name for name, view in views.items() if view is not None and view.is_standby]
+        left = [name for name in standbys if name != new and name not in failover.ahead]
         lower = bool(new) and members[0].protection_mode != "performance"
         lower = lower and not [name for name in left if transports[name] == cluster.SYNC]
         text = [f"  {line}" for line in failover.why] + [f"  {failover.loss.text()}."] * bool(decision.todo)
         text += [f"  To be fenced first: {', '.join(failover.lost)}."] * bool(failover.lost)
+        text += [f"  To be built anew, since they hold more than {new}: {', '.join(failover.ahead)}."] * bool(
+            failover.ahead
+        )
         text += [
             "  No SYNC standby is left, so LOG_REPLICATION_MODE of the new primary is lowered to PERFORMANCE."
         ] * lower
@@ -125,6 +129,7 @@ class ActionModule(ActionBase):
             "allowed": allowed,
             "candidates": list(failover.why),
             "lost": list(failover.lost),
+            "ahead": list(failover.ahead),
         }
         decision = decision._replace(payload={**decision.payload, "evidence": evidence})
         ports = [
@@ -133,8 +138,15 @@ class ActionModule(ActionBase):
             if member.name in failover.lost
             for port in (member.listener_port, member.listener_port + 1)
         ]
-        more = {"lost": list(failover.lost), "loss": failover.loss._asdict(), "lower_mode": lower, "ports": ports}
-        return decision, {**more, "plan": text}
+        more = {
+            "lost": list(failover.lost),
+            "loss": failover.loss._asdict(),
+            "lower_mode": lower,
+            "ports": ports,
+            "ahead": list(failover.ahead),
+            "plan": text,
+        }
+        return decision, more
 
     def _wish(self, names: list[str]) -> role_plan.Wish:
         arguments = self._task.args

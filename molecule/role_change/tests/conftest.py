@@ -10,7 +10,7 @@ import pytest
 import scenario
 
 from lab.hosts.api import Lab
-from lab.sweep import Bench
+from lab.sweep.bench import Bench
 
 
 @pytest.fixture(scope="session")

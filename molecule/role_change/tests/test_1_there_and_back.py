@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from lab.sweep import Bench
+from lab.sweep.bench import Bench
 
 #: Files of a member that a role change there and back leaves as they were.
 KEPT = (

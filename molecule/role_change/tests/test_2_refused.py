@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from lab.sweep import HOME, Bench
+from lab.sweep.bench import HOME, Bench
 
 JOURNAL = f"{HOME}/instance/orders/firedrill/role_change/change.json"
 

@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from lab.cluster import ROOT
-from lab.sweep import HOME, Bench
+from lab.sweep.bench import HOME, Bench
 
 ALLOWED = ("-e", "standby_allow_data_loss=true")
 

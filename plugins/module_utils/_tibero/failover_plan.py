@@ -59,12 +59,17 @@ class Loss(NamedTuple):
 
 
 class Failover(NamedTuple):
-    """The decision, who has to be fenced, why this candidate, and the loss."""
+    """The decision, who has to be fenced, why this candidate, the loss, and the standbys that hold more than the new primary.
+
+    A standby that holds no more than the new primary has applied the start of its history, and can follow it. One that holds more has redo of the
+    former primary that the new one never saw: it can only be built anew.
+    """
 
     decision: Decision
     lost: Tuple[str, ...]
     why: Tuple[str, ...]
     loss: Loss
+    ahead: Tuple[str, ...] = ()
 
 
 def steps(new: str) -> Tuple[Step, ...]:
@@ -133,7 +138,8 @@ def decide(
         undoes=_replaced(found, chosen.name),
     )
     words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
-    return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss)
+    ahead = tuple(each.name for each in candidates if each.position > chosen.position)
+    return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss, ahead)
 
 
 def _done_before(primaries: Sequence[str], wish: Wish) -> bool:

@@ -49,6 +49,14 @@ def test_the_one_with_most_redo_takes_over_and_it_says_why() -> None:
     )
     assert [step.action for step in found.decision.change.steps] == ["stop", "take_over"]
     assert found.lost == ("seoul1",) and found.decision.change.old == "seoul1"
+    assert found.ahead == ()
+
+
+def test_a_standby_that_holds_more_than_the_named_one_is_to_be_built_anew() -> None:
+    found = choose({"seoul1": None, "seoul2": follows("99"), "busan1": follows("100")}, target="seoul2")
+    assert found.decision.change.new == "seoul2" and found.ahead == ("busan1",)
+    level = choose({"seoul1": None, "seoul2": follows("100"), "busan1": follows("100")}, target="seoul2")
+    assert level.ahead == ()
 
 
 def test_of_two_that_hold_the_same_the_synchronous_one_takes_over() -> None:

@@ -1,0 +1,250 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Break an operation at its moment, run it again until it is at an end, and see what must always hold."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from lab.cluster import ROOT
+from lab.hosts.api import Lab
+from lab.sweep.bench import LIMIT, Bench, journal_state, tsn, wait
+from lab.sweep.cases import TASKS, Case
+from lab.sweep.load import Load, Prober, lost
+
+#: Seconds for which a cut link stays cut and a frozen host frozen: longer than the members wait for their controller.
+FAULT_SECONDS = 30.0
+#: Further runs within which an operation must be at its end.
+RUNS = 3
+STANDBYS = ("seoul1", "seoul2")
+JOURNALS = {"switchover": "role_change_journal_dir", "failover": "failover_journal_dir", "reinstate": ""}
+
+
+class Result(NamedTuple):
+    """What became of a case: how it ended, in how many further runs, and what did not hold."""
+
+    case: Case
+    ended: str
+    runs: int
+    seconds: float
+    broken: tuple[str, ...]
+
+
+class Operation(NamedTuple):
+    """A playbook with its arguments, and which member is struck when it is broken."""
+
+    name: str
+    arguments: tuple[str, ...]
+    struck: str
+
+    def start(self, bench: Bench) -> tuple[subprocess.Popen[bytes], Path]:
+        """Start it."""
+        return bench.start(f"{self.name}.yml", *self.arguments, journals=JOURNALS[self.name])
+
+    def play(self, bench: Bench) -> tuple[int, str]:
+        """Run it to its end; its exit code and output."""
+        return bench.play(f"{self.name}.yml", *self.arguments, journals=JOURNALS[self.name])
+
+
+def run_case(bench: Bench, case: Case) -> Result:
+    """Break what the case names, run it again until it is at an end, and look. The cluster is whole before and after."""
+    started = time.monotonic()
+    runs, broken = {"switchover": broken_switchover, "failover": broken_failover, "reinstate": broken_reinstate}[
+        case.operation
+    ](bench, case)
+    ended = "done" if runs <= RUNS else "stopped"
+    return Result(case, ended, runs, time.monotonic() - started, tuple(broken))
+
+
+def broken_switchover(bench: Bench, case: Case) -> tuple[int, list[str]]:
+    """To the other SYNC member, with a prober on every member meanwhile."""
+    old = only_primary(bench)
+    new = other(old)
+    struck = {"1": old, "2": new, "3": old, "4": new}[case.moment]
+    operation = Operation("switchover", ("-e", f"standby_target={new}"), struck)
+    table = make_table(bench, old)
+    prober = Prober(bench, table)
+    prober.start()
+    try:
+        break_it(bench, case, operation)
+        runs, broken = until_done(bench, operation)
+    finally:
+        prober.stop()
+    if not prober.acknowledged:
+        broken.append("no row was acknowledged, so nothing was proved about rows")
+    return runs, broken + whole(bench, table, [[row] for row in prober.acknowledged])
+
+
+def failed_over(bench: Bench, case: Case | None) -> tuple[int, list[str], str]:
+    """A primary's host that loses its power under load, and the failover to the other SYNC member, broken if there is a case.
+
+    The further runs, what did not hold, and who was the primary.
+    """
+    old = only_primary(bench)
+    new = other(old)
+    table = make_table(bench, old)
+    load = Load(bench, old, table)
+    bench.lab.crash(old)
+    load.stop()
+    consent = json.dumps({"standby_allow_data_loss": True, "failover_fence_command": power_switch(bench.lab)})
+    operation = Operation("failover", ("-e", f"standby_target={new}", "-e", consent), new)
+    if case is not None:
+        break_it(bench, case, operation)
+    runs, broken = until_done(bench, operation)
+    return runs, broken + whole(bench, table, load.acknowledged, without=old), old
+
+
+def reinstated(bench: Bench, member: str, case: Case | None) -> tuple[int, list[str]]:
+    """The host of a former primary comes back, and is reinstated, broken if there is a case."""
+    bench.lab.start(member)
+    table = make_table(bench, only_primary(bench))
+    operation = Operation(
+        "reinstate", ("-e", f"standby_member={member}", "-e", json.dumps({"reinstate_overwrite": True})), member
+    )
+    if case is not None:
+        break_it(bench, case, operation)
+    runs, broken = until_done(bench, operation)
+    return runs, broken + whole(bench, table, [])
+
+
+def broken_failover(bench: Bench, case: Case) -> tuple[int, list[str]]:
+    """The failover is broken; the way back is not."""
+    runs, broken, old = failed_over(bench, case)
+    return runs, broken + (reinstated(bench, old, None)[1] if not broken else [])
+
+
+def broken_reinstate(bench: Bench, case: Case) -> tuple[int, list[str]]:
+    """The failover is not broken; the way back is."""
+    _runs, broken, old = failed_over(bench, None)
+    if broken:
+        return RUNS + 1, broken
+    return reinstated(bench, old, case)
+
+
+def break_it(bench: Bench, case: Case, operation: Operation) -> None:
+    """Start an operation, wait until its moment has come, and strike."""
+    before = set(bench.journals.glob("*/*.jsonl"))
+    running, output = operation.start(bench)
+    task = TASKS.get((case.operation, case.moment))
+
+    def come() -> bool:
+        if task is not None:
+            return task in output.read_text(errors="replace")
+        return begun(set(bench.journals.glob("*/*.jsonl")) - before, int(case.moment))
+
+    wait(lambda: come() or running.poll() is not None, LIMIT, f"{case} to come")
+    if running.poll() is not None:
+        raise AssertionError(f"the {case.operation} ended before {case.moment}: {output.read_text()[-2000:]}")
+    strike(bench.lab, case.fault, operation.struck, running)
+    try:
+        running.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
+    wait(lambda: not bench.lab.status()["faults"] or only_crashes(bench.lab), 2 * FAULT_SECONDS, "faults to heal")
+
+
+def begun(journals: set[Path], step: int) -> bool:
+    """Whether a journal of the controller says that a step has begun."""
+    lines = [line for path in journals for line in path.read_text().splitlines()]
+    return any((event["event"], event["step"]) == ("begin", step) for event in map(json.loads, lines))
+
+
+def strike(lab: Lab, fault: str, member: str, running: subprocess.Popen[bytes]) -> None:
+    """One fault; those of hosts heal by themselves, a crashed host is started again."""
+    if fault == "controller":
+        os.killpg(running.pid, signal.SIGKILL)
+    elif fault == "ssh":
+        lab.cut(member, "controller", seconds=FAULT_SECONDS)
+    elif fault == "freeze":
+        lab.freeze(member, seconds=FAULT_SECONDS)
+    else:
+        lab.crash(member)
+        lab.start(member)
+
+
+def only_crashes(lab: Lab) -> bool:
+    """Whether nothing is broken but hosts that have no power, which stay so until they are started."""
+    return all(fault["kind"] == "crash" for fault in lab.status()["faults"])
+
+
+def power_switch(lab: Lab) -> list[str]:
+    """A command that takes a member's power away, also one that has none."""
+    program = f"PYTHONPATH={ROOT} {sys.executable} -m lab"
+    down = f"{program} status --name {lab.name} | grep -Eq '^ *{{member}} +(down|dead)'"
+    return ["sh", "-c", f"{down} || {program} crash {{member}} --name {lab.name}"]
+
+
+def until_done(bench: Bench, operation: Operation) -> tuple[int, list[str]]:
+    """Run an operation until it is at its end; the number of runs, one too many if it did not come to it."""
+    text = ""
+    for runs in range(1, RUNS + 1):
+        code, text = operation.play(bench)
+        if code == 0:
+            return runs, []
+    return RUNS + 1, [f"I10: {RUNS} further runs did not end it: {text[-2500:]}"]
+
+
+def only_primary(bench: Bench) -> str:
+    """The primary; there must be one."""
+    found = bench.primaries()
+    assert len(found) == 1, f"I3: roles are {bench.roles()}"
+    return found[0]
+
+
+def other(member: str) -> str:
+    """The other one of the two SYNC members."""
+    return STANDBYS[1 - STANDBYS.index(member)]
+
+
+def make_table(bench: Bench, primary: str) -> str:
+    """A table of its own for each case."""
+    table = f"sweep_{time.time_ns() // 1000000}"
+    said = bench.sql(primary, [f"CREATE TABLE {table} (id NUMBER PRIMARY KEY, what VARCHAR(20));"])
+    assert "created." in said, said
+    return table
+
+
+def whole(bench: Bench, table: str, acknowledged: list[list[int]], without: str = "") -> list[str]:
+    """What must hold after every case, of all members but one that is without power; a sentence for each that does not."""
+    members = [name for name in bench.members if name != without]
+    roles = {name: words for name, words in bench.roles().items() if name != without}
+    primaries = [name for name, words in roles.items() if words == "NORMAL/READ WRITE"]
+    standbys = [name for name, words in roles.items() if words.startswith("RECOVERY/")]
+    if len(primaries) != 1 or len(standbys) != len(members) - 1:
+        return [f"I3, I8: roles are {roles}"]
+    missing, holes = lost(acknowledged, rows_of(bench, primaries[0], table))
+    broken = [f"I2: {hole}" for hole in holes]
+    if missing:
+        broken.append(f"I1, I3: acknowledged and not in the database of {primaries[0]}: {missing[:20]}")
+    bench.sql(primaries[0], [f"DROP TABLE {table};"])
+    end = tsn(bench, primaries[0])
+    for name in standbys:
+        wait(lambda name=name: tsn(bench, name) >= end, 60, f"I8: {name} to reach TSN {end}")  # type: ignore[misc]
+    return broken + left_over(bench, members)
+
+
+def rows_of(bench: Bench, member: str, table: str) -> set[int]:
+    """The numbers that a table has on a member."""
+    text = bench.sql(member, [f"SELECT '<<'||id||'>>' FROM {table};"])
+    return {int(part.split(">>")[0]) for part in text.split("<<")[1:] if part.split(">>")[0].isdigit()}
+
+
+def left_over(bench: Bench, members: list[str]) -> list[str]:
+    """Journals that are open, and processes of a role change."""
+    looks: dict[str, Callable[[str], bool]] = {
+        "I10: journals are open on": lambda name: journal_state(bench, name) not in ("", "done", "undone"),
+        "I7: shells of a role change are left on": lambda name: (
+            bench.lab.run(name, ["pgrep", "-fc", "go-[0-9]"], check=False).stdout.strip() not in ("0", "")
+        ),
+    }
+    found = {words: [name for name in members if look(name)] for words, look in looks.items()}
+    return [f"{words} {names}" for words, names in found.items() if names]
