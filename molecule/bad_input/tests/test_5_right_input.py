@@ -72,6 +72,7 @@ def test_target_running(bench: Bench, somebodys_instance: None, untouched: None)
     )
 
 
-def test_it_is_whole_again(bench: Bench):
+def test_it_is_whole_again_and_nothing_is_left_behind(bench: Bench):
     played = bench.play("setup_standby.yml")
     assert (played.code, played.changed()) == (0, 0), played.text[-3500:]
+    assert [key for found in bench.fingerprint().values() for key in found if key.startswith("/tmp/.firedrill")] == []
