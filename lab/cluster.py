@@ -98,7 +98,6 @@ def member_variables(lab: Lab, backend: str, name: str, spec: ClusterSpec, licen
     else:
         make_licence(name, spec.version, spec.licence_days, licence)
         own = {
-            "ansible_become_method": "su",
             "tibero_address": host.address,
             # A lab host reaches no package mirror, and most of the kernel is the machine's.
             "host_packages": [],

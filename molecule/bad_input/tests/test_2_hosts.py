@@ -62,7 +62,14 @@ def test_nobody_listens_at_the_port(bench: Bench):
 
 def test_wrong_password_to_become_root(bench: Bench, login_user: str):
     played = bench.play(
-        "setup_standby.yml", changes={STANDBY: {"ansible_user": login_user, "ansible_become_password": "wrong"}}
+        "setup_standby.yml",
+        changes={
+            STANDBY: {
+                "ansible_user": login_user,
+                "ansible_become_method": "su",
+                "ansible_become_password": "wrong",
+            }
+        },
     )
     says(
         played,
@@ -73,7 +80,15 @@ def test_wrong_password_to_become_root(bench: Bench, login_user: str):
     )
 
 
-def test_the_way_to_become_root_is_not_installed(bench: Bench, login_user: str):
+@pytest.fixture
+def without_sudo(bench: Bench) -> Iterator[None]:
+    """The standby's host as it is where nobody installed sudo."""
+    bench.lab.run(STANDBY, ["mv", "/usr/bin/sudo", "/usr/bin/sudo.away"])
+    yield
+    bench.lab.run(STANDBY, ["mv", "/usr/bin/sudo.away", "/usr/bin/sudo"])
+
+
+def test_the_way_to_become_root_is_not_installed(bench: Bench, login_user: str, without_sudo: None):
     played = bench.play(
         "setup_standby.yml", changes={STANDBY: {"ansible_user": login_user, "ansible_become_method": "sudo"}}
     )
