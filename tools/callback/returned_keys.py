@@ -54,7 +54,7 @@ COMMON = frozenset(
             "module_stdout",
         ),
         *("module_stderr", "stdout_lines", "stderr_lines", "failed_when_result", "censored", "delta", "start", "end"),
-        *("failed_when_suppressed_exception", "false_condition"),
+        *("failed_when_suppressed_exception", "false_condition", "timedout"),
     )
 )
 #: What a failure of ours says beside its message, whether or not a RETURN repeats it (see _core/errors.py).
