@@ -41,7 +41,9 @@ for root in PLACES:
             with open(os.path.join(directory, "run", "run.json"), encoding="utf-8") as source:
                 LEASES.add(str(json.load(source)["process"]["pid"]))
         names[:] = [name for name in names if name not in ("log", ".ansible", "dump")]
-        for name in names + files:
+        # The first lease of all makes the directory that our records share.
+        alone = [name for name in names if name == "firedrill" and os.listdir(os.path.join(directory, name)) == ["run"]]
+        for name in [name for name in names if name not in alone] + files:
             note(os.path.join(directory, name))
     if os.path.lexists(root):
         note(root)
