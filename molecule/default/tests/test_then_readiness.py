@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Readiness on a built cluster of the emulator: it changes nothing, and what is broken goes red, and only that.
 
-For a lab of either kind with seoul1 as the primary: FIREDRILL_READINESS_LAB names it, by default that of the scenario.
+It comes last, since members are broken and mended. For a lab of either kind with seoul1 as the primary: FIREDRILL_READINESS_LAB names it, by
+default that of the scenario.
 """
 
 from __future__ import annotations
