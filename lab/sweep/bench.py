@@ -16,6 +16,7 @@ from typing import Any
 
 from lab.cluster import LAB_PASSWORD, ROOT, ClusterSpec, playbook, up
 from lab.hosts.api import Lab
+from lab.hosts.errors import LabError
 
 #: Seconds for one run of a playbook.
 LIMIT = 300.0
@@ -76,13 +77,16 @@ class Bench:
     def sql(self, member: str, statements: Sequence[str], timeout: float = 60.0) -> str:
         """What tbsql on a member says to statements of SYS; empty when the host does not answer."""
         lines = [f"CONN sys/'{LAB_PASSWORD}'", *statements, "EXIT"]
-        done = self.lab.run(
-            member,
-            ["su", "-", "tibero", "-c", "tbsql -s"],
-            stdin="\n".join(lines) + "\n",
-            check=False,
-            timeout=timeout,
-        )
+        try:
+            done = self.lab.run(
+                member,
+                ["su", "-", "tibero", "-c", "tbsql -s"],
+                stdin="\n".join(lines) + "\n",
+                check=False,
+                timeout=timeout,
+            )
+        except LabError:
+            return ""
         return str(done.stdout)
 
     def roles(self) -> dict[str, str]:

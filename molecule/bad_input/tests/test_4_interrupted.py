@@ -27,7 +27,7 @@ def test_ctrl_c_in_the_preflight(bench: Bench):
         {}, when=lambda text: "TASK [firedrill.standby.preflight : Look at the primary" in text, held=STANDBY
     )
     assert played.code != 0
-    # The ports that are held open for the other side close by themselves; the next run takes their directory away.
+    # The ports that are held open for the other side close by themselves, after a while.
     left = difference(before, bench.fingerprint())
     assert [line for line in left if "process" not in line and "/tmp/.firedrill-preflight" not in line] == []
 

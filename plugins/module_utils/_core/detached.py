@@ -201,13 +201,17 @@ def read_json(path: str) -> Optional[Dict[str, Any]]:
 
 
 class Job:
-    """The work's own view of its job: report with :meth:`progress`; ``record`` is written to the status file."""
+    """The work's own view of its job: report with :meth:`progress`; ``record`` is written to the status file.
+
+    Work that sets ``transient`` says that its end interests nobody: its files are removed with it.
+    """
 
     def __init__(self, directory: str, name: str, key: str) -> None:
         self._file = _path(directory, name, "json")
         self._guard = threading.Lock()
         self._ended = threading.Event()
         self._written = 0.0
+        self.transient = False
         process = identify(os.getpid()) or Process(os.getpid(), "", "")
         self._record: Dict[str, Any] = {
             "name": name,
@@ -448,7 +452,25 @@ def _work(directory: str, name: str, key: str, work: Work, writer: int) -> None:
         code = 1
     sys.stdout.flush()
     sys.stderr.flush()
+    if job.transient:
+        remove(directory, name)
     os._exit(code)
+
+
+def remove(directory: str, name: str) -> None:
+    """Remove the files of a job that is at its end, and the directory if it is empty then.
+
+    A file that somebody else removes at the same moment is gone as well.
+    """
+    for kind in ("json", "log", "lease", "lock"):
+        try:
+            os.unlink(_path(directory, name, kind))
+        except FileNotFoundError:
+            pass
+    try:
+        os.rmdir(directory)
+    except OSError:
+        pass  # somebody else keeps files there, which are not ours to remove, or it is gone
 
 
 def _unexpected(error: BaseException, log: str) -> Dict[str, Any]:

@@ -264,6 +264,8 @@ def _serve(ports: Sequence[int], seconds: float, count: int, job: "detached.Job"
             failed[str(port)] = error.strerror or str(error)
     job.progress(held=held, failed=failed)
     job.write()
+    # Without a port it is at its end at once, and what it says has still to be read.
+    job.transient = bool(held)
     end = time.monotonic() + seconds
     answers = dict.fromkeys(held, 0)
     try:
@@ -283,7 +285,7 @@ def _serve(ports: Sequence[int], seconds: float, count: int, job: "detached.Job"
 def listen(directory: str, ports: Sequence[int], seconds: float, count: int = 0) -> Dict[str, Any]:
     """Hold free ports open for a while, in a process of its own, and answer each connection with the time.
 
-    :arg directory: for the files of the job; removed by :func:`stop_listening`.
+    :arg directory: for the files of the job; gone when it is at its end.
     :arg seconds: the process ends after that, whatever happens to the one who started it.
     :arg count: it ends earlier, once each port has answered so many times; 0 is never.
     :returns: ``held``: ports that are open now; ``failed``: reasons by port.
@@ -300,6 +302,8 @@ def listen(directory: str, ports: Sequence[int], seconds: float, count: int = 0)
         "the temporary listener to open its ports",
         "Look at the files in {0}".format(directory),
     ).value
+    if not seen.progress.get("held"):
+        detached.remove(directory, JOB)
     return {"held": list(seen.progress.get("held", [])), "failed": dict(seen.progress.get("failed", {}))}
 
 
@@ -310,11 +314,5 @@ def stop_listening(directory: str) -> bool:
     was_running = detached.ask(directory, JOB).is_running
     if was_running:
         detached.cancel(directory, JOB)
-    for name in os.listdir(directory):
-        if name.startswith(JOB + "."):
-            os.unlink(os.path.join(directory, name))
-    try:
-        os.rmdir(directory)
-    except OSError:
-        pass  # somebody else keeps files there; they are not ours to remove
+    detached.remove(directory, JOB)
     return was_running

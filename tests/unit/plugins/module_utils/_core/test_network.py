@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import network
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 
 TCP = """  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:21B5 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1001        0 4711 1 0000000000000000 100
@@ -108,6 +110,12 @@ def test_listener_tells_which_port_it_could_not_hold(directory: str) -> None:
         port = other.getsockname()[1]
         answer = network.listen(directory, [port], 5)
     assert answer["held"] == [] and "in use" in answer["failed"][str(port)]
+    assert not os.path.exists(directory)
+
+
+def test_a_listener_that_ends_by_itself_leaves_nothing(directory: str, free_port: int) -> None:
+    assert network.listen(directory, [free_port], 0.2)["held"] == [free_port]
+    wait_until(lambda: os.path.exists(directory), lambda there: not there, 10.0, "its files to be gone", "none")
 
 
 def test_listener_ends_by_itself(directory: str, free_port: int) -> None:
@@ -131,8 +139,6 @@ def test_a_second_listener_replaces_the_first(directory: str, free_port: int) ->
 
 
 def test_own_sockets_and_their_holder(free_port: int) -> None:
-    import os
-
     with socket.socket() as server:
         server.bind(("127.0.0.1", free_port))
         server.listen(1)
