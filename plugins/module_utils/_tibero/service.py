@@ -227,8 +227,7 @@ class Member:
         own = self.standing()
         if not needs_observation(own.latest, primary):
             return written
-        after = max(journal.now(), own.latest.started_at if own.latest else "")
-        # Later than what it corrects, even in the same second: ids of changes begin with a digit.
+        after = journal.moment_after([own.latest.started_at] if own.latest else [])
         self._write(
             self._learned_path,
             dict(Latest(after, "observed-" + after, standing.OBSERVED, journal.CHANGE_DONE, "", primary)._asdict()),
@@ -475,7 +474,7 @@ def watch(member: Member, files: Sequence[str], detach: bool) -> int:
     before = digest_of(files)
 
     def work() -> None:
-        Watch(member, print_line, before).run(lambda: digest_of(files) not in ("", before))
+        Watch(member, print_line, before).run(lambda: digest_of(files) != before)
 
     def in_background(job: detached.Job) -> Mapping[str, Any]:
         work()
