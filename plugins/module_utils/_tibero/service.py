@@ -37,7 +37,13 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, STANDBY
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Runner, run
-from ansible_collections.firedrill.standby.plugins.module_utils._core.standing import Latest, Standing, Terms, Verdict
+from ansible_collections.firedrill.standby.plugins.module_utils._core.standing import (
+    Answers,
+    Latest,
+    Standing,
+    Terms,
+    Verdict,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import drive, fence, role_record
@@ -208,7 +214,7 @@ class Member:
             asked = {name: pool.submit(one, name, host, port) for name, host, port in self.config.others}
             return {name: each.result() for name, each in asked.items()}
 
-    def learn(self, answers: standing.Answers, own: Standing) -> None:
+    def learn(self, answers: Answers, own: Standing) -> None:
         """Keep the latest change that anybody knows of, for those who ask this member later."""
         latest = standing.latest_known(own, answers)
         if latest is not None and latest != own.latest:

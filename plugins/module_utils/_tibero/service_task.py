@@ -210,7 +210,7 @@ def _config(params: Mapping[str, Any], places: Places) -> service.Config:
         member=params["member"],
         address=params["address"],
         port=params["port"],
-        others=tuple((each["name"], each["address"], each["port"]) for each in params["others"]),
+        others=tuple(sorted((each["name"], each["address"], each["port"]) for each in params["others"])),
         tb_home=params["tb_home"],
         tb_sid=params["tb_sid"],
         key_file=places.key,
