@@ -16,6 +16,7 @@ instance, and nothing starts it a second time: what a role change, a copy or a p
 """
 
 import argparse
+import fcntl
 import hashlib
 import json
 import os
@@ -359,7 +360,7 @@ class Watch:
         self.member = member
         self._program = program
         self._say = say
-        self._said = ""
+        self._said: Dict[str, str] = {}
         self._answering: Optional[standing_wire.Answering] = None
 
     def look(self) -> bool:
@@ -370,12 +371,12 @@ class Watch:
         stopped, why = standing.must_stop(own, answers)
         if stopped:
             self._fence(why)
-        elif why:
-            self._tell(
-                "TWO PRIMARIES: {0}. To do: stop the wrong one with tbdown, see playbooks/status.yml".format(why)
-            )
-        else:
-            self._said = ""
+        self._tell(
+            "roles",
+            "TWO PRIMARIES: {0}. To do: stop the wrong one with tbdown, see playbooks/status.yml".format(why)
+            if why and not stopped
+            else "",
+        )
         self.member.learn(answers, own)
         return stopped
 
@@ -393,11 +394,11 @@ class Watch:
             )
         )
 
-    def _tell(self, text: str) -> None:
-        """Say something once, and again when it was over in between."""
-        if text != self._said:
-            self._said = text
+    def _tell(self, topic: str, text: str) -> None:
+        """Say something once, and again when it was over ("") in between."""
+        if text and text != self._said.get(topic):
             self._say(text)
+        self._said[topic] = text
 
     def _answer(self) -> None:
         """Begin to answer; at boot the address may not be there yet, so it is tried at every look."""
@@ -413,7 +414,7 @@ class Watch:
                 lambda: self.member.answer(self._program),
             )
         except (OSError, StandbyError) as error:
-            self._tell("cannot answer at {0}:{1}: {2}".format(config.address, config.port, error))
+            self._tell("answering", "cannot answer at {0}:{1}: {2}".format(config.address, config.port, error))
 
     def close(self) -> None:
         """Answer no more."""
@@ -428,7 +429,7 @@ class Watch:
             try:
                 self.look()
             except (StandbyError, OSError) as error:
-                self._tell("the watch could not look: {0}".format(error))
+                self._tell("look", "the watch could not look: {0}".format(error))
             return replaced()
 
         try:
@@ -479,18 +480,44 @@ def watch(member: Member, files: Sequence[str], detach: bool) -> int:
     """
     before = digest_of(files)
 
-    def work() -> None:
-        Watch(member, print_line, before).run(lambda: digest_of(files) != before)
+    def replaced() -> bool:
+        return digest_of(files) != before
 
     def in_background(job: detached.Job) -> Mapping[str, Any]:
-        work()
+        lock = _lock(member)
+        if lock is not None:
+            Watch(member, print_line, before).run(replaced)
         return {}
 
-    if not detach:
-        work()
-    elif answering(member.config, member.key()) != before:
-        detached.start(member.client.record_directory, "watch", member.config.cluster, in_background)
+    if detach:
+        if answering(member.config, member.key()) != before:
+            detached.start(member.client.record_directory, "watch", member.config.cluster, in_background)
+        return DONE
+    # One watch at a time: what the system starts takes over when one of a run of the collection ends.
+    locks: List[int] = []
+
+    def turn() -> bool:
+        lock = _lock(member)
+        locks.extend([lock] if lock is not None else [])
+        return bool(locks) or replaced()
+
+    wait_until(turn, bool, float("inf"), "the turn of this watch", "", float(member.config.interval))
+    if locks:
+        Watch(member, print_line, before).run(replaced)
     return DONE
+
+
+def _lock(member: Member) -> Optional[int]:
+    """The lock of the one watch, held until this process ends; None while another one holds it."""
+    detached.private_directory(member.client.record_directory)
+    path = os.path.join(member.client.record_directory, "watch.turn")
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        return None
+    return handle
 
 
 def answering(config: Config, key: bytes) -> str:
