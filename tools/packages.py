@@ -15,7 +15,7 @@ from lab.hosts.errors import LabError
 from lab.hosts.system import Runner
 
 #: Programs that tests and benchmarks use beside those of the lab's hosts.
-BESIDE = {"rsync": "rsync", "iptables": "iptables"}
+BESIDE = {"rsync": "rsync", "iptables": "iptables", "systemd-analyze": "systemd"}
 
 
 def main() -> int:

@@ -6,12 +6,13 @@
 
 It makes the name spaces, forks, tells the new process's id as seen outside (`pid N` on STATUS_FD) and leaves. The
 child waits for a line on GO_FD (the network is ready; end of file means that the builder died, so it dies too),
-mounts the host's own file systems, starts sshd, says `ready` or `error: ...`, and from then on reaps what is
-orphaned. Who kills it ends everything in the host, as a loss of power would.
+mounts the host's own file systems, starts sshd and the services of ours that are enabled (units.py), says `ready` or
+`error: ...`, and from then on reaps what is orphaned. Who kills it ends everything in the host, as a loss of power would.
 """
 
 import ctypes
 import errno
+import importlib.util
 import json
 import os
 import signal
@@ -220,15 +221,34 @@ def start_sshd(config: Config) -> None:
     os.close(log)
 
 
-def reap() -> NoReturn:
-    """What process 1 does for the rest of its life."""
+def load_units() -> Any:
+    """units.py from beside this file, which no path of Python leads to, while the machine's own root is still there."""
+    spec = importlib.util.spec_from_file_location("lab_units", os.path.join(os.path.dirname(__file__), "units.py"))
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def reap(manager: Any = None) -> NoReturn:
+    """What process 1 does for the rest of its life: reap, and start again what its unit says has to run always."""
+    due: list[tuple[float, Any]] = []
     while True:
-        signal.sigwait({signal.SIGCHLD})
+        soonest = min((moment for moment, _ in due), default=None)
+        if soonest is None:
+            signal.sigwait({signal.SIGCHLD})
+        else:
+            signal.sigtimedwait({signal.SIGCHLD}, max(soonest - time.monotonic(), 0.0))
         try:
-            while os.waitpid(-1, os.WNOHANG)[0] != 0:
-                pass
+            while (pid := os.waitpid(-1, os.WNOHANG)[0]) != 0:
+                again = manager.ended(pid) if manager else None
+                if again is not None:
+                    due.append((time.monotonic() + again.pause, again))
         except ChildProcessError:
             pass
+        for moment, unit in [each for each in due if each[0] <= time.monotonic()]:
+            due.remove((moment, unit))
+            manager.start(unit)
 
 
 def live(kind: str, config: Config, status: int, go: int) -> NoReturn:
@@ -237,8 +257,10 @@ def live(kind: str, config: Config, status: int, go: int) -> NoReturn:
     if os.read(go, 1) == b"":
         os._exit(1)
     os.close(go)
+    manager = None
     try:
         if kind == "host":
+            units = load_units()
             socket.sethostname(config["name"])
             os.umask(0)
             make_root(config)
@@ -251,13 +273,15 @@ def live(kind: str, config: Config, status: int, go: int) -> NoReturn:
                 os.makedirs(PYTHON_CACHE, exist_ok=True)
                 os.chmod(PYTHON_CACHE, 0o1777)
             start_sshd(config)
+            manager = units.Manager()
+            units.start_all(manager)
         os.write(status, b"ready\n")
     except Exception as error:  # noqa: BLE001 - whatever it was, the builder must be told
         traceback.print_exc()
         os.write(status, f"error: {error}\n".encode())
         os._exit(1)
     os.close(status)
-    reap()
+    reap(manager)
 
 
 def main(arguments: "list[str]") -> int:

@@ -57,7 +57,7 @@ class ActionModule(ActionBase):
         for name, record in records.items():
             _refuse_working(name, record, hostvars[name])
         found = journal.merge(records)
-        wish = self._wish(names)
+        wish = self._wish(record.change.started_at for record in records.values() if record is not None)
         more: dict[str, t.Any] = {}
         if self._task.args.get("kind", "switchover") == "failover":
             decision, more = self._failover(members, hostvars, views, found, wish)
@@ -148,7 +148,7 @@ class ActionModule(ActionBase):
         }
         return decision, more
 
-    def _wish(self, names: list[str]) -> role_plan.Wish:
+    def _wish(self, moments: t.Iterable[str]) -> role_plan.Wish:
         arguments = self._task.args
         target = str(arguments.get("target") or "")
         user = os.environ.get("USER") or str(os.getuid())
@@ -158,7 +158,7 @@ class ActionModule(ActionBase):
             promote_first=bool(self._templar.template(arguments.get("promote_first", False))),
             change_id=f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}",
             holder=f"{user}@{socket.gethostname()}, process {os.getppid()}",
-            started_at=journal.now(),
+            started_at=journal.moment_after(moments),
             retreat=bool(self._templar.template(arguments.get("retreat", False))),
         )
 

@@ -47,11 +47,19 @@ def standby_existing(
     return existing.differences(made, passwd, directories, mode)
 
 
+def standby_answering(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Where a member answers the others, from its variables."""
+    member = variables["standby_described"]["member"]
+    port = variables.get("standby_service_port") or int(member["listener_port"]) + 5
+    return {"name": variables["inventory_hostname"], "address": member["address"], "port": int(port)}
+
+
 class FilterModule:
     """Registers the filters."""
 
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
+            "standby_answering": standby_answering,
             "standby_existing": standby_existing,
             "standby_files": standby_files,
             "standby_peers": standby_peers,

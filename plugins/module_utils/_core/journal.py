@@ -11,11 +11,12 @@ how far a change came. The next change moves the file of an ended one to ``<id>.
 Public: :class:`Step`, :class:`Change`, :class:`Record`, :class:`Journal`, :func:`merge`.
 """
 
+import calendar
 import json
 import os
 import re
 import time
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.detached import (
     private_directory,
@@ -39,6 +40,7 @@ ENDS = (CHANGE_DONE, UNDONE)
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}\Z")
 _FILE = "change.json"
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Step(NamedTuple):
@@ -163,7 +165,22 @@ def record_from(raw: Mapping[str, Any]) -> Record:
 
 def now() -> str:
     """This moment in UTC, for people; no interval is ever computed from it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return time.strftime(_MOMENT, time.gmtime())
+
+
+def moment_after(known: Iterable[str]) -> str:
+    """This moment, or one second after the latest of some moments where a clock is behind: changes are ordered by their moments.
+
+    :arg known: moments as :func:`now` writes them; anything else is passed over.
+    """
+    latest = now()
+    for each in known:
+        try:
+            later = time.gmtime(calendar.timegm(time.strptime(each, _MOMENT)) + 1)
+        except ValueError:
+            continue
+        latest = max(latest, time.strftime(_MOMENT, later))
+    return latest
 
 
 class Journal:

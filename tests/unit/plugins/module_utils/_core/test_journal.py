@@ -193,3 +193,9 @@ seen = st.dictionaries(st.text(max_size=5), st.text(max_size=5) | st.integers() 
 def test_a_record_survives_its_file(marks: dict[int, journal.Mark], state: str, text: str) -> None:
     before = Record(change(), state, text, marks)
     assert journal.record_from(json.loads(json.dumps(before.as_dict()))) == before
+
+
+def test_a_change_is_later_than_all_that_its_controller_saw() -> None:
+    """A controller whose clock is behind must not order a change before one that it follows."""
+    assert journal.moment_after(["2099-12-31T23:59:59Z", "", "yesterday"]) == "2100-01-01T00:00:00Z"
+    assert journal.moment_after(["2001-01-01T00:00:00Z"]) >= "2026"
