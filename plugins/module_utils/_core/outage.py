@@ -12,6 +12,8 @@ Where the method is silent, the reading that reports more was chosen:
 
 - "After the fault" is after the end of X1: an operation that was sent before it may have been done before the service went away. So F never
   proves too much, also where the fault is an order that takes effect seconds later, and for the second gap of a service that flaps.
+- L ended before the first failed operation of the gap was *sent*, not only before X1 ended. While one operation hangs until its time is up, others may
+  succeed again; one of those as L would hide the outage that lies before it. No less is reported than clients saw, at the price of one sampling step.
 - Failed operations between which nothing succeeded that was sent after X1 belong to one gap.
 - An operation without an end (its process died) proves neither failure nor success.
 - Successes that all come late are an outage as well: when no success ended for longer than :data:`STALL`, although operations were under
@@ -114,7 +116,6 @@ def gaps(operations: Sequence[Operation]) -> List[Gap]:
     found: List[Gap] = []
     while failed:
         first = failed[0]
-        last_ok = good.last_before(_end(first))
         inside: List[Operation] = []
         proof = _end(first)
         while True:
@@ -123,11 +124,12 @@ def gaps(operations: Sequence[Operation]) -> List[Gap]:
             failed = [each for each in failed if first_ok is not None and each.sent >= first_ok.sent]
             if not failed:
                 break
-            between = good.last_before(_end(failed[0]))
+            between = good.last_before(min(each.sent for each in failed))
             if between is not None and between.sent > _end(first):
                 break
             proof = _end(failed[0])
         last_failed = max(inside, key=lambda each: (each.sent, _end(each)))
+        last_ok = good.last_before(min(each.sent for each in inside))
         found.append(Gap(last_ok, first, last_failed, first_ok, len(inside)))
     return sorted(found + _stalls(good, found), key=_order)
 
