@@ -129,12 +129,19 @@ def _judged(seen: _Measured, court: Court, annotation: str = "") -> Dict[str, An
     }
 
 
+def _worst(found: Sequence[_Measured]) -> _Measured:
+    """The measurement with the worst verdict; of several the longest."""
+    return max(found, key=lambda each: (ORDER.index(_weigh(each)[0]), each.hi is None, each.hi or 0, each.lo or 0))
+
+
 def _outage(objective: str, target: int, kind: str, measured: Sequence[Dict[str, Any]]) -> _Measured:
-    """The worst outage of a kind on the judged path."""
-    own = [each for each in measured if each["judged"] and each["kind"] == kind]
-    his = [each["hi_ns"] for each in own]
-    hi = max(his) if his and None not in his else None
-    return _Measured(objective, target, max(each["lo_ns"] for each in own) if own else None, hi, "ns")
+    """The worst outage of a kind on the judged path; each is weighed by itself."""
+    own = [
+        _Measured(objective, target, each["lo_ns"], each["hi_ns"], "ns")
+        for each in measured
+        if each["judged"] and each["kind"] == kind
+    ]
+    return _worst(own) if own else _Measured(objective, target, None, None, "ns")
 
 
 def _restored(target: int, found: Sequence[Dict[str, Any]]) -> _Measured:
@@ -149,12 +156,17 @@ def _restored(target: int, found: Sequence[Dict[str, Any]]) -> _Measured:
 def _integrity(lost: Losses, court: Court) -> _Measured:
     """Holes, aliens, duplicates, damaged rows, and reads that disagree."""
     counts = lost.counts
-    for name in ("holes", "alien", "duplicate", "damaged"):
-        if counts.get(name):
-            court.note(FAILURE, INTEGRITY, "{0}: {1}".format(name, counts[name]), 0, "raw/rows")
     if not counts:
         return _Measured(INTEGRITY, 0, None, None, "rows")
-    bad = sum(counts.get(name, 0) for name in ("holes", "alien", "duplicate", "damaged")) + len(lost.disagreements)
+    wrong = ["holes", "duplicate", "damaged"]
+    if not court.intents_incomplete:
+        wrong.append("alien")
+    elif counts.get("alien"):
+        court.doubt((INTEGRITY,), "{0} rows may belong to intents that were lost with a ledger".format(counts["alien"]))
+    for name in wrong:
+        if counts.get(name):
+            court.note(FAILURE, INTEGRITY, "{0}: {1}".format(name, counts[name]), 0, "raw/rows")
+    bad = sum(counts.get(name, 0) for name in wrong) + len(lost.disagreements)
     return _Measured(INTEGRITY, 0, bad, bad, "rows")
 
 
@@ -211,12 +223,11 @@ def _loss_objectives(material: Material, lost: Losses, court: Court) -> List[Dic
     count = lost.counts.get("lost")
     found = []
     if target is not None:
+        goal = int(target)
         # Where none may be lost, a single lost write decides, however short the time it stands for.
-        lo = max(lost.lo, 1) if count and not int(target) else lost.lo
-        hi = lost.hi
-        found.append(
-            _judged(_Measured(RPO, int(target), lo if count is not None else None, hi, "ns"), court, annotation)
-        )
+        times = [_Measured(RPO, goal, each["lo_ns"] or int(not goal), each["hi_ns"], "ns") for each in lost.times]
+        nothing = 0 if count is not None else None
+        found.append(_judged(_worst(times or [_Measured(RPO, goal, nothing, nothing, "ns")]), court, annotation))
     if goals.get("rpo_transactions") is not None:
         found.append(
             _judged(

@@ -133,7 +133,7 @@ def _probe_was_there(
     begins = [gap.begin for gap in found if gap.begin is not None]
     begin = min([window[0]] + begins) - AROUND
     end = min(max([window[0]] + ends) + AROUND, window[1])
-    limit = max(QUIET, INTERVALS * material.interval.get((path.client, path.kind), 0))
+    limit = max(QUIET, INTERVALS * material.interval(path.client, path.kind, path.path))
     asked = [each for each in material.of(path.client, path.kind, path.path) if each.sent <= end]
     for first, last in silences(asked, max(begin, min(each.sent for each in path.operations)), end, limit):
         court.doubt(
@@ -494,7 +494,7 @@ def _guard(material: Material, number: int, client: str, court: Court) -> Option
     if accepted:
         what = "leg {0}: {1} writes were accepted by {2} after it was fenced".format(leg.name, len(accepted), leg.old)
         court.note(FAILURE, FENCING, what, material.wall(client, accepted[0].sent), "raw/ledgers")
-    limit = max(GUARD_QUIET, GUARD_INTERVALS * material.interval.get((client, GUARD), 0))
+    limit = max(GUARD_QUIET, GUARD_INTERVALS * material.interval(client, GUARD, "direct:" + leg.old))
     quiet = silences([each for each in own if each.sent <= last], fenced, last, limit)
     if quiet:
         what = "the guard of {0} was silent for {1} ms in leg {2}".format(
@@ -502,7 +502,7 @@ def _guard(material: Material, number: int, client: str, court: Court) -> Option
         )
         court.doubt((FENCING,), what)
     inside = [each for each in own if until is None or each.sent < until]
-    interval = material.interval.get((client, GUARD), 0)
+    interval = material.interval(client, GUARD, "direct:" + leg.old)
     return {
         "leg": leg.name,
         "client": client,

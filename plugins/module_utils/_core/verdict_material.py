@@ -24,7 +24,8 @@ INFO, WARNING, FAILURE = "info", "warning", "failure"
 WRITE, READ, GUARD = "write", "read", "guard"
 APPLICATION, DATABASE = "application", "database"
 
-#: A step of wall against monotonic clock that is reported, the drift that is none (parts in a million), and the longest time without an anchor.
+#: A step of wall against monotonic clock that is reported, from one anchor to the next or since the first; the drift (parts in a million) that adds
+#: up without being a step; the longest time without an anchor.
 CLOCK_STEP, CLOCK_DRIFT_PPM, ANCHORS_APART = 50000000, 500, 20000000000
 #: A bound of more than a tenth of the objective leaves that part unresolved.
 BOUND_SHARE = 10
@@ -55,6 +56,8 @@ class Court:
     def __init__(self) -> None:
         self.doubts: Dict[str, List[str]] = {}
         self.notes: List[Note] = []
+        #: Some intents may be missing, so a row that nobody is known to have sent proves nothing.
+        self.intents_incomplete = False
 
     def doubt(self, objectives: Sequence[str], why: str) -> None:
         """Nothing can be concluded about these objectives, and why."""
@@ -78,17 +81,38 @@ class Material:
         self.operations: Dict[str, List[Operation]] = {}
         self.anchors: Dict[str, List[Anchor]] = {}
         self.files: Dict[Tuple[str, str], str] = {}
-        self.interval: Dict[Tuple[str, str], int] = {}
+        self.intervals: Dict[Tuple[str, str, str], int] = {}
+        #: Files with answers that stand before their questions; such an answer counts as none.
+        self.reversed: List[str] = []
         for path in sorted(inputs.ledgers):
             ledger = inputs.ledgers[path]
             client, stream = str(ledger.header.get("client", "")), str(ledger.header.get("stream", ""))
             self.files[(client, stream)] = path
-            self.operations.setdefault(client, []).extend(ledger.operations)
+            self.operations.setdefault(client, []).extend(self._forward(path, ledger.operations))
             self.anchors.setdefault(client, []).extend(ledger.anchors)
-            kind, interval = str(ledger.header.get("kind", "")), int(ledger.header.get("interval_ns") or 0)
-            self.interval[(client, kind)] = max(interval, self.interval.get((client, kind), 0))
+            key = (client, str(ledger.header.get("kind", "")), str(ledger.header.get("path", "")))
+            self.intervals[key] = max(int(ledger.header.get("interval_ns") or 0), self.intervals.get(key, 0))
         for anchors in self.anchors.values():
             anchors.sort()
+
+    def _forward(self, path: str, operations: Sequence[Operation]) -> List[Operation]:
+        found = []
+        for each in operations:
+            forward = each.ended is None or each.ended >= each.sent
+            if not forward:
+                self.reversed.append(path)
+            found.append(each if forward else each._replace(ended=None))
+        return found
+
+    def interval(self, client: str, kind: str, path: str) -> int:
+        """The longest distance of two operations that a stream of this kind and path was asked for, in nanoseconds."""
+        wanted = "direct:" if path == DATABASE else path
+        found = [
+            value
+            for (one, other, where), value in self.intervals.items()
+            if (one, other) == (client, kind) and (where == path or (wanted == "direct:" and where.startswith(wanted)))
+        ]
+        return max(found + [0])
 
     @property
     def clients(self) -> List[str]:
@@ -145,9 +169,14 @@ def _streams(material: Material, court: Court) -> None:
     for path in inputs.record.ledgers:
         if path not in inputs.ledgers:
             court.doubt(OBJECTIVES[:-1], "the ledger {0} is not there: its host or disk was lost".format(path))
+            court.intents_incomplete = True
+    for path in sorted(set(material.reversed)):
+        court.doubt(OBJECTIVES[:-1], "the ledger {0} is damaged: answers stand before their questions".format(path))
     for path in sorted(inputs.ledgers):
         ledger = inputs.ledgers[path]
         objectives = affected.get(str(ledger.header.get("kind", "")), OBJECTIVES[:-1])
+        if ledger.damage and ledger.header.get("kind") != READ:
+            court.intents_incomplete = True
         for damage in ledger.damage[:3]:
             court.doubt(objectives, "the ledger {0} is damaged: {1}".format(path, damage))
         if not ledger.closed:
@@ -200,14 +229,16 @@ def _clock_of(material: Material, client: str, court: Court) -> None:
             TIMES, "the wall clock of {0} was not watched all the time, so a step would not be seen".format(client)
         )
     for before, after in zip(inside, inside[1:]):
-        step = (after.wall - after.mono) - (before.wall - before.mono)
-        allowed = CLOCK_STEP + max(before.width, after.width) + (after.mono - before.mono) * CLOCK_DRIFT_PPM // 1000000
-        if abs(step) > allowed:
-            what = "the wall clock of {0} stepped by {1} ms during the drill".format(client, step // 1000000)
-            court.doubt(TIMES, what)
-            court.note(
-                WARNING, "", what + "; intervals are measured on the monotonic clock", before.wall, "raw/ledgers"
-            )
+        for reference, drift in ((before, 0), (inside[0], after.mono - inside[0].mono)):
+            step = (after.wall - after.mono) - (reference.wall - reference.mono)
+            allowed = CLOCK_STEP + max(reference.width, after.width) + drift * CLOCK_DRIFT_PPM // 1000000
+            if abs(step) > allowed:
+                what = "the wall clock of {0} stepped by {1} ms during the drill".format(client, step // 1000000)
+                court.doubt(TIMES, what)
+                court.note(
+                    WARNING, "", what + "; intervals are measured on the monotonic clock", before.wall, "raw/ledgers"
+                )
+                return
 
 
 def _clocks(material: Material, court: Court) -> None:
