@@ -236,7 +236,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             "events",
             _O,
             "list",
-            DRILL,
+            VERDICT,
             "{leg, mark: t0..t11, title, client, mono_ns (client's clock), wall_ns, bound_ns (±), host, source, "
             "resolved (bound at most a tenth of the objective)}; a mark that was not seen has mono_ns null and why",
         ),

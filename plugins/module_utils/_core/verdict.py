@@ -134,7 +134,7 @@ def _worst(found: Sequence[_Measured]) -> _Measured:
     return max(found, key=lambda each: (ORDER.index(_weigh(each)[0]), each.hi is None, each.hi or 0, each.lo or 0))
 
 
-def _outage(objective: str, target: int, kind: str, measured: Sequence[Dict[str, Any]]) -> _Measured:
+def _weighed_outage(objective: str, target: int, kind: str, measured: Sequence[Dict[str, Any]]) -> _Measured:
     """The worst outage of a kind on the judged path; each is weighed by itself."""
     own = [
         _Measured(objective, target, each["lo_ns"], each["hi_ns"], "ns")
@@ -257,7 +257,7 @@ def _objectives(
         if goals.get(objective + "_ns") is not None:
             target = int(goals[objective + "_ns"])
             unseen([each for each in measured if each["kind"] == kind], target, court)
-            found.append(_judged(_outage(objective, target, kind, measured), court))
+            found.append(_judged(_weighed_outage(objective, target, kind, measured), court))
     found += _loss_objectives(material, lost, court)
     if goals.get("rtrr_ns") is not None:
         found.append(_judged(_restored(int(goals["rtrr_ns"]), redundancy(material)), court))

@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import evidence_folder
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import (
     Rows,
     parse_rows,
@@ -278,3 +279,38 @@ class Scene:
             {path: parse(data) for path, data in files.items() if path.endswith(".ledger")},
             {path: parse_rows(data) for path, data in files.items() if path.endswith(".jsonl")},
         )
+
+
+POLICY: dict[str, Any] = {
+    "title": "Spring drill",
+    "environment": "ci",
+    "requester": "kim",
+    "approvers": ["lee"],
+    "policy": {"name": "dr", "version": "1"},
+}
+
+
+def fill(folder: str, scene: Scene) -> None:
+    """Put the raw data of a scene into a frozen folder, as a drill does; the cluster is called orders."""
+    drill_id = folder.rsplit("/", 1)[1]
+    evidence_folder.log(folder, "touched", {"what": "lease"}, lambda: WALL + SECOND)
+    for path, data in scene.files().items():
+        evidence_folder.add_raw(folder, path, data)
+    record = scene.record()
+    record["drill_id"] = drill_id
+    record["document"] = {
+        "A.cluster": {"value": "orders", "kind": "observed", "source": "raw/drill.json"},
+        "A.started_wall_ns": {"value": WALL, "kind": "observed", "source": "raw/drill.json"},
+        **record["document"],
+    }
+    evidence_folder.add_raw(folder, "raw/drill.json", json.dumps(record).encode())
+
+
+def sealed(root: str, scene: Scene, drill_id: str = "01KJMA8A00RWC6DP1VG4X2N7QE", **options: Any) -> str:
+    """A whole folder. :returns: its path."""
+    facts = {"approver_differs": True, "inside_window": True}
+    folder = evidence_folder.freeze(root, drill_id, POLICY, scene.objectives, facts, lambda: WALL)["folder"]
+    fill(folder, scene)
+    evidence_folder.write_previous(folder, "orders", 5)
+    evidence_folder.seal(folder, clock=lambda: WALL + 100 * SECOND, **options)
+    return str(folder)
