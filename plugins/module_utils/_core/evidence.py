@@ -255,7 +255,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         ),
         Spec("parts", _O, "list", VERDICT, "{leg, part, ns, bound_ns, resolved}; null ns: not observed, with why"),
         Spec("human_ns", _O, "int", VERDICT, "time the drill waited for people, kept apart from machine time"),
-        Spec("redundancy", _O, "list", VERDICT, "{leg, ns, bound_ns}: t0 to t9"),
+        Spec("redundancy", _O, "list", VERDICT, "{leg, ns, bound_ns, why}: t0 to t9; null ns: t9 was not seen"),
         Spec(
             "series",
             _O,

@@ -8,6 +8,7 @@ Public: :func:`compose`, :func:`inputs_from`, :func:`parse_events`, :func:`event
 """
 
 import hashlib
+import io
 import json
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
@@ -21,7 +22,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence i
     observed,
     unknown,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import parse
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import read_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import entry, statements, statistics
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import judge
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import Inputs
@@ -141,7 +142,7 @@ def inputs_from(files: Mapping[str, bytes]) -> Inputs:
     return Inputs(
         frozen["figures"],
         record_from(_json(files, DRILL)),
-        {path: parse(data) for path, data in files.items() if path.startswith(LEDGERS)},
+        {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.startswith(LEDGERS)},
         {path: parse_rows(data) for path, data in files.items() if path.startswith(ROWS)},
     )
 

@@ -230,6 +230,39 @@ def previous(root: str, cluster: str, drill_id: str, last: int) -> Dict[str, Any
     return {"drills": found[-last:] if last else [], "left_out": left_out}
 
 
+def _apart(sources: Mapping[str, str]) -> Dict[str, str]:
+    """The sources with a name that two of them define called otherwise in the one that nobody imports it from.
+
+    :raises UnknownState: when both are imported, so that one would take the place of the other.
+    """
+    used = {
+        (module, word)
+        for source in sources.values()
+        for module, words in _IMPORT.findall(source)
+        for word in re.findall(r"\w+", words)
+    }
+    owners: Dict[str, str] = {}
+    changed = dict(sources)
+    for name, source in sources.items():
+        for match in _NAME.finditer(source):
+            word = match.group(1) or match.group(2)
+            first = owners.setdefault(word, name)
+            if first == name:
+                continue
+            loser = name if (name, word) not in used else first
+            if (loser, word) in used:
+                raise UnknownState(
+                    seen="{0} and {1} both define {2}, and both are imported".format(first, name, word),
+                    meaning="verify.py holds them in one file, where one would take the place of the other",
+                    remedy="rename one of them",
+                )
+            other = "{0}_OF_{1}" if word.isupper() else "{0}_of_{1}"
+            new = other.format(word, loser.upper() if word.isupper() else loser)
+            changed[loser] = re.sub(r"(?<![.\w\"'])" + word + r"\b(?![\"'])", new, changed[loser])
+            owners[word] = name if loser == first else first
+    return changed
+
+
 def assemble() -> str:
     """The text of verify.py: the sources of the arithmetic themselves, in the order in which they need each other, and a call of the check.
 
@@ -250,17 +283,8 @@ def assemble() -> str:
         "# Checks this folder and computes its figures again; Python 3.6 or later, nothing else:  python3 verify.py\n",
         "# Made from the sources of the Ansible collection firedrill.standby, which judged the drill by the same lines.\n",
     ]
-    owners: Dict[str, str] = {}
-    for name in order:
-        source = _read(os.path.join(here, name + ".py")).decode("utf-8")
-        for match in _NAME.finditer(source):
-            word = match.group(1) or match.group(2)
-            if owners.setdefault(word, name) != name:
-                raise UnknownState(
-                    seen="{0} and {1} both define {2}".format(owners[word], name, word),
-                    meaning="verify.py holds them in one file, where one would take the place of the other",
-                    remedy="rename one of them",
-                )
+    sources = {name: _read(os.path.join(here, name + ".py")).decode("utf-8") for name in order}
+    for name, source in _apart(sources).items():
         parts.append("\n# ---- {0}.py\n{1}".format(name, _IMPORT.sub("", source)))
     parts.append('\nif __name__ == "__main__":\n    sys.exit(main())\n')
     return "".join(parts)

@@ -418,17 +418,15 @@ def losses(material: Material, court: Court) -> Losses:
                 court.note(FAILURE, "integrity", what, 0, each.file)
     if material.legs and not reads:
         court.doubt(LOSS, "no member was ever read, so what survived is not known")
+    positions = [_position(leg, by_leg.get(leg.name), court) for leg in material.legs]
+    ids = {key: _ids(sorted(known)) for key, known in all_ids.items()}
+    return Losses(reads, worst, apart, times, ids, positions, *_longest(times))
+
+
+def _longest(times: Sequence[Dict[str, Any]]) -> Tuple[int, Optional[int]]:
+    """The worst lower and upper end; 0 where nothing was lost, None where nothing bounds it."""
     his = [one["hi_ns"] for one in times]
-    return Losses(
-        reads,
-        worst,
-        apart,
-        times,
-        {key: _ids(sorted(known)) for key, known in all_ids.items()},
-        [_position(leg, by_leg.get(leg.name), court) for leg in material.legs],
-        max([one["lo_ns"] for one in times] + [0]),
-        None if None in his else max(his + [0]),
-    )
+    return max([one["lo_ns"] for one in times] + [0]), None if None in his else max(his + [0])
 
 
 def _time(leg: Leg, read: str, member: str, one: LostTime) -> Dict[str, Any]:

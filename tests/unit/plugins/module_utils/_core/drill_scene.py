@@ -8,8 +8,11 @@ Everything is plain data that a test may break before it asks for the files.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import evidence_folder
@@ -24,7 +27,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger imp
     Ledger,
     Operation,
     Survivor,
-    parse,
+    Writer,
+    read_from,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import Inputs
 
@@ -101,29 +105,28 @@ def operations(stream: str, kind: str, path: str, offset: int, interval: int) ->
 def ledger_bytes(
     header: dict[str, Any], found: list[Operation], anchors: list[tuple[int, int, int]], closed: bool = True
 ) -> bytes:
-    """A ledger as a probe writes it: intents and outcomes by time, anchors, the chain after each 1000 lines, the end."""
-    events: list[tuple[int, int, str]] = []
+    """A ledger as a probe writes it, by the probe's own writer: intents, outcomes and anchors by time."""
+    events: list[tuple[int, int, int, Any]] = []
     for each in found:
-        events.append((each.sent, 1, f"I {each.seq} {each.uuid} {each.payload_hash or '-'} {each.epoch} {each.sent}"))
+        events.append((each.sent, 1, each.seq, each))
         if each.ended is not None:
-            text = f"{each.outcome} {each.seq} {each.ended} {each.node or '-'} {each.error}"
-            events.append((each.ended, 0, text.rstrip()))
-    events += [(mono, 2, f"W {mono} {wall} {width}") for mono, wall, width in anchors]
-    lines = ["H " + json.dumps(header, sort_keys=True)]
-    digest = hashlib.sha256()
-    digest.update((lines[0] + "\n").encode())
-
-    def add(line: str) -> None:
-        lines.append(line)
-        digest.update((line + "\n").encode())
-
-    for number, (_instant, _kind, text) in enumerate(sorted(events), 1):
-        add(text)
-        if number % 999 == 0:
-            add(f"C {len(lines)} {digest.hexdigest()}")
-    if closed:
-        add(f"Z {len(lines)} {digest.hexdigest()}")
-    return ("\n".join(lines) + "\n").encode()
+            events.append((each.ended, 0, each.seq, each))
+    events += [(anchor[0], 2, 0, Anchor(*anchor)) for anchor in anchors]
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "ledger"
+        writer = Writer(str(path), header)
+        for instant, kind, _seq, what in sorted(events, key=lambda event: event[:3]):
+            if kind == 2:
+                writer.anchor(what)
+            elif kind == 1:
+                writer.intent(what.seq, what.uuid, what.payload_hash, what.epoch, what.sent)
+            else:
+                writer.outcome(what.outcome, what.seq, instant, what.node, what.error)
+        if closed:
+            writer.close()
+        else:
+            writer.abandon()
+        return path.read_bytes()
 
 
 class Scene:
@@ -234,7 +237,7 @@ class Scene:
         """The head of a ledger."""
         kind, path, interval = self.kinds[stream]
         return {
-            "schema": "firedrill.standby/ledger/1",
+            "schema": 1,
             "client": CLIENT,
             "stream": stream,
             "kind": kind,
@@ -276,7 +279,7 @@ class Scene:
         return Inputs(
             self.objectives,
             record_from(json.loads(json.dumps(self.record()))),
-            {path: parse(data) for path, data in files.items() if path.endswith(".ledger")},
+            {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.endswith(".ledger")},
             {path: parse_rows(data) for path, data in files.items() if path.endswith(".jsonl")},
         )
 

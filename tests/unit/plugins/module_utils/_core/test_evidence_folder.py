@@ -25,6 +25,7 @@ from tests.unit.plugins.module_utils._core.drill_scene import POLICY, WALL, Scen
 
 LEDGER = "raw/ledgers/client1/w02.ledger"
 ROWS = "raw/rows/back-a-seoul1.jsonl"
+CORE = "from ansible_collections.firedrill.standby.plugins.module_utils._core.{0} import {1}\n"
 
 
 def verify(folder: Path, python: str = sys.executable) -> tuple[int, str]:
@@ -312,7 +313,7 @@ def test_verify_is_made_of_the_sources_and_imports_nothing_else() -> None:
     text = evidence_folder.assemble()
     assert "from ansible" not in text
     imported = {line.split()[1] for line in text.splitlines() if line.startswith(("import ", "from "))}
-    assert imported <= {"hashlib", "json", "os", "sys", "re", "bisect", "typing"}
+    assert imported <= {"hashlib", "json", "os", "sys", "re", "bisect", "typing", "io", "time", "urllib.parse"}
     here = Path(evidence_folder.__file__).parent
     for name in (
         "ledger",
@@ -324,14 +325,32 @@ def test_verify_is_made_of_the_sources_and_imports_nothing_else() -> None:
         "trend",
         "evidence_check",
     ):
-        body = (here / f"{name}.py").read_text().rsplit("import", 1)[1].split("\n\n\n", 1)[1]
+        body = (here / f"{name}.py").read_text().rsplit("\n\n\ndef ", 1)[-1].rsplit("\n\n\nclass ", 1)[-1]
         assert body in text, name
 
 
-def test_two_of_one_name_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    read = evidence_folder._read
-    monkeypatch.setattr(
-        evidence_folder, "_read", lambda path: read(path) + (b"\ndef gaps():\n" if path.endswith("loss.py") else b"")
+def test_two_of_one_name_are_kept_apart_or_refused() -> None:
+    with pytest.raises(UnknownState, match=r"both define gaps, and both are imported"):
+        evidence_folder._apart(
+            {"a": CORE.format("b", "gaps") + "def gaps():\n", "b": "def gaps():\n", "c": CORE.format("a", "gaps")}
+        )
+    found = evidence_folder._apart(
+        {"a": "LIMIT = 1\nx = LIMIT + a.LIMIT\n", "b": "LIMIT = 2\n", "c": CORE.format("b", "LIMIT")}
     )
-    with pytest.raises(UnknownState, match=r"both define gaps"):
-        evidence_folder.assemble()
+    assert found["a"] == "LIMIT_OF_A = 1\nx = LIMIT_OF_A + a.LIMIT\n" and found["b"] == "LIMIT = 2\n"
+
+
+@pytest.mark.parametrize("group", ["I", "J", "K", "L", "N", "Q", "R", "S"])
+def test_the_sample_has_the_shape_of_what_is_computed(good: Path, group: str) -> None:
+    """Views are built from the sample, so it must not be a dream."""
+    sample = json.loads((Path(__file__).parent / "evidence_sample.json").read_text())
+    document = json.loads((good / "evidence.json").read_text())
+    for name, field in document[group].items():
+        there, told = field["value"], sample[group][name]["value"]
+        if isinstance(there, list) and isinstance(told, list) and there and told and isinstance(there[0], dict):
+            assert set(there[0]) == set(told[0]), (group, name)
+            for key, each in there[0].items():
+                if isinstance(each, list) and each and isinstance(each[0], dict):
+                    assert set(each[0]) == set(told[0][key][0]), (group, name, key)
+        elif isinstance(there, dict) and isinstance(told, dict) and name not in ("classification", "limits"):
+            assert set(there) == set(told), (group, name)

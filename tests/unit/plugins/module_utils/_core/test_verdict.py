@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import evidence, verdict
-from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import parse
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import read_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import (
     INCONCLUSIVE,
     MET,
@@ -468,7 +469,7 @@ def test_a_ledger_line_that_was_removed_is_noticed(scene: Scene) -> None:
     inputs = scene.inputs()
     path = f"raw/ledgers/{CLIENT}/w02.ledger"
     lines = scene.files()[path].split(b"\n")
-    broken = parse(b"\n".join(lines[:40] + lines[41:]))
+    broken = read_from(io.BytesIO(b"\n".join(lines[:40] + lines[41:])))
     found = verdict.judge(inputs._replace(ledgers={**inputs.ledgers, path: broken}))
     seen = objective(found, "rpo")
     assert seen["verdict"] == INCONCLUSIVE and any("w02.ledger is damaged" in each for each in seen["reasons"])
