@@ -1,0 +1,349 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""The policy of a drill: what people declare beforehand. One argument specification, one function that freezes it or refuses.
+
+Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :func:`decide`, :class:`Frozen`.
+"""
+
+import datetime
+import re
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import (
+    FENCING,
+    INTEGRITY,
+    OBJECTIVES,
+    WAY_BACK,
+)
+
+#: Faults that can be declared, and the consent each needs, in the words of the damage.
+CONSENTS: Dict[str, str] = {
+    "none": "",
+    "kill_server": "the_server_is_killed",
+    "crash_host": "the_host_is_crashed",
+    "freeze": "the_server_is_frozen",
+    "cut_clients": "clients_are_cut_off",
+    "cut_standby": "the_standby_is_cut_off",
+    "cut_both": "the_member_is_isolated",
+}
+_TEXTS: Dict[str, Any] = {"type": "list", "elements": "str", "default": []}
+
+OBJECTIVES_SPEC: Dict[str, Any] = {
+    "rto_seconds": {"type": "float", "required": True},
+    "rto_reads_seconds": {"type": "float"},
+    "rpo_seconds": {"type": "float", "required": True},
+    "rpo_transactions": {"type": "int"},
+    "rpo_bytes": {"type": "int"},
+    "rtrr_seconds": {"type": "float"},
+    "load_share_percent": {"type": "float"},
+    "production_writes_per_second": {"type": "float"},
+    "steady_seconds": {"type": "float", "default": 60.0},
+}
+#: The argument specification of a policy.
+POLICY_SPEC: Dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "version": {"type": "str", "required": True},
+    "title": {"type": "str", "required": True},
+    "environment": {"type": "str", "choices": ["production", "ci"], "default": "production"},
+    "objectives": {"type": "dict", "options": OBJECTIVES_SPEC},
+    "minimum_service": {"type": "str"},
+    "pass_criteria": {"type": "list", "elements": "str", "choices": list(OBJECTIVES), "default": []},
+    "cadence_days": {"type": "int"},
+    "due_date": {"type": "str"},
+    "scope": {"type": "list", "elements": "str", "required": True},
+    "out_of_scope": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"what": {"type": "str", "required": True}, "why": {"type": "str", "required": True}},
+    },
+    "services": _TEXTS,
+    "criticality": {"type": "str"},
+    "standards": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "standard": {"type": "str", "required": True},
+            "clause": {"type": "str", "default": ""},
+            "grade": {"type": "str", "choices": ["direct", "supporting", "indirect"], "required": True},
+            "verified": {"type": "str", "required": True},
+        },
+    },
+    "narrative": {"type": "str"},
+    "faults": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "fault": {"type": "str", "choices": sorted(CONSENTS), "required": True},
+            "member": {"type": "str", "default": ""},
+            "consent": {"type": "str", "default": ""},
+        },
+    },
+    "realism": {"type": "str"},
+    "assumptions": _TEXTS,
+    "absent_people": _TEXTS,
+    "requester": {"type": "str", "required": True},
+    "approvers": {"type": "list", "elements": "str", "required": True},
+    "two_persons": {"type": "bool", "default": True},
+    "ticket": {"type": "str"},
+    "window": {
+        "type": "dict",
+        "required": True,
+        "options": {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}},
+    },
+    "blackout_dates": _TEXTS,
+    "risk_assessment": {"type": "str"},
+    "rollback_plan": {"type": "str"},
+    "regulator_notice": {"type": "str"},
+    "stop_conditions": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {"name": {"type": "str", "required": True}, "limit": {"type": "int", "required": True}},
+    },
+    "abort_authority": {"type": "str"},
+    "switch_back": {"type": "bool", "default": True},
+    "people": {
+        "type": "list",
+        "elements": "dict",
+        "default": [],
+        "options": {
+            "name": {"type": "str", "required": True},
+            "role": {"type": "str", "required": True},
+            "organisation": {"type": "str", "default": ""},
+            "on_call": {"type": "bool", "default": False},
+            "observer": {"type": "bool", "default": False},
+            "auditor": {"type": "bool", "default": False},
+        },
+    },
+    "operator": {"type": "str"},
+    "retention": {"type": "str"},
+}
+
+#: Objectives of the policy: name there, name among the frozen figures, factor.
+_FIGURES: Tuple[Tuple[str, str, int], ...] = (
+    ("rto_seconds", "rto_ns", 10**9),
+    ("rto_reads_seconds", "rto_reads_ns", 10**9),
+    ("rpo_seconds", "rpo_ns", 10**9),
+    ("rpo_transactions", "rpo_transactions", 1),
+    ("rpo_bytes", "rpo_bytes", 1),
+    ("rtrr_seconds", "rtrr_ns", 10**9),
+    ("load_share_percent", "load_share_ppm", 10**4),
+    ("production_writes_per_second", "production_rate_milli", 1000),
+    ("steady_seconds", "steady_ns", 10**9),
+)
+#: Criteria that have no figure of their own: they are always judged.
+_ALWAYS = (FENCING, INTEGRITY, WAY_BACK)
+_TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)?(Z|[+-]\d\d:?\d\d)\Z")
+_DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
+
+
+class Frozen(NamedTuple):
+    """A policy that may be frozen: as data for objectives.json, its figures, what was seen, and warnings."""
+
+    policy: Dict[str, Any]
+    figures: Dict[str, int]
+    approver_differs: bool
+    warnings: Tuple[str, ...]
+
+
+def _refuse(key: str, seen: str, meaning: str, remedy: str) -> Refusal:
+    return Refusal(seen=seen, meaning=meaning, remedy=remedy, details={"policy": key})
+
+
+def moment(text: str, key: str) -> datetime.datetime:
+    """A time with its zone. :raises Refusal: when it has no zone or is no time."""
+    found = _TIME.match(text.strip())
+    if not found:
+        raise _refuse(
+            key,
+            "{0} is {1!r}".format(key, text),
+            "A time of a policy is written like 2026-03-01T09:00:00+09:00; without a zone it could be meant by any clock",
+            "correct {0}".format(key),
+        )
+    zone = found.group(7)
+    minutes = 0 if zone == "Z" else int(zone[1:3]) * 60 + int(zone[-2:])
+    offset = datetime.timedelta(minutes=-minutes if zone[0] == "-" else minutes)
+    numbers = [int(each or 0) for each in found.groups()[:6]]
+    try:
+        return datetime.datetime(
+            numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], tzinfo=datetime.timezone(offset)
+        )
+    except ValueError as error:
+        raise _refuse(
+            key, "{0} is {1!r}".format(key, text), "There is no such time: {0}".format(error), "correct {0}".format(key)
+        ) from error
+
+
+def _figures(policy: Mapping[str, Any]) -> Dict[str, int]:
+    objectives = policy.get("objectives")
+    if not objectives or objectives.get("rto_seconds") is None or objectives.get("rpo_seconds") is None:
+        raise _refuse(
+            "objectives",
+            "The policy {0} has no objectives".format(policy.get("name")),
+            "What is judged must be said before it is measured; afterwards any figure is a success",
+            "set objectives.rto_seconds and objectives.rpo_seconds",
+        )
+    found = {}
+    for name, figure, factor in _FIGURES:
+        value = objectives.get(name)
+        if value is None:
+            continue
+        least = name in (
+            "rto_seconds",
+            "rto_reads_seconds",
+            "rtrr_seconds",
+            "steady_seconds",
+            "production_writes_per_second",
+        )
+        if value < 0 or (least and value == 0):
+            raise _refuse(
+                "objectives." + name,
+                "objectives.{0} is {1}".format(name, value),
+                "It must be {0}".format("more than 0" if least else "0 or more"),
+                "correct objectives.{0}".format(name),
+            )
+        found[figure] = round(value * factor)
+    if found.get("load_share_ppm") and not found.get("production_rate_milli"):
+        raise _refuse(
+            "objectives.production_writes_per_second",
+            "objectives.load_share_percent is {0}, and production's rate is not declared".format(
+                objectives["load_share_percent"]
+            ),
+            "A share of an unknown load cannot be reached",
+            "set objectives.production_writes_per_second",
+        )
+    return found
+
+
+def _criteria(policy: Mapping[str, Any], figures: Mapping[str, int]) -> None:
+    for name in policy.get("pass_criteria") or ():
+        known = name in figures or name + "_ns" in figures or name in _ALWAYS
+        if not known:
+            raise _refuse(
+                "pass_criteria",
+                "pass_criteria names {0}, for which objectives has no figure".format(name),
+                "A criterion without a figure cannot be judged",
+                "set its figure in objectives, or take it out",
+            )
+
+
+def _people(policy: Mapping[str, Any]) -> bool:
+    requester = str(policy.get("requester") or "").strip()
+    approvers = [str(each).strip() for each in policy.get("approvers") or () if str(each).strip()]
+    if not approvers or not requester:
+        raise _refuse(
+            "approvers",
+            "Requester is {0!r}, approvers are {1}".format(requester, ", ".join(approvers) or "none"),
+            "A drill is asked for by one person and approved by another",
+            "set requester and approvers",
+        )
+    differs = any(each.lower() != requester.lower() for each in approvers)
+    if not differs and policy.get("two_persons", True):
+        raise _refuse(
+            "approvers",
+            "{0} asks for the drill and approves it".format(requester),
+            "The policy wants two persons",
+            "have somebody else approve, or set two_persons: false, which stands in the evidence",
+        )
+    return differs
+
+
+def _when(policy: Mapping[str, Any], now: datetime.datetime) -> None:
+    window = policy.get("window") or {}
+    start, end = (
+        moment(str(window.get("start") or ""), "window.start"),
+        moment(str(window.get("end") or ""), "window.end"),
+    )
+    local = now.astimezone(start.tzinfo)
+    said = "It is {0}; the window is {1} to {2}".format(
+        local.isoformat(timespec="seconds"), window["start"], window["end"]
+    )
+    if end <= start:
+        raise _refuse("window", said, "It ends before it begins", "correct window")
+    if not start <= now < end:
+        raise _refuse(
+            "window",
+            said,
+            "Outside of its window nobody expects a drill",
+            "wait for the window, or have another one approved",
+        )
+    for date in policy.get("blackout_dates") or ():
+        if not _DATE.match(str(date)):
+            raise _refuse(
+                "blackout_dates",
+                "blackout_dates holds {0!r}".format(date),
+                "Dates are written YYYY-MM-DD",
+                "correct it",
+            )
+        if str(date) == local.date().isoformat():
+            raise _refuse(
+                "blackout_dates",
+                "{0} is a blackout date (in the zone of the window)".format(date),
+                "On that day nothing that can be put off may disturb production",
+                "choose another day",
+            )
+
+
+def _faults(policy: Mapping[str, Any]) -> None:
+    for fault in policy.get("faults") or ():
+        name = str(fault.get("fault"))
+        if name not in CONSENTS:
+            raise _refuse(
+                "faults",
+                "faults names {0!r}".format(name),
+                "Known are {0}".format(", ".join(sorted(CONSENTS))),
+                "correct it",
+            )
+        if str(fault.get("consent") or "") != CONSENTS[name]:
+            raise _refuse(
+                "faults",
+                "The fault {0} on {1} has the consent {2!r}".format(
+                    name, fault.get("member") or "the primary", fault.get("consent") or ""
+                ),
+                "A fault is done only to those who say what it does",
+                "set consent: {0}".format(CONSENTS[name]),
+            )
+
+
+def whole(value: Any) -> Any:
+    """The same data with fractions as texts: what is frozen has one text only."""
+    if isinstance(value, float):
+        return str(int(value)) if value == int(value) else repr(value)
+    if isinstance(value, Mapping):
+        return {str(key): whole(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [whole(each) for each in value]
+    return value
+
+
+def decide(policy: Mapping[str, Any], now: datetime.datetime, guaranteed: Optional[bool] = None) -> Frozen:
+    """Whether a drill of this policy may begin now.
+
+    :arg policy: as :data:`POLICY_SPEC` says. :arg now: with a zone. :arg guaranteed: whether the replication mode in force promises that nothing is
+        lost; None when it is not known.
+    :raises Refusal: no objectives, one person for two, outside of the window, a blackout date, a fault without consent.
+    """
+    figures = _figures(policy)
+    _criteria(policy, figures)
+    differs = _people(policy)
+    _when(policy, now)
+    _faults(policy)
+    warnings: List[str] = []
+    if figures["rpo_ns"] == 0 and guaranteed is not True:
+        mode = "does not promise it" if guaranteed is False else "is not known to promise it"
+        warnings.append(
+            "No write may be lost, and the replication mode {0}: it is judged as measured, and at best met, not guaranteed".format(
+                mode
+            )
+        )
+    if not differs:
+        warnings.append("Requester and approver are one person; the evidence says so")
+    kept = {key: whole(each) for key, each in policy.items() if each is not None}
+    kept["policy"] = {"name": str(policy.get("name") or ""), "version": str(policy.get("version") or "")}
+    return Frozen(kept, figures, differs, tuple(warnings))

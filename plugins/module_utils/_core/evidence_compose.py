@@ -1,0 +1,252 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+#
+# This module utility is private to the collection firedrill.standby: other collections must not import it.
+"""From the files of an evidence folder to its document: a pure function, so that whoever has the raw data can make the document again.
+
+Public: :func:`compose`, :func:`inputs_from`, :func:`parse_events`, :func:`event_line`, :data:`POLICY_FIELDS`, and the names of files.
+"""
+
+import hashlib
+import io
+import json
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import parse_rows, record_from
+from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import (
+    DISCLAIMER,
+    FIELDS,
+    GROUPS,
+    SCHEMA,
+    declared,
+    observed,
+    unknown,
+)
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import read_from
+from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import entry, statements, statistics
+from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import judge
+from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import Inputs
+
+EVIDENCE, OBJECTIVES_FILE, MANIFEST, VERIFY = "evidence.json", "objectives.json", "MANIFEST.sha256", "verify.py"
+REDACTIONS, EVENTS, DRILL, PREVIOUS = "redactions.json", "raw/events.jsonl", "raw/drill.json", "raw/previous.json"
+LEDGERS, ROWS = "raw/ledgers/", "raw/rows/"
+#: What cannot stand in the manifest: itself, and what is made from it.
+OUTSIDE: Tuple[str, ...] = (MANIFEST, MANIFEST + ".sig", MANIFEST + ".asc", MANIFEST + ".tsr")
+OBJECTIVES_SCHEMA = "firedrill.standby/objectives/1"
+NOTHING = "0" * 64
+FROZEN, TOUCHED, SEALED = "frozen", "touched", "sealed"
+DAY = 86400 * 1000000000
+
+#: Fields that the frozen policy declares: the field, and where the policy has it.
+POLICY_FIELDS: Tuple[Tuple[str, str], ...] = tuple(
+    (path, path.split(".")[1])
+    for path in (
+        *("A.title", "A.environment", "B.cadence_days", "B.due_date", "B.scope", "B.out_of_scope", "B.services"),
+        *(
+            "B.criticality",
+            "B.standards",
+            "C.minimum_service",
+            "C.pass_criteria",
+            "D.narrative",
+            "D.realism",
+            "D.assumptions",
+        ),
+        *(
+            "D.absent_people",
+            "E.requester",
+            "E.approvers",
+            "E.ticket",
+            "E.window",
+            "E.blackout_dates",
+            "E.risk_assessment",
+        ),
+        *("E.rollback_plan", "E.regulator_notice", "E.stop_conditions", "E.abort_authority", "F.people", "T.retention"),
+    )
+) + (
+    ("B.policy", "policy"),
+    ("D.faults_planned", "faults"),
+    ("U.operator", "operator"),
+)
+#: Fields that come from the frozen figures.
+FIGURES: Tuple[str, ...] = (
+    "rto_ns",
+    "rto_reads_ns",
+    "rpo_ns",
+    "rpo_transactions",
+    "rpo_bytes",
+    "rtrr_ns",
+    "load_share_ppm",
+)
+
+
+class Event(NamedTuple):
+    """One line of the event log."""
+
+    number: int
+    event: str
+    wall: int
+    data: Mapping[str, Any]
+    hash: str
+
+
+def event_line(number: int, event: str, wall: int, data: Mapping[str, Any], previous: str) -> str:
+    """A line of the event log with the hash of the line before it and its own. :arg wall: nanoseconds since the epoch."""
+    record = {"n": number, "event": event, "at_wall_ns": wall, "data": dict(data), "prev": previous}
+    body = json.dumps(record, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return (
+        json.dumps(
+            dict(record, hash=hashlib.sha256(body.encode("ascii")).hexdigest()), sort_keys=True, ensure_ascii=True
+        )
+        + "\n"
+    )
+
+
+def parse_events(data: bytes) -> Tuple[List[Event], List[str]]:
+    """The events, and what is wrong with the chain: each defect in words with its line."""
+    found: List[Event] = []
+    damage: List[str] = []
+    previous = NOTHING
+    for number, line in enumerate(data.decode("utf-8", "backslashreplace").splitlines(), 1):
+        try:
+            raw = json.loads(line)
+            event = Event(int(raw["n"]), str(raw["event"]), int(raw["at_wall_ns"]), dict(raw["data"]), str(raw["hash"]))
+            whole = event_line(number, event.event, event.wall, event.data, previous)
+        except (ValueError, KeyError, TypeError):
+            damage.append("line {0}: cannot be read".format(number))
+            continue
+        if whole != line + "\n":
+            damage.append("line {0}: it, or a line before it, is not as it was written".format(number))
+        previous = event.hash
+        found.append(event)
+    return found, damage
+
+
+def _json(files: Mapping[str, bytes], path: str) -> Dict[str, Any]:
+    """One JSON object of the folder. :raises ValueError: naming the file."""
+    if path not in files:
+        raise ValueError("{0} is not there".format(path))
+    try:
+        found = json.loads(files[path].decode("utf-8"))
+    except ValueError as error:
+        raise ValueError("{0} is no JSON: {1}".format(path, error)) from error
+    if not isinstance(found, dict):
+        raise ValueError("{0} holds no object".format(path))
+    return found
+
+
+def inputs_from(files: Mapping[str, bytes]) -> Inputs:
+    """What the verdict rests on. :raises ValueError: naming the file that is missing or unreadable."""
+    frozen = _json(files, OBJECTIVES_FILE)
+    if frozen.get("schema") != OBJECTIVES_SCHEMA:
+        raise ValueError("{0} has the schema {1!r}".format(OBJECTIVES_FILE, frozen.get("schema")))
+    return Inputs(
+        frozen["figures"],
+        record_from(_json(files, DRILL)),
+        {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.startswith(LEDGERS)},
+        {path: parse_rows(data) for path, data in files.items() if path.startswith(ROWS)},
+    )
+
+
+def _declared(document: Dict[str, Any], frozen: Mapping[str, Any]) -> None:
+    policy, figures = frozen["policy"], frozen["figures"]
+    values = [(path, policy.get(key)) for path, key in POLICY_FIELDS]
+    values += [("C." + name, figures.get(name)) for name in FIGURES]
+    values.append(("I.production_rate_milli", figures.get("production_rate_milli")))
+    for path, value in values:
+        group, name = path.split(".")
+        if value is not None:
+            document[group][name] = declared(value, OBJECTIVES_FILE)
+
+
+def _numbered(events: List[Event], name: str) -> Optional[Event]:
+    return next((each for each in events if each.event == name), None)
+
+
+def _logged(document: Dict[str, Any], events: List[Event], files: Mapping[str, bytes]) -> None:
+    """What the event log tells: when the objectives were frozen, when the drill first touched anything, how the folder was sealed."""
+    frozen, touched, sealed = (_numbered(events, name) for name in (FROZEN, TOUCHED, SEALED))
+    if frozen is not None:
+        source = "{0}#{1}".format(EVENTS, frozen.number)
+        document["C"]["frozen_wall_ns"] = observed(frozen.wall, source)
+        document["C"]["frozen_sha256"] = observed(str(frozen.data.get("sha256", "")), source)
+        for name in ("approver_differs", "inside_window"):
+            document["E"][name] = observed(frozen.data.get(name) is True, source)
+    if touched is not None:
+        document["C"]["first_touch_wall_ns"] = observed(touched.wall, "{0}#{1}".format(EVENTS, touched.number))
+    group = document["T"]
+    group["manifest"] = observed(MANIFEST, MANIFEST)
+    group["recompute"] = observed("python3 verify.py", VERIFY)
+    if events:
+        log = {"file": EVENTS, "entries": len(events), "head": events[-1].hash}
+        group["event_log"] = observed(log, EVENTS)
+    signature = sealed.data.get("signature") if sealed is not None else None
+    group["signature"] = observed(signature, EVENTS) if signature else unknown("the folder is not signed")
+    group["timestamp"] = unknown("no time-stamp authority is configured")
+    places = _json(files, REDACTIONS).get("places") if REDACTIONS in files else None
+    if isinstance(places, list):
+        group["redactions"] = observed({"file": REDACTIONS, "places": len(places)}, REDACTIONS)
+
+
+def _trend(document: Dict[str, Any], files: Mapping[str, bytes]) -> None:
+    earlier = _json(files, PREVIOUS).get("drills", []) if PREVIOUS in files else []
+    own = entry(document)
+    drills = list(earlier) + [own]
+    found = statistics(drills)
+    source = PREVIOUS if PREVIOUS in files else DRILL
+    document["S"] = {
+        "drills": observed(drills, source),
+        "statistics": observed(found, source),
+        "statement": observed(statements(found), source),
+    }
+    if earlier:
+        last = earlier[-1]
+        document["A"]["previous"] = observed(
+            {key: last[key] for key in ("drill_id", "overall", "started_wall_ns")}, PREVIOUS
+        )
+        if own["started_wall_ns"]:
+            days = (own["started_wall_ns"] - last["started_wall_ns"]) // DAY
+            document["B"]["days_since_last"] = observed(days, PREVIOUS)
+    else:
+        document["A"]["previous"] = unknown("it is the first drill of the cluster in this folder")
+        document["B"]["days_since_last"] = unknown("it is the first drill of the cluster in this folder")
+
+
+def compose(files: Mapping[str, bytes]) -> Dict[str, Any]:
+    """The evidence document of a folder.
+
+    :arg files: the files of the folder by their path.
+    :raises ValueError: naming what is missing or unreadable.
+    """
+    inputs = inputs_from(files)
+    frozen = _json(files, OBJECTIVES_FILE)
+    document: Dict[str, Any] = {"schema": SCHEMA}
+    for group, _title in GROUPS:
+        document[group] = {}
+        for spec in FIELDS[group]:
+            why = "the policy does not declare it" if spec.who == "policy" else "it was not recorded"
+            document[group][spec.name] = unknown(why, spec.kind)
+    _declared(document, frozen)
+    for path, field in sorted(inputs.record.document.items()):
+        group, _dot, name = path.partition(".")
+        if name not in document.get(group, {}):
+            raise ValueError("{0}: {1} is no field of the schema".format(DRILL, path))
+        document[group][name] = dict(field)
+    document["A"]["drill_id"] = observed(inputs.record.drill_id, DRILL)
+    document["A"]["type"] = observed(inputs.record.type, DRILL)
+    for key in ("original_layout", "differences", "residue"):
+        if inputs.record.way_back.get(key) is not None:
+            document["O"][key] = observed(inputs.record.way_back[key], DRILL)
+    for group, fields in judge(inputs).items():
+        document[group].update(fields)
+    if inputs.record.legs:
+        mode = inputs.record.legs[0].mode
+        if mode.name and document["G"]["mode_in_force"]["value"] is None:
+            value = {"mode": mode.name, "synchronous": [], "guaranteed": mode.guaranteed, "source": mode.source}
+            document["G"]["mode_in_force"] = observed(value, DRILL)
+        t0 = inputs.record.legs[0].marks.get("t0")
+        if t0 is not None and t0.wall:
+            document["D"]["start_wall_ns"] = observed(t0.wall, DRILL)
+    document["U"]["disclaimer"] = declared(DISCLAIMER, VERIFY)
+    _logged(document, parse_events(files.get(EVENTS, b""))[0], files)
+    _trend(document, files)
+    return document
