@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.sweep import HOME, Bench
+from lab.sweep.bench import HOME, Bench
 
 INTERVAL = 1
 RECORDS = f"{HOME}/instance/orders/firedrill"
