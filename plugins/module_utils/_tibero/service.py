@@ -124,7 +124,7 @@ class Member:
 
     def key(self) -> bytes:
         """:raises OSError: when it cannot be read."""
-        with open(self.config.key_file, encoding="utf-8") as source:
+        with open(self.config.key_file, encoding="utf-8", errors="replace") as source:
             return standing_wire.check_key(source.read())
 
     # --------------------------------------------------------------------- what it says of itself
