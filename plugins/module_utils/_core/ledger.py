@@ -11,7 +11,7 @@ One append-only file a stream, ASCII lines, read in one pass:
 ``I seq uuid hash epoch t_send``        an intent, given to the kernel before the statement is sent; hash is ``-`` for reads
 ``A|F|? seq t_end node error``          its outcome: acknowledged, certainly failed, unknown; node is ``-`` when unknown
 ``L seq t_due``                         intent ``seq`` was sent later than its schedule said, by more than the header's ``late_ns``
-``M t_due count``                       ``count`` slots from ``t_due`` on in which nothing was sent: the session was still busy
+``M t_due count why``                   ``count`` slots from ``t_due`` on in which nothing was sent, and why
 ``W mono wall width``                   an anchor between the monotonic clock and the wall clock
 ``C count sha256``                      after each 1000 lines: lines so far, and the digest of all bytes so far
 ``Z count sha256``                      the same, as the last line of a stream that was stopped and not lost
@@ -91,11 +91,17 @@ class Late(NamedTuple):
     due: int
 
 
+#: Why nothing was sent in a slot. BUSY: the statement before had no answer yet, so the slot lies inside of an operation that is in the
+#: ledger. STARTING: the client's own program was not ready. BEHIND: the probe itself was too slow.
+BUSY, STARTING, BEHIND = "busy", "starting", "behind"
+
+
 class Missed(NamedTuple):
-    """``count`` slots of the schedule, the first at ``due``, in which nothing was sent because the session was busy."""
+    """``slots`` slots of the schedule, the first at ``due``, in which nothing was sent; ``why`` is BUSY, STARTING or BEHIND."""
 
     due: int
-    count: int
+    slots: int
+    why: str
 
 
 class Ledger(NamedTuple):
@@ -218,9 +224,9 @@ class Writer:
         """Write down that an intent was sent behind its schedule."""
         self._put("L {0} {1}".format(seq, due))
 
-    def missed(self, due: int, count: int) -> None:
-        """Write down slots in which nothing was sent."""
-        self._put("M {0} {1}".format(due, count))
+    def missed(self, due: int, count: int, why: str) -> None:
+        """Write down slots in which nothing was sent: BUSY, STARTING or BEHIND."""
+        self._put("M {0} {1} {2}".format(due, count, why))
 
     def anchor(self, seen: Anchor) -> None:
         """Write an anchor."""
@@ -395,10 +401,11 @@ class _Reader:
             name, digest = fields[1].decode("ascii"), fields[2].decode("ascii")
         except ValueError as error:
             raise _Bad("it is not ASCII") from error
-        texts = [str(self.header.get(key, "")) for key in ("client", "stream", "kind", "path")]
+        client, stream, kind, path = (str(self.header.get(key, "")) for key in ("client", "stream", "kind", "path"))
+        shown = "" if digest == "-" else digest
         self._open[seq] = len(self.operations)
         self.operations.append(
-            Operation(*texts, seq, name, "" if digest == "-" else digest, epoch, sent, None, UNKNOWN, "", "")
+            Operation(client, stream, kind, path, seq, name, shown, epoch, sent, None, UNKNOWN, "", "")
         )
 
     def _take_outcome(self, outcome: str, rest: bytes) -> None:
@@ -430,7 +437,12 @@ class _Reader:
         self.lates.append(Late(*_numbers(rest.split(b" "), 2)))
 
     def _take_missed(self, rest: bytes) -> None:
-        self.misses.append(Missed(*_numbers(rest.split(b" "), 2)))
+        fields = rest.split(b" ")
+        due, count = _numbers(fields[:2], 2)
+        why = b" ".join(fields[2:]).decode("ascii", "backslashreplace")
+        if why not in (BUSY, STARTING, BEHIND):
+            raise _Bad("why nothing was sent is not known")
+        self.misses.append(Missed(due, count, why))
 
     def _take_anchor(self, rest: bytes) -> None:
         seen = Anchor(*_numbers(rest.split(b" "), 3))
