@@ -509,5 +509,5 @@ def sources(document: Mapping[str, Any]) -> Sequence[str]:
     for group, _title in GROUPS:
         for field in (document.get(group) or {}).values():
             if field.get("source"):
-                found.add(str(field["source"]).split("#")[0])
+                found.add(str(field["source"]).split("#", 1)[0])
     return sorted(found)

@@ -73,7 +73,7 @@ def answer_to(key: bytes, cluster: str, line: str, tell: Tell) -> str:
 
 def read_answer(key: bytes, cluster: str, nonce: str, line: str) -> Dict[str, Any]:
     """What was answered. :raises UnknownState: for anything that was not answered to this question with this key."""
-    mac, _, text = line.rstrip("\n").partition(" ")
+    mac, _blank, text = line.rstrip("\n").partition(" ")
     good = hmac.compare_digest(mac.encode("utf-8"), _mac(key, WORD, "answer", cluster, nonce, text).encode("utf-8"))
     try:
         record = json.loads(text) if good else None
@@ -130,7 +130,8 @@ class Answering:
                 finally:
                     slots.release()
 
-        family, _, _, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+        family, place = found[0], found[4]
         server_class = type("_ServerOfFamily", (_Server,), {"address_family": family})
         self._server = server_class(place[:2], Handler)
         self.port = int(self._server.server_address[1])

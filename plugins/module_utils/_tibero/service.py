@@ -82,7 +82,7 @@ class Config(NamedTuple):
 
     @property
     def members(self) -> Tuple[str, ...]:
-        return tuple(sorted([self.member] + [name for name, _, _ in self.others]))
+        return tuple(sorted([self.member] + [each[0] for each in self.others]))
 
 
 def read_config(path: str) -> Config:
