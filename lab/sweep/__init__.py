@@ -3,5 +3,5 @@
 """The kill-point sweep: a role change is broken at every moment in every way and run again, and what must always hold is checked.
 
 `bench` is a cluster of the lab and what is asked of it, `load` writes rows and knows which were acknowledged, `cases` lists what is broken, `run`
-breaks, runs again and judges. `make sweep` runs all; molecule/role_change runs a rotating tenth.
+breaks, runs again and judges. `make sweep` runs all; molecule/broken runs a rotating tenth.
 """

@@ -12,21 +12,19 @@ from pathlib import Path
 
 from lab.hosts.api import Lab
 from lab.sweep.bench import MEMBERS, Bench, build
-from lab.sweep.cases import cases, parse
-from lab.sweep.run import Result, run_case
+from lab.sweep.cases import cases, parse, together
+from lab.sweep.run import Result, run_cases
 
 
 def table(results: Sequence[Result]) -> str:
     """The results as a table."""
     lines = [
-        "OPERATION   MOMENT  FAULT       ENDED    RUNS  SECONDS  HOLDS",
-        "----------  ------  ----------  -------  ----  -------  -----",
+        "BROKEN                                              ENDED    RUNS  SECONDS  HOLDS",
+        "--------------------------------------------------  -------  ----  -------  -----",
     ]
     for each in results:
-        case, holds = each.case, "; ".join(each.broken) or "yes"
-        lines.append(
-            f"{case.operation:<10}  {case.moment:<6}  {case.fault:<10}  {each.ended:<7}  {each.runs:<4}  {each.seconds:7.0f}  {holds}"
-        )
+        what, holds = ", ".join(map(str, each.cases)), "; ".join(each.broken) or "yes"
+        lines.append(f"{what:<50}  {each.ended:<7}  {each.runs:<4}  {each.seconds:7.0f}  {holds}")
     return "\n".join(lines)
 
 
@@ -46,9 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="sweep-") as place:
             bench = Bench(lab, inventory, list(MEMBERS), Path(place))
-            for case in options.case or cases():
-                print(f"{case} ...", flush=True)
-                results.append(run_case(bench, case))
+            for some in together(options.case or cases()):
+                print(f"{', '.join(map(str, some))} ...", flush=True)
+                results.append(run_cases(bench, some))
                 print(table(results[-1:]).splitlines()[-1], flush=True)
                 if results[-1].broken:
                     break

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
+from itertools import zip_longest
 from typing import NamedTuple
 
 #: Moments are steps of the journal, by number, or tasks of the playbook, by a word of ours.
@@ -58,6 +60,14 @@ def cases() -> list[Case]:
         for moment in moments
         for fault in FAULTS
     ]
+
+
+def together(chosen: Iterable[Case]) -> list[tuple[Case, ...]]:
+    """Cases that one run of the cluster can serve: each reinstatement is the way back of a failover."""
+    chosen = list(chosen)
+    by = {operation: [case for case in chosen if case.operation == operation] for operation in MOMENTS}
+    ways = zip_longest(by["failover"], by["reinstate"])
+    return [(case,) for case in by["switchover"]] + [tuple(case for case in pair if case) for pair in ways]
 
 
 def tenth(day: int) -> list[Case]:

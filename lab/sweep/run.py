@@ -29,9 +29,9 @@ JOURNALS = {"switchover": "role_change_journal_dir", "failover": "failover_journ
 
 
 class Result(NamedTuple):
-    """What became of a case: how it ended, in how many further runs, and what did not hold."""
+    """What became of cases that were run together: how they ended, in how many further runs, and what did not hold."""
 
-    case: Case
+    cases: tuple[Case, ...]
     ended: str
     runs: int
     seconds: float
@@ -54,14 +54,19 @@ class Operation(NamedTuple):
         return bench.play(f"{self.name}.yml", *self.arguments, journals=JOURNALS[self.name])
 
 
-def run_case(bench: Bench, case: Case) -> Result:
-    """Break what the case names, run it again until it is at an end, and look. The cluster is whole before and after."""
+def run_cases(bench: Bench, cases: tuple[Case, ...]) -> Result:
+    """Break what the cases name, run it again until it is at an end, and look. The cluster is whole before and after.
+
+    :arg cases: a switchover, or a failover, or a reinstatement, or one of each of the latter: the way back of that failover.
+    """
     started = time.monotonic()
-    runs, broken = {"switchover": broken_switchover, "failover": broken_failover, "reinstate": broken_reinstate}[
-        case.operation
-    ](bench, case)
+    by = {case.operation: case for case in cases}
+    if "switchover" in by:
+        runs, broken = broken_switchover(bench, by["switchover"])
+    else:
+        runs, broken = there_and_back(bench, by.get("failover"), by.get("reinstate"))
     ended = "done" if runs <= RUNS else "stopped"
-    return Result(case, ended, runs, time.monotonic() - started, tuple(broken))
+    return Result(cases, ended, runs, time.monotonic() - started, tuple(broken))
 
 
 def broken_switchover(bench: Bench, case: Case) -> tuple[int, list[str]]:
@@ -115,18 +120,13 @@ def reinstated(bench: Bench, member: str, case: Case | None) -> tuple[int, list[
     return runs, broken + whole(bench, table, [])
 
 
-def broken_failover(bench: Bench, case: Case) -> tuple[int, list[str]]:
-    """The failover is broken; the way back is not."""
-    runs, broken, old = failed_over(bench, case)
-    return runs, broken + (reinstated(bench, old, None)[1] if not broken else [])
-
-
-def broken_reinstate(bench: Bench, case: Case) -> tuple[int, list[str]]:
-    """The failover is not broken; the way back is."""
-    _runs, broken, old = failed_over(bench, None)
+def there_and_back(bench: Bench, failover: Case | None, reinstate: Case | None) -> tuple[int, list[str]]:
+    """A failover and the way back, each broken if there is a case; the larger number of further runs."""
+    runs, broken, old = failed_over(bench, failover)
     if broken:
         return RUNS + 1, broken
-    return reinstated(bench, old, case)
+    more, broken = reinstated(bench, old, reinstate)
+    return max(runs, more), broken
 
 
 def break_it(bench: Bench, case: Case, operation: Operation) -> None:

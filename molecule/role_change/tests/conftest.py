@@ -1,19 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The cluster of this scenario as the sweep sees it."""
+"""Brings the fixture `bench`."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from cluster_bench import bench
 
-import pytest
-import scenario
-
-from lab.hosts.api import Lab
-from lab.sweep.bench import Bench
-
-
-@pytest.fixture(scope="session")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    place = Path(tmp_path_factory.mktemp("role_change"))
-    return Bench(Lab.open(scenario.LAB_NAME), scenario.INVENTORY, scenario.members(), place)
+__all__ = ["bench"]

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from lab.cluster import ROOT
-from lab.sweep.cases import FAULTS, MOMENTS, TASKS, cases, parse, tenth
+from lab.sweep.cases import FAULTS, MOMENTS, TASKS, cases, parse, tenth, together
 from lab.sweep.load import lost
 
 
@@ -21,6 +21,16 @@ def test_in_ten_days_every_case_has_its_turn() -> None:
 def test_every_day_has_a_case_of_each_operation() -> None:
     for day in range(30):
         assert {case.operation for case in tenth(day)} == set(MOMENTS)
+
+
+def test_each_reinstatement_is_the_way_back_of_a_failover() -> None:
+    found = together(cases())
+    assert sorted(case for some in found for case in some) == sorted(cases())
+    assert {tuple(case.operation for case in some) for some in found} == {
+        ("switchover",),
+        ("failover", "reinstate"),
+        ("reinstate",),
+    }
 
 
 def test_a_case_is_written_as_it_is_read() -> None:
