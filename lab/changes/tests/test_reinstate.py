@@ -129,6 +129,11 @@ def test_1_an_open_former_primary_is_refused(made: Cluster) -> None:
     code, output = made.reinstate()
     assert code != 0 and "2 members are primary" in output
     made.run(FORMER, "tbdown", "-t", "ABORT")
+    # A server whose processes are still on their way out is neither stopped nor running, and would be refused as that.
+    deadline = time.monotonic() + 60
+    while made.lab.status()["hosts"][FORMER]["processes"]:
+        assert time.monotonic() < deadline, made.lab.status()
+        time.sleep(0.1)
 
 
 def test_2_without_a_branch_point_nothing_is_touched(made: Cluster) -> None:
