@@ -70,15 +70,9 @@ def together(chosen: Iterable[Case]) -> list[tuple[Case, ...]]:
     return [(case,) for case in by["switchover"]] + [tuple(case for case in pair if case) for pair in ways]
 
 
-def tenth(day: int) -> list[Case]:
-    """A rotating tenth: in ten days each case had its turn at least once. The day is the seed.
-
-    Each operation's cases turn by themselves, so that no day is without one of each; a failover is needed before anything can be reinstated.
-    """
-    found = []
-    for operation in MOMENTS:
-        order = [case for case in cases() if case.operation == operation]
-        random.Random(20261127).shuffle(order)
-        size = -(-len(order) // 10)
-        found += [order[(size * day + offset) % len(order)] for offset in range(size)]
-    return found
+def tenth(day: int) -> list[tuple[Case, ...]]:
+    """A rotating tenth of what runs together: in ten days each case had its turn at least once. The day is the seed."""
+    order = together(cases())
+    random.Random(20261127).shuffle(order)
+    size = -(-len(order) // 10)
+    return [order[(size * day + offset) % len(order)] for offset in range(size)]

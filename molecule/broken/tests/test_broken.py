@@ -9,14 +9,14 @@ import time
 import pytest
 
 from lab.sweep.bench import Bench
-from lab.sweep.cases import Case, tenth, together
+from lab.sweep.cases import Case, tenth
 from lab.sweep.run import run_cases
 
 #: The day is the seed; it is part of the tests' names.
 DAY = int(time.time() // 86400)
 
 
-@pytest.mark.parametrize("cases", together(tenth(DAY)), ids=lambda cases: f"day {DAY}: {', '.join(map(str, cases))}")
+@pytest.mark.parametrize("cases", tenth(DAY), ids=lambda cases: f"day {DAY}: {', '.join(map(str, cases))}")
 def test_broken_and_run_again(bench: Bench, cases: tuple[Case, ...]):
     result = run_cases(bench, cases)
     assert result.broken == (), result
