@@ -40,7 +40,7 @@ class Gate(NamedTuple):
     name: str
     proves: str
     commands: Callable[[Path], list[list[str]]]
-    limit: int = 300
+    limit: int = 900
     in_checkout: bool = False
     alone: bool = False
 
