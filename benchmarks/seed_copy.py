@@ -218,9 +218,18 @@ def lab_ends(directory: str, say: Say) -> Iterator[tuple[End, End, str, int]]:
             lab.down()
 
 
+def accepts(port: int) -> bool:
+    """Whether somebody takes connections at a port of this machine."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @contextmanager
 def loopback_ends(directory: str, say: Say) -> Iterator[tuple[End, End, str, int]]:
     """This host at both ends, with an SSH server of the benchmark's own."""
+    # Not at the top: parts of this program run on hosts where there is no lab.
+    from lab.hosts.system import wait_for
+
     sshd = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin")
     if sshd is None:
         raise SystemExit("no sshd on this host: install openssh-server")
@@ -237,12 +246,7 @@ def loopback_ends(directory: str, say: Say) -> Iterator[tuple[End, End, str, int
     )
     server = subprocess.Popen([sshd, "-D", "-f", str(base / "config"), "-E", str(base / "log")], start_new_session=True)
     try:
-        limit = time.monotonic() + 20
-        while time.monotonic() < limit:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.05)
+        wait_for(f"sshd to listen at port {port}", lambda: accepts(port), seconds=20)
 
         def end(name: str) -> End:
             return End(lambda argv: argv, str(Path(directory) / name), "127.0.0.1", sys.executable)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import operator
 import shlex
 import statistics
 import subprocess
@@ -19,10 +20,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from lab.cluster import LAB_PASSWORD, ROOT
 from lab.hosts.api import Lab
+from lab.hosts.system import wait_for
 from lab.sweep import bench as sweep
 
 sys.path.insert(0, str(ROOT / "lab" / "emulator"))
@@ -127,14 +130,11 @@ def measure(bench: sweep.Bench, rounds: int) -> dict[str, list[float]]:
             (old,) = bench.primaries()
             new = next(name for name in PAIR if name != old)
             with Probe(bench.lab) as probe:
-                sweep.wait(lambda probe=probe: len(probe.acknowledged) > 3, 60, "the probe to write")  # type: ignore[misc]
+                count_of = partial(len, probe.acknowledged)
+                wait_for("the probe to write", count_of, lambda seen: seen > 3, 60)
                 by_us(bench, new) if kind == "ours" else by_hand(bench.inventory, old, new)
-                count = len(probe.acknowledged)
-                sweep.wait(
-                    lambda probe=probe, count=count: len(probe.acknowledged) > count + 3,  # type: ignore[misc]
-                    120,
-                    "writes after the switchover",
-                )
+                enough = count_of() + 4
+                wait_for("writes after the switchover", count_of, partial(operator.le, enough), 120)
             found[kind].append(probe.outage())
             print(f"   round {number + 1}: {kind:<6} {found[kind][-1]:7.2f} s", flush=True)
     return found

@@ -10,9 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, NamedTuple, TypeVar
 
 from lab.hosts.errors import LabError
+
+T = TypeVar("T")
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -120,6 +122,34 @@ def until(what: str, probe: Callable[[], tuple[bool, str]], timeout: float, inte
         if time.monotonic() >= deadline:
             raise LabError(f"{what}: not reached within {timeout:g} s; last seen: {seen}")
         pause.wait(interval)
+
+
+def wait_for(
+    what: str, look: Callable[[], T], good: Callable[[T], object] = bool, seconds: float = 120.0, interval: float = 0.1
+) -> T:
+    """Look until what is seen is good.
+
+    Args:
+        what: what is waited for, in words for the error.
+        look: says what is seen now.
+        good: tells whether that is what is waited for.
+        seconds: on the monotonic clock.
+        interval: seconds between two looks.
+
+    Returns:
+        what was seen last, which is good.
+
+    Raises:
+        LabError: the time is over; the text carries the last thing seen.
+    """
+    found: list[T] = []
+
+    def probe() -> tuple[bool, str]:
+        found[:] = [look()]
+        return bool(good(found[0])), repr(found[0])
+
+    until(what, probe, seconds, interval)
+    return found[0]
 
 
 class ProcessId(NamedTuple):

@@ -9,7 +9,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -102,15 +101,6 @@ class Bench:
 
     def primaries(self) -> list[str]:
         return [name for name, words in self.roles().items() if words == "NORMAL/READ WRITE"]
-
-
-def wait(true: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait for a predicate."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds:.0f} s: {what}")
-        time.sleep(0.05)
 
 
 def tsn(bench: Bench, member: str) -> int:

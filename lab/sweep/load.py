@@ -12,7 +12,8 @@ import threading
 import time
 
 from lab.cluster import LAB_PASSWORD
-from lab.sweep.bench import Bench, wait
+from lab.hosts.system import wait_for
+from lab.sweep.bench import Bench
 
 #: Seconds within which a commit is answered; one that waits longer is of unknown outcome, and its writer ends.
 ANSWER = 20.0
@@ -126,7 +127,12 @@ class Load:
 
     def __init__(self, bench: Bench, member: str, table: str, writers: int = 3) -> None:
         self._writers = [Writer(bench, member, table, number) for number in range(1, writers + 1)]
-        wait(lambda: all(len(each.acknowledged) >= 5 for each in self._writers), 60, f"writers on {member} to write")
+        wait_for(
+            f"writers on {member} to write",
+            lambda: [len(each.acknowledged) for each in self._writers],
+            lambda counts: min(counts) >= 5,
+            60,
+        )
 
     def stop(self) -> None:
         """End all of them."""

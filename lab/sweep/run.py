@@ -11,12 +11,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from lab.cluster import ROOT
 from lab.hosts.api import Lab
-from lab.sweep.bench import LIMIT, Bench, journal_state, tsn, wait
+from lab.hosts.system import wait_for
+from lab.sweep.bench import LIMIT, Bench, journal_state, tsn
 from lab.sweep.cases import TASKS, Case
 from lab.sweep.load import Load, Prober, lost
 
@@ -140,7 +142,7 @@ def break_it(bench: Bench, case: Case, operation: Operation) -> None:
             return task in output.read_text(errors="replace")
         return begun(set(bench.journals.glob("*/*.jsonl")) - before, int(case.moment))
 
-    wait(lambda: come() or running.poll() is not None, LIMIT, f"{case} to come")
+    wait_for(f"{case} to come", lambda: come() or running.poll() is not None, seconds=LIMIT)
     if running.poll() is not None:
         raise AssertionError(f"the {case.operation} ended before {case.moment}: {output.read_text()[-2000:]}")
     strike(bench.lab, case.fault, operation.struck, running)
@@ -149,7 +151,7 @@ def break_it(bench: Bench, case: Case, operation: Operation) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.wait()
-    wait(lambda: not bench.lab.status()["faults"] or only_crashes(bench.lab), 2 * FAULT_SECONDS, "faults to heal")
+    wait_for("faults to heal", lambda: only_crashes(bench.lab), seconds=2 * FAULT_SECONDS)
 
 
 def begun(journals: set[Path], step: int) -> bool:
@@ -228,7 +230,7 @@ def whole(bench: Bench, table: str, acknowledged: list[list[int]], without: str 
     bench.sql(primaries[0], [f"DROP TABLE {table};"])
     end = tsn(bench, primaries[0])
     for name in standbys:
-        wait(lambda name=name: tsn(bench, name) >= end, 60, f"I8: {name} to reach TSN {end}")  # type: ignore[misc]
+        wait_for(f"I8: {name} to reach TSN {end}", partial(tsn, bench, name), lambda seen: seen >= end, 60)
     return broken + left_over(bench, members)
 
 

@@ -8,28 +8,16 @@ import json
 import os
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import scenario
 
 from lab.cluster import LAB_PASSWORD
 from lab.hosts.api import Lab
 
-T = TypeVar("T")
 HOME = scenario.home()
 RECORDS = f"{HOME}/instance/orders/firedrill"
-
-
-def wait_for(what: str, look: Callable[[], T], good: Callable[[T], object], seconds: float = 120.0) -> T:
-    """Look until what is seen is good. Fails with the last state seen after so many seconds."""
-    deadline = time.monotonic() + seconds
-    while not good(seen := look()):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{what}: not within {seconds:.0f} s; last seen: {seen!r}")
-        time.sleep(0.2)
-    return seen
 
 
 class Play:

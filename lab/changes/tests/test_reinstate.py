@@ -22,6 +22,7 @@ import pytest
 
 from lab import cluster, demo
 from lab.hosts.api import Lab
+from lab.hosts.system import wait_for
 
 NAME = "reinstate-lab"
 FORMER, PRIMARY = "seoul1", "busan1"
@@ -88,9 +89,7 @@ class Cluster:
         self.sql(FORMER, "CREATE TABLE big (id NUMBER PRIMARY KEY, pad VARCHAR(1000));", *loads)
         self.sql(FORMER, "CREATE TABLE orders (id NUMBER PRIMARY KEY, what VARCHAR(40));")
         self.sql(FORMER, "INSERT INTO orders VALUES (1, 'common');", "COMMIT;")
-        deadline = time.monotonic() + 60
-        while self.tsn(PRIMARY) < self.tsn(FORMER):
-            assert time.monotonic() < deadline, "the standby does not catch up"
+        wait_for("the standby to catch up", lambda: self.tsn(PRIMARY) >= self.tsn(FORMER), seconds=60)
         self.branch_point = self.tsn(PRIMARY)
         self.run(PRIMARY, "tbdown", "-t", "IMMEDIATE")
         self.sql(FORMER, f"{WRITES[0]};", "COMMIT;")
@@ -130,10 +129,9 @@ def test_1_an_open_former_primary_is_refused(made: Cluster) -> None:
     assert code != 0 and "2 members are primary" in output
     made.run(FORMER, "tbdown", "-t", "ABORT")
     # A server whose processes are still on their way out is neither stopped nor running, and would be refused as that.
-    deadline = time.monotonic() + 60
-    while made.lab.status()["hosts"][FORMER]["processes"]:
-        assert time.monotonic() < deadline, made.lab.status()
-        time.sleep(0.1)
+    wait_for(
+        "the server to be gone", lambda: made.lab.status()["hosts"][FORMER]["processes"], lambda left: left == 0, 60
+    )
 
 
 def test_2_without_a_branch_point_nothing_is_touched(made: Cluster) -> None:

@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a lab host takes from units, and what it refuses; and on a real one, what it starts at boot."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lab.hosts import Lab, units
+from lab.hosts import Lab, LabError, units
 from lab.hosts.pytest_plugin import LabFactory, needs_root
+from lab.hosts.system import wait_for
 from lab.hosts.units import UnitError, parse, wanted
 
 UNIT = """\
@@ -82,15 +81,6 @@ def test_units_that_wait_for_each_other(tmp_path: Path) -> None:
         wanted(str(tmp_path))
 
 
-def until(look: Callable[[], bool], seconds: float = 15.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not look():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
 @needs_root
 def test_a_host_starts_at_boot_what_is_enabled(lab_factory: LabFactory) -> None:
     lab: Lab = lab_factory("units", "seoul1", backend="namespaces")
@@ -112,11 +102,12 @@ def test_a_host_starts_at_boot_what_is_enabled(lab_factory: LabFactory) -> None:
     assert log(once) == ""  # nothing starts before the next boot
     lab.crash("seoul1")
     lab.start("seoul1")
-    assert until(lambda: log(once) == "nobody\n"), log(once)
-    assert until(lambda: log(always).count("root\n") >= 2), log(always)
+    wait_for("the unit to have run", lambda: log(once), lambda text: text == "nobody\n", 15)
+    wait_for("the unit to run again", lambda: log(always), lambda text: text.count("root\n") >= 2, 15)
     put("firedrill-strange.service", "[Service]\nExecStart=/bin/true\nPrivateTmp=yes\n")
     before = log(once)
     lab.crash("seoul1")
     lab.start("seoul1")
-    assert not until(lambda: log(once) != before, 2.0), "a host with a unit that is not understood starts none"
+    with pytest.raises(LabError, match="not reached"):
+        wait_for("a host with a unit that is not understood to start one", lambda: log(once) != before, seconds=2)
     assert "PrivateTmp" in (lab.directory / "boot.log").read_text()

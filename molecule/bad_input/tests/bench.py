@@ -22,6 +22,7 @@ from fingerprint import Fingerprint, fingerprint
 
 from lab.cluster import LAB_PASSWORD, LAB_SYSCAT_PASSWORD, ROOT
 from lab.hosts.api import Lab
+from lab.hosts.system import wait_for
 
 NAME = os.environ.get("FIREDRILL_BAD_INPUT_LAB", "molecule-bad_input")
 PRIMARY, STANDBY = "seoul1", "busan1"
@@ -136,10 +137,12 @@ class Bench:
         output = self.workplace / f"output{self._number}.txt"
         running = self.start("setup_standby.yml", changes, arguments, output)
         deadline = time.monotonic() + LIMIT
-        until(
-            lambda: when(output.read_text(errors="replace")) or running.poll() is not None,
-            deadline,
-            lambda: output.read_text()[-3000:],
+        wait_for(
+            "the moment to interrupt",
+            lambda: output.read_text(errors="replace"),
+            lambda text: when(text) or running.poll() is not None,
+            LIMIT,
+            interval=0.05,
         )
         assert running.poll() is None, f"the run ended before it could be interrupted: {output.read_text()[-3000:]}"
         with self.still(held):
@@ -171,13 +174,6 @@ class Bench:
         line = f"TB_HOME={HOME} TB_SID=orders PATH={HOME}/bin:{HOME}/client/bin:/usr/bin:/bin LD_LIBRARY_PATH={HOME}/lib:{HOME}/client/lib"
         script = f"cd /tmp && {line} {program} {' '.join(arguments)} < /dev/null"
         self.lab.run(name, ["su", "-s", "/bin/sh", "tibero", "-c", script], timeout=120)
-
-
-def until(true: Callable[[], bool], deadline: float, seen: Callable[[], str]) -> None:
-    """Wait until a predicate holds; what was last seen is part of the failure."""
-    while not true():
-        assert time.monotonic() < deadline, f"did not come about; last seen: {seen()}"
-        time.sleep(0.05)
 
 
 def says(played: Played, *words: str) -> None:

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
 
 import pytest
 
+from lab.hosts.system import wait_for
 from lab.sweep.bench import HOME, Bench
 
 INTERVAL = 1
@@ -42,15 +41,6 @@ LOST = json.dumps(
 
 def folded(text: str) -> str:
     return re.sub(r"\s+", " ", text).replace("''", "'")
-
-
-def until(look: Callable[[], object], seconds: float) -> float:
-    """Seconds until something holds."""
-    start = time.monotonic()
-    while not look():
-        assert time.monotonic() - start < seconds, f"not within {seconds:.0f} s"
-        time.sleep(0.2)
-    return time.monotonic() - start
 
 
 def out(bench: Bench, member: str, *argv: str) -> str:
@@ -106,8 +96,8 @@ def test_a_standby_applies_again(bench: Bench) -> None:
     bench.sql(primary, ["CREATE TABLE booted (id NUMBER PRIMARY KEY);", "INSERT INTO booted VALUES (1);", "COMMIT;"])
     reached = position(bench, primary)
     bench.lab.start(member)
-    until(lambda: follows(bench, member), 60.0)
-    until(lambda: position(bench, member) >= reached, 60.0)
+    wait_for("the standby to follow", lambda: follows(bench, member), seconds=60)
+    wait_for("it to catch up", lambda: position(bench, member) >= reached, seconds=60)
     assert "boot as standby" in out(bench, member, "cat", LOGS)
 
 
@@ -115,7 +105,7 @@ def test_a_primary_that_nobody_took_over_from_comes_back(bench: Bench) -> None:
     (primary,) = bench.primaries()
     bench.lab.crash(primary)
     bench.lab.start(primary)
-    until(lambda: bench.primaries() == [primary], 60.0)
+    wait_for("the primary", bench.primaries, lambda seen: seen == [primary], 60)
 
 
 def test_a_primary_whose_others_do_not_answer_stays_down(bench: Bench) -> None:
@@ -124,7 +114,9 @@ def test_a_primary_whose_others_do_not_answer_stays_down(bench: Bench) -> None:
     bench.lab.cut(primary)
     try:
         bench.lab.start(primary)
-        until(lambda: "stay down: no answer from" in out(bench, primary, "cat", LOGS), 60.0)
+        wait_for(
+            "its reason", lambda: out(bench, primary, "cat", LOGS), lambda log: "stay down: no answer from" in log, 60
+        )
         assert bench.primaries() == []
     finally:
         bench.lab.heal(primary)
@@ -141,9 +133,11 @@ def test_a_frozen_primary_stops_when_its_host_goes_on(bench: Bench) -> None:
     finally:
         bench.lab.thaw(old)
     # One look of the watch, the ABORT, and the time of a machine that does other things too.
-    seconds = until(lambda: not out(bench, old, "pgrep", "-f", "tbsvr"), INTERVAL + 14.0)
+    wait_for(
+        "the server to be gone", lambda: out(bench, old, "pgrep", "-f", "tbsvr"), lambda left: not left, INTERVAL + 14.0
+    )
     fence = json.loads(out(bench, old, "cat", f"{RECORDS}/fence.json"))
-    assert "stopped by its own watch" in fence["reason"] and new in fence["reason"], seconds
+    assert "stopped by its own watch" in fence["reason"] and new in fence["reason"], fence
     assert bench.primaries() == [new]
     reinstate(bench, old)
 
@@ -153,7 +147,12 @@ def test_a_dead_primary_does_not_come_back_as_one(bench: Bench) -> None:
     bench.lab.crash(old)
     new = fail_over(bench)
     bench.lab.start(old)
-    until(lambda: "stay down" in out(bench, old, "cat", LOGS).rsplit("orders runs", 1)[-1], 60.0)
+    wait_for(
+        "its reason",
+        lambda: out(bench, old, "cat", LOGS).rsplit("orders runs", 1)[-1],
+        lambda log: "stay down" in log,
+        60,
+    )
     said = json.loads(out(bench, old, "cat", f"{RECORDS}/service.json"))
     assert f"to {new}" in said["why"] and f"reinstate.yml -e standby_member={old}" in said["remedy"]
     assert bench.primaries() == [new]
@@ -164,7 +163,7 @@ def test_the_new_primary_comes_back_beside_the_former_one(bench: Bench) -> None:
     (new,) = bench.primaries()
     bench.lab.crash(new)
     bench.lab.start(new)
-    until(lambda: bench.primaries() == [new], 60.0)
+    wait_for("the new primary", bench.primaries, lambda seen: seen == [new], 60)
     (old,) = [name for name in bench.members if name != new and not follows(bench, name)]
     assert not out(bench, old, "pgrep", "-f", "tbsvr")
 
@@ -174,6 +173,7 @@ def test_a_former_primary_that_is_booted_by_hand_is_stopped(bench: Bench) -> Non
     (old,) = [name for name in bench.members if name != new and not follows(bench, name)]
     boot = "(yes y | tbdown clean; tbboot -t NORMAL) </dev/null >/tmp/said 2>&1"
     bench.lab.run(old, ["su", "-", "tibero", "-c", boot], check=False, timeout=60)
-    until(lambda: bench.lab.run(old, ["test", "-e", f"{HOME}/config/orders.tip.fenced"], check=False).rc == 0, 30.0)
-    until(lambda: bench.primaries() == [new], 30.0)
+    fenced = f"{HOME}/config/orders.tip.fenced"
+    wait_for("the fence", lambda: bench.lab.run(old, ["test", "-e", fenced], check=False).rc, lambda rc: rc == 0, 30)
+    wait_for("one primary", bench.primaries, lambda seen: seen == [new], 30)
     reinstate(bench, old)

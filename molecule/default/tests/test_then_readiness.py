@@ -12,7 +12,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from fingerprint import Fingerprint, difference, fingerprint
 
 from lab.cluster import LAB_PASSWORD, LAB_SYSCAT_PASSWORD, ROOT, make_licence
 from lab.hosts.api import Lab
+from lab.hosts.system import wait_for
 
 NAME = os.environ.get("FIREDRILL_READINESS_LAB") or "molecule-" + os.environ.get("MOLECULE_SCENARIO_NAME", "default")
 PRIMARY, SECOND, THIRD = MEMBERS = ("seoul1", "seoul2", "busan1")
@@ -144,10 +144,7 @@ class Bench:
         return int(text.split("<<")[-1].split(">>")[0])
 
     def until(self, what: str, true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + LIMIT
-        while not true():
-            assert time.monotonic() < deadline, f"not within {LIMIT} s: {what}"
-            time.sleep(0.3)
+        wait_for(what, true, seconds=LIMIT)
 
     def boot(self, name: str, mode: str) -> None:
         self.shell(name, f"tbboot -t {mode} < /dev/null > /tmp/.boot-{name} 2>&1; rm -f /tmp/.boot-{name}")

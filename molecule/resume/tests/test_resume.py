@@ -12,7 +12,9 @@ from collections.abc import Iterator
 
 import pytest
 import scenario
-from drive import Play, backup_open, console, journal, lab, lose_disk, play, sent, sql, wait_for
+from drive import Play, backup_open, console, journal, lab, lose_disk, play, sent, sql
+
+from lab.hosts.system import wait_for
 
 PRIMARY, STANDBY = "seoul1", "busan1"
 CHUNK = 4 * 1024 * 1024

@@ -304,8 +304,11 @@ def ask(directory: str, name: str) -> Status:
     )
 
 
-def _take_lock(directory: str, name: str) -> Optional[int]:
-    """The descriptor of the job's lock, or None when another process holds it."""
+def take_lock(directory: str, name: str) -> Optional[int]:
+    """The descriptor of the lock of a job, or of a turn that has no job; None when another process holds it.
+
+    It is held until the descriptor is closed, so until the process ends at the latest. The directory must be there.
+    """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
     handle = os.open(_path(directory, name, "lock"), flags, 0o600)
     try:
@@ -317,7 +320,7 @@ def _take_lock(directory: str, name: str) -> Optional[int]:
 
 
 def _lock_or_holder(directory: str, name: str) -> Tuple[Optional[int], Status]:
-    lock = _take_lock(directory, name)
+    lock = take_lock(directory, name)
     return lock, ask(directory, name)
 
 

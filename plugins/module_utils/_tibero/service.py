@@ -16,7 +16,6 @@ instance, and nothing starts it a second time: what a role change, a copy or a p
 """
 
 import argparse
-import fcntl
 import hashlib
 import json
 import os
@@ -484,7 +483,7 @@ def watch(member: Member, files: Sequence[str], detach: bool) -> int:
         return digest_of(files) != before
 
     def in_background(job: detached.Job) -> Mapping[str, Any]:
-        lock = _lock(member)
+        lock = take_turn(member)
         if lock is not None:
             Watch(member, print_line, before).run(replaced)
         return {}
@@ -497,7 +496,7 @@ def watch(member: Member, files: Sequence[str], detach: bool) -> int:
     locks: List[int] = []
 
     def turn() -> bool:
-        lock = _lock(member)
+        lock = take_turn(member)
         locks.extend([lock] if lock is not None else [])
         return bool(locks) or replaced()
 
@@ -507,17 +506,10 @@ def watch(member: Member, files: Sequence[str], detach: bool) -> int:
     return DONE
 
 
-def _lock(member: Member) -> Optional[int]:
-    """The lock of the one watch, held until this process ends; None while another one holds it."""
+def take_turn(member: Member) -> Optional[int]:
+    """The turn of the one watch, held until this process ends; None while another one has it."""
     detached.private_directory(member.client.record_directory)
-    path = os.path.join(member.client.record_directory, "watch.turn")
-    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(handle)
-        return None
-    return handle
+    return detached.take_lock(member.client.record_directory, "watch.turn")
 
 
 def answering(config: Config, key: bytes) -> str:

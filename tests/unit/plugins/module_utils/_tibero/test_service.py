@@ -332,10 +332,10 @@ def test_a_broken_description_starts_nothing(fake: FakeTibero, member: Played) -
 
 
 def test_one_watch_at_a_time(fake: FakeTibero, member: Played) -> None:
-    first = service._lock(member)
-    assert first is not None and service._lock(member) is None
+    first = service.take_turn(member)
+    assert first is not None and service.take_turn(member) is None
     os.close(first)
-    second = service._lock(member)
+    second = service.take_turn(member)
     assert second is not None
     os.close(second)
 
