@@ -231,7 +231,8 @@ def _as_primary(own: Standing, answers: Answers, terms: Terms) -> Verdict:
         )
     silent: List[str] = []
     doubtful: List[str] = []
-    for name in sorted(set(own.members) - {own.member}):
+    # Who answers without being counted here is looked at as well: it counts members of its own, and may be a primary.
+    for name in sorted((set(own.members) | set(answers)) - {own.member}):
         other = answers.get(name)
         if other is None:
             silent.append(name)

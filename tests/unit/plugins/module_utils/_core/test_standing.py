@@ -276,6 +276,16 @@ def may_be_primary(seen: Standing) -> bool:
 TERMS = st.builds(Terms, st.sampled_from([standing.STAY_DOWN, standing.START]), st.booleans(), st.booleans())
 
 
+def test_an_answer_of_one_that_is_not_counted_here_is_looked_at() -> None:
+    two = NAMES[:2]
+    own, other = primary()._replace(members=two), one("seoul2", runs=RUNS_NOT)._replace(members=two)
+    third = one("busan1", "", RUNS_NOT)
+    assert decide_at_boot(own, {"seoul2": other}, LAST).verdict == BOOT_PRIMARY
+    found = decide_at_boot(own, {"seoul2": other, "busan1": third}, LAST)
+    assert found.verdict == STAY and "busan1 counts seoul1, seoul2, busan1" in found.why
+    assert decide_at_boot(own, {"seoul2": other, "busan1": None}, LAST).verdict == STAY
+
+
 @settings(max_examples=400)
 @given(scenes(), st.sampled_from([(), (), ("seoul2",), ("seoul2", "busan1")]), TERMS)
 def test_no_answers_open_a_member_beside_another(
