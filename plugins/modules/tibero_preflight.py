@@ -129,11 +129,11 @@ options:
         all. Only with O(judge=false).
     type: int
     default: 0
-  listen_count:
+  release:
     description:
-      - Do not hold the ports any longer once each was tried so many times. V(0) is until the time is over.
-    type: int
-    default: 0
+      - Whether to do nothing but let the held ports go. Each boot of the instance by this collection lets them go too.
+    type: bool
+    default: false
   facts:
     description:
       - Facts of this host from an earlier run of the module, its RV(state) or RV(facts). Without them they are read.

@@ -251,8 +251,8 @@ def _answer(connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def _serve(ports: Sequence[int], seconds: float, count: int, job: "detached.Job") -> Mapping[str, Any]:
-    """Hold the ports and answer until the time is over, everybody was answered, or the job is cancelled."""
+def _serve(ports: Sequence[int], seconds: float, job: "detached.Job") -> Mapping[str, Any]:
+    """Hold the ports and answer until the time is over or the job is cancelled."""
     waiting: List[socket.socket] = []
     failed: Dict[str, str] = {}
     held: List[int] = []
@@ -267,34 +267,27 @@ def _serve(ports: Sequence[int], seconds: float, count: int, job: "detached.Job"
     # Without a port it is at its end at once, and what it says has still to be read.
     job.transient = bool(held)
     end = time.monotonic() + seconds
-    answers = dict.fromkeys(held, 0)
     try:
         while waiting and time.monotonic() < end:
             ready = select.select(waiting, [], [], max(end - time.monotonic(), 0.0))[0]
             for each in ready:
                 _answer(each.accept()[0])
-                answers[each.getsockname()[1]] += 1
-            if count and all(answers[port] >= count for port in held):
-                break
     finally:
         for each in waiting:
             each.close()
     return {"held": held, "failed": failed}
 
 
-def listen(directory: str, ports: Sequence[int], seconds: float, count: int = 0) -> Dict[str, Any]:
+def listen(directory: str, ports: Sequence[int], seconds: float) -> Dict[str, Any]:
     """Hold free ports open for a while, in a process of its own, and answer each connection with the time.
 
     :arg directory: for the files of the job; gone when it is at its end.
     :arg seconds: the process ends after that, whatever happens to the one who started it.
-    :arg count: it ends earlier, once each port has answered so many times; 0 is never.
     :returns: ``held``: ports that are open now; ``failed``: reasons by port.
     """
     wanted = sorted(set(ports))
     stop_listening(directory)
-    detached.start(
-        directory, JOB, ",".join(str(port) for port in wanted), lambda job: _serve(wanted, seconds, count, job)
-    )
+    detached.start(directory, JOB, ",".join(str(port) for port in wanted), lambda job: _serve(wanted, seconds, job))
     seen = wait_until(
         lambda: detached.ask(directory, JOB),
         lambda status: "held" in status.progress or not status.is_running,

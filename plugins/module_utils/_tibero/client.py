@@ -19,7 +19,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     StandbyError,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed, Runner
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import config_file, held_ports
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_role import Words
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import console, marks, ps, tbsql, tip
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
@@ -253,7 +253,10 @@ class Tibero:
 
         :returns: what the console text came to; only "started" is success, and the caller still looks at the instance
             (rule: marker and probe).
+
+        A port that a check of ours still holds, because it was interrupted, is let go before.
         """
+        held_ports.release_all(self.tb_home, self.tb_sid)
         stdin = "yes\n" if mode in CONFIRMED_BOOTS else ""
         done = self.run((self.program("tbboot"), "-t", mode), stdin, kill=False)
         return Booted(console.parse_boot(_both(done)), done)

@@ -8,19 +8,18 @@ Nothing is changed on the host. The only thing that is left behind is the tempor
 """
 
 import datetime
-import hashlib
 import os
 import re
 import secrets
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks as core
-from ansible_collections.firedrill.standby.plugins.module_utils._core import network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import NO_DATABASE, Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
+    held_ports,
     host_facts,
     hot_backup,
     member,
@@ -56,7 +55,7 @@ PREFLIGHT_SPEC: Dict[str, Any] = dict(
     reach={"type": "list", "elements": "dict", "default": []},
     reach_timeout={"type": "float", "default": 5.0},
     listen={"type": "int", "default": 0},
-    listen_count={"type": "int", "default": 0},
+    release={"type": "bool", "default": False},
     facts={"type": "raw"},
     primary={"type": "raw"},
     primary_member={"type": "str"},
@@ -318,13 +317,8 @@ def ports_of(params: Mapping[str, Any]) -> Dict[str, int]:
     return {"listener": listener, "special": listener + 1, "standby": int(params["standby_port"] or listener + 4)}
 
 
-def listener_directory(params: Mapping[str, Any]) -> str:
-    """Private to this user and this instance; below /tmp because TB_HOME need not exist yet.
-
-    Two members of a lab may be directories of one host with the same TB_SID, so TB_HOME is part of the name.
-    """
-    home = hashlib.sha256(os.fsencode(params["tb_home"])).hexdigest()[:12]
-    return "/tmp/.firedrill-preflight-{0}-{1}-{2}".format(os.geteuid(), params["tb_sid"], home)
+def _let_go(params: Mapping[str, Any]) -> None:
+    held_ports.release(held_ports.PREFLIGHT, params["tb_home"], params["tb_sid"])
 
 
 def collect(params: Mapping[str, Any], client: Tibero, salt: str, looked: Looked) -> Dict[str, "Fact[Any]"]:
@@ -373,9 +367,7 @@ def _hold_ports(params: Mapping[str, Any], facts: Facts) -> Dict[str, Any]:
     free = [
         int(port["port"]) for port in facts["ports"].value or [] if port["state"] == "free" and port["name"] in names
     ]
-    if not free:
-        return {"held": [], "failed": {}}
-    return network.listen(listener_directory(params), free, float(params["listen"]), params["listen_count"])
+    return held_ports.hold(held_ports.PREFLIGHT, params["tb_home"], params["tb_sid"], free, float(params["listen"]))
 
 
 # ----------------------------------------------------------------------------------------------------------- judging
@@ -483,6 +475,16 @@ def run(context: Context) -> Outcome:
     is not as it should be.
     """
     params = context.params
+    empty: Dict[str, Any] = {
+        "listening": {"held": [], "failed": {}},
+        "checks": [],
+        "table": [],
+        "verdict": core.UNKNOWN,
+        "to_open": [],
+    }
+    if params["release"]:
+        _let_go(params)
+        return Outcome(False, dict(empty, facts={}, state=""))
     client = client_of(context)
     if params["facts"] is not None:
         try:
@@ -492,7 +494,7 @@ def run(context: Context) -> Outcome:
                 seen=str(error), meaning="These facts cannot be judged", remedy="Pass the 'state' of an earlier result"
             ) from error
     else:
-        network.stop_listening(listener_directory(params))
+        _let_go(params)
         facts = Facts(collect(params, client, secrets.token_hex(16), look_at(client)))
     if params["reach"]:
         facts = facts.with_fact("reach", host_facts.reach(params["reach"], params["reach_timeout"]))
@@ -501,17 +503,11 @@ def run(context: Context) -> Outcome:
         facts = facts.with_fact("reach", known([], "nothing to try")).with_fact(
             "names", known([], "nothing to resolve")
         )
-    result: Dict[str, Any] = {
-        "listening": {"held": [], "failed": {}},
-        "checks": [],
-        "table": [],
-        "verdict": core.UNKNOWN,
-        "to_open": [],
-    }
+    result = empty
     if not params["judge"]:
         result["listening"] = _hold_ports(params, facts)
         return Outcome(False, dict(result, facts=facts.as_dict(), state=facts.as_state()))
-    network.stop_listening(listener_directory(params))
+    _let_go(params)
     facts, found, to_open = _judge(context, client, facts)
     result.update(
         to_open=to_open,

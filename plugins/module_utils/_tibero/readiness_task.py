@@ -9,19 +9,22 @@ receive redo as a standby; then each tries the ports of the others, logs in to t
 The held port is let go by a third run, or by itself when its time is over. Nothing is judged here.
 """
 
-import hashlib
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import host_facts, options, preflight_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
+    held_ports,
+    host_facts,
+    options,
+    preflight_task,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import (
     Answer,
     Login,
@@ -109,10 +112,8 @@ class _Asked(NamedTuple):
         return self.answers.get(name, Answer(why=self.why or "not asked"))
 
 
-def listener_directory(params: Mapping[str, Any]) -> str:
-    """For the port that is held open; another one than preflight's, so that the two never end each other's."""
-    home = hashlib.sha256(os.fsencode(params["tb_home"])).hexdigest()[:12]
-    return "/tmp/.firedrill-readiness-{0}-{1}-{2}".format(os.geteuid(), params["tb_sid"], home)
+def _let_go(params: Mapping[str, Any]) -> None:
+    held_ports.release(held_ports.READINESS, params["tb_home"], params["tb_sid"])
 
 
 def readiness_info(context: Context, clock: Optional[Clock] = None) -> Outcome:
@@ -123,13 +124,13 @@ def readiness_info(context: Context, clock: Optional[Clock] = None) -> Outcome:
     params = context.params
     held: Dict[str, Any] = {"held": [], "failed": {}}
     if params["release"]:
-        network.stop_listening(listener_directory(params))
+        _let_go(params)
         return Outcome(False, {"facts": {}, "state": "", "listening": held})
     client = options.client_of(context)
     if params["peers"]:
         facts = MemberFacts(_ways(context, client, clock))
     else:
-        network.stop_listening(listener_directory(params))
+        _let_go(params)
         facts = collect(context, client)
         held = _hold(params, facts)
     return Outcome(False, {"facts": facts.as_dict(), "state": facts.as_state(), "listening": held})
@@ -430,7 +431,7 @@ def _hold(params: Mapping[str, Any], facts: MemberFacts) -> Dict[str, Any]:
         for port in facts["ports"].value or []
         if port["name"] == "standby" and port["state"] == "free"
     ]
-    return network.listen(listener_directory(params), free, float(params["listen"])) if free else nothing
+    return held_ports.hold(held_ports.READINESS, params["tb_home"], params["tb_sid"], free, float(params["listen"]))
 
 
 # --------------------------------------------------------------------------------------- the ways to the others

@@ -125,14 +125,6 @@ def test_listener_ends_by_itself(directory: str, free_port: int) -> None:
         assert time.monotonic() < end, "the listener outlived its time"
 
 
-def test_listener_ends_when_everybody_was_answered(directory: str, free_port: int) -> None:
-    network.listen(directory, [free_port], 60, count=2)
-    assert [network.probe("127.0.0.1", free_port).answered for _ in range(2)] == [True, True]
-    end = time.monotonic() + 10
-    while network.probe("127.0.0.1", free_port).outcome != network.REFUSED:
-        assert time.monotonic() < end, "the listener waits for nobody"
-
-
 def test_a_second_listener_replaces_the_first(directory: str, free_port: int) -> None:
     network.listen(directory, [free_port], 30)
     assert network.listen(directory, [free_port], 30)["held"] == [free_port]

@@ -19,7 +19,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import preflight_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import held_ports, preflight_task
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.preflight_task import PREFLIGHT_SPEC
 
 LICENCE = """<?xml version="1.0" encoding="ISO-8859-1"?>
@@ -37,8 +37,9 @@ def programs(command: Command) -> Completed:
 
 
 def port_pair() -> int:
-    """A port whose fourth neighbour is free too."""
-    for port in range(21000, 30000, 10):
+    """A port whose fourth neighbour is free too. Each worker of pytest has ports of its own."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    for port in range(21000 + 1000 * worker, 22000 + 1000 * worker, 10):
         with socket.socket() as first, socket.socket() as second:
             try:
                 first.bind(("0.0.0.0", port))
@@ -82,7 +83,7 @@ class Host:
 def fresh(tmp_path: Path) -> Iterator[Host]:
     host = Host(tmp_path, "seoul2")
     yield host
-    network.stop_listening(preflight_task.listener_directory({"tb_home": str(host.root / "home"), "tb_sid": host.sid}))
+    held_ports.release(held_ports.PREFLIGHT, str(host.root / "home"), host.sid)
 
 
 def value(outcome: Outcome, name: str) -> t.Any:
@@ -111,6 +112,14 @@ def test_an_installed_host_tells_version_build_and_tip(fresh: Host) -> None:
     assert value(found, "tibero_version") == "7" and value(found, "tibero_build") == "Tibero 7 254994 FS02"
     assert value(found, "db_name") == "orders" and value(found, "db_block_size") == 16384
     assert value(found, "log_archive_format") == "x%s.arc"
+
+
+def test_held_ports_are_let_go(fresh: Host) -> None:
+    assert fresh.run(judge=False, listen=30).values["listening"]["held"] == [fresh.port, fresh.port + 4]
+    released = fresh.run(release=True)
+    assert not released.changed and released.values["listening"]["held"] == []
+    for port in (fresh.port, fresh.port + 4):
+        assert network.probe("127.0.0.1", port).outcome == network.REFUSED
 
 
 def test_ports_are_held_open_until_the_judgement(fresh: Host) -> None:

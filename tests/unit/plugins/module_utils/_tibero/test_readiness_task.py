@@ -17,7 +17,7 @@ from fake_tibero import PASSWORD, SID, FakeTibero, FakeTime
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import readiness_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import held_ports
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.leftovers import journal_path
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness_facts import MemberFacts
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness_task import (
@@ -100,7 +100,7 @@ class Host:
 def host(tmp_path: Path) -> Iterator[Host]:
     made = Host(tmp_path)
     yield made
-    network.stop_listening(readiness_task.listener_directory({"tb_home": str(made.tibero.home), "tb_sid": SID}))
+    held_ports.release(held_ports.READINESS, str(made.tibero.home), SID)
 
 
 def facts_of(outcome: Outcome) -> MemberFacts:
@@ -193,7 +193,7 @@ def test_an_open_primary_holds_its_standby_port_until_it_is_released(host: Host)
     assert network.probe("127.0.0.1", host.port).answered
     assert host.run(release=True).values["listening"]["held"] == []
     assert network.probe("127.0.0.1", host.port).outcome == network.REFUSED
-    directory = readiness_task.listener_directory({"tb_home": str(host.tibero.home), "tb_sid": SID})
+    directory = held_ports.directory(held_ports.READINESS, str(host.tibero.home), SID)
     assert not os.path.exists(directory)
 
 
