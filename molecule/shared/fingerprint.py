@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lab.hosts.api import Lab
+from lab.hosts.system import wait_for
 
 Fingerprint = dict[str, dict[str, Any]]
 
@@ -67,17 +68,35 @@ print(json.dumps(FOUND))
 """
 
 
+#: What the command line of a shell has that Ansible runs a module in.
+_SHELL_OF_A_MODULE = "BECOME-SUCCESS-"
+#: Seconds that such shells get to end: a play that stops does not wait for the connections that it closes.
+_ENDING = 60.0
+
+
 def fingerprint(lab: Lab, members: Sequence[str]) -> Fingerprint:
-    """What each member is made of: by path, and by process."""
-    found = {}
-    for name in members:
-        host = lab.state().host(name)
-        own = lab.state().backend == "directories"
-        places = [str(host.directory)] if own else list(PLACES)
-        mine = str(host.directory) if own else ""
-        python = sys.executable if own else "/usr/bin/python3"
-        found[name] = json.loads(lab.run(name, [python, "-c", _LOOK, json.dumps([places, mine])]).stdout)
-    return found
+    """What each member is made of: by path, and by process.
+
+    Raises:
+        LabError: a shell of a module does not come to its end.
+    """
+    return {name: _settled(lab, name) for name in members}
+
+
+def _settled(lab: Lab, name: str) -> dict[str, Any]:
+    host = lab.state().host(name)
+    own = lab.state().backend == "directories"
+    places = [str(host.directory)] if own else list(PLACES)
+    mine = str(host.directory) if own else ""
+    python = sys.executable if own else "/usr/bin/python3"
+
+    def look() -> dict[str, Any]:
+        return dict(json.loads(lab.run(name, [python, "-c", _LOOK, json.dumps([places, mine])]).stdout))
+
+    def ended(found: Mapping[str, Any]) -> bool:
+        return not any(key.startswith("process ") and _SHELL_OF_A_MODULE in line for key, line in found.items())
+
+    return wait_for(f"the shells of modules on {name} to end", look, ended, _ENDING)
 
 
 def difference(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> list[str]:

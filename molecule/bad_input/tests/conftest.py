@@ -10,8 +10,6 @@ import pytest
 from bench import Bench
 from fingerprint import difference
 
-from lab.hosts.system import wait_for
-
 
 @pytest.fixture(scope="session")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
@@ -21,10 +19,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 
 @pytest.fixture
 def untouched(bench: Bench) -> Iterator[None]:
-    """Nothing is different after the test: no file, no process, no key, no tip.
-
-    A play that ends does not wait for the shells that its connections are closing, so they get some seconds to end.
-    """
+    """Nothing is different after the test: no file, no process, no key, no tip."""
     before = bench.fingerprint()
     yield
-    wait_for("hosts as they were", lambda: difference(before, bench.fingerprint()), lambda seen: not seen, 15)
+    assert difference(before, bench.fingerprint()) == []
