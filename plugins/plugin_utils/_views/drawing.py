@@ -13,6 +13,7 @@ import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import PARTS
 from ansible_collections.firedrill.standby.plugins.plugin_utils._views.language import Language, span
 
 WIDTH, LEFT, RIGHT = 960, 150, 16
@@ -76,12 +77,14 @@ def _axis(canvas: _Canvas, scale: _Scale, zero: int, y: float) -> None:
 def _marks(canvas: _Canvas, scale: _Scale, marks: Sequence[tuple[str, int]], y: float, bottom: float) -> None:
     """Lines of the marks; those that would lie on each other share a label, and labels keep out of each other's way."""
     groups: list[tuple[float, list[str]]] = []
+    before = -1000.0
     for name, at in sorted(marks, key=lambda each: (each[1], int(each[0][1:]))):
         x = scale.x(at)
-        if groups and x - groups[-1][0] < 9:
+        if x - before < 12:
             groups[-1][1].append(name)
         else:
             groups.append((x, [name]))
+        before = x
     ends = [-1000.0, -1000.0]
     for x, names in groups:
         text = names[0] if len(names) == 1 else f"{names[0]}–{names[-1]}" if len(names) > 2 else " ".join(names)
@@ -89,6 +92,18 @@ def _marks(canvas: _Canvas, scale: _Scale, marks: Sequence[tuple[str, int]], y: 
         ends[level] = x + 8 * len(text)
         canvas.put("line", x1=x, x2=x, y1=y - 2 + 14 * level, y2=bottom, klass="mark")
         canvas.put("text", text, x=x + 3, y=y + 9 + 14 * level, klass="marklabel")
+
+
+def _bands(
+    canvas: _Canvas, scale: _Scale, marks: Mapping[str, int], phases: Sequence[tuple[str, str, str]], y: float
+) -> None:
+    """Phases from mark to mark, each with its name where there is room for it."""
+    for number, (label, first, last) in enumerate(phases):
+        if first in marks and last in marks and scale.begin <= marks[first] < scale.end:
+            begin, end = scale.x(marks[first]), scale.x(marks[last])
+            canvas.put("rect", x=begin, y=y, width=round(max(0.0, end - begin), 1), height=15, klass=f"phase{number % 3}")
+            if end - begin > 8 * len(label):
+                canvas.put("text", label, x=begin + 4, y=y + 11.5, klass="marklabel")
 
 
 def _dots(canvas: _Canvas, scale: _Scale, series: Mapping[str, Any], y: float) -> None:
@@ -129,10 +144,6 @@ def interval(lo: int | None, hi: int | None, language: Language) -> str:
     return f"[{low}, {high}]"
 
 
-def _row_name(each: Mapping[str, Any], language: Language) -> str:
-    return f"{language.word('path', each['path'])}"
-
-
 def timeline(
     leg: str,
     client: str,
@@ -154,10 +165,9 @@ def timeline(
     last = max([*marks.values(), zero + SECOND])
     whole = _Scale(zero - (last - zero) // 40, last + (last - zero) // 12)
     canvas.put("text", language.say("timeline.whole"), x=4, y=40, klass="row")
-    for number, (first, second) in enumerate((("t0", "t7"), ("t7", "t9"), ("t9", "t11"))):
-        if first in marks and second in marks:
-            begin, end = whole.x(marks[first]), whole.x(marks[second])
-            canvas.put("rect", x=begin, y=34, width=round(end - begin, 1), height=14, klass=f"phase{number}")
+    phases = [(language.say("timeline.outage"), "t0", "t7")]
+    phases += [(language.word("mark", last), first, last) for first, last in (("t7", "t9"), ("t9", "t10"), ("t10", "t11"))]
+    _bands(canvas, whole, marks, phases, 34)
     _marks(canvas, whole, list(marks.items()), 4, 50)
     _axis(canvas, whole, zero, 52)
     y = 100.0
@@ -166,13 +176,14 @@ def timeline(
         end = max(each["from_mono_ns"] + each["step_ns"] * len(each["ok"]) for each in series)
         zoom = _Scale(begin, end)
         top = y
-        canvas.put("text", language.say("timeline.zoom"), x=4, y=y + 9, klass="row")
-        y += 40
+        canvas.put("text", language.say("timeline.zoom"), x=4, y=y + 12, klass="row")
+        _bands(canvas, zoom, marks, [(language.word("part", name), *ends) for name, *ends in PARTS], y + 28)
+        y += 58
         inside = [(name, at) for name, at in marks.items() if begin <= at <= end]
         _marks(canvas, zoom, inside, top, y + 66 * len(series))
         for each in series:
             canvas.put("text", language.word("kind", each["kind"]), x=4, y=y + 4, klass="row")
-            canvas.put("text", _row_name(each, language), x=4, y=y + 20, klass="small")
+            canvas.put("text", language.word("path", each["path"]), x=4, y=y + 20, klass="small")
             _dots(canvas, zoom, each, y)
             own = [one for one in outages if (one["path"], one["kind"]) == (each["path"], each["kind"])]
             for one in own:
@@ -239,7 +250,7 @@ def trend(drills: Sequence[Mapping[str, Any]], spread: Mapping[str, int] | None,
         canvas.put("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, klass="target" if name == "median" else "axis dash")
         # Labels that would lie on each other are moved up; the lines are not.
         lowest = min(y + 4, lowest - 14)
-        text = f"{language.say('trend.' + name)} {span(spread[name])}"  # type: ignore[index]
+        text = f"{language.word('trend', name)} {span(spread[name])}"  # type: ignore[index]
         canvas.put("text", text, x=LEFT - 8, y=round(lowest, 1), klass="small end")
     room = (WIDTH - LEFT - RIGHT - 40) / max(1, len(drills) - 1)
     for number, each in enumerate(drills):

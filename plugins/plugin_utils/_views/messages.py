@@ -211,6 +211,7 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "event": ("Event", "사건", "事件"),
     "after_t0": ("After t0", "t0 이후", "距 t0"),
     "bound": ("±", "±", "±"),
+    "source": ("Source", "출처", "来源"),
     "wall": ("Wall clock", "벽시계 시각", "挂钟时间"),
     "not_seen": ("not seen", "관측되지 않음", "未观测到"),
     "mark.t0": ("fault or order", "장애 또는 지시", "故障或指令"),
