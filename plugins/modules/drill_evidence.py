@@ -89,6 +89,7 @@ options:
 seealso:
   - module: firedrill.standby.drill_objectives
   - module: firedrill.standby.drill_verdict
+  - module: firedrill.standby.drill_report
 """
 
 EXAMPLES = r"""

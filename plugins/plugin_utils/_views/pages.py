@@ -27,6 +27,7 @@ from ansible_collections.firedrill.standby.plugins.plugin_utils._views.language 
     span,
     wall,
 )
+from ansible_collections.firedrill.standby.plugins.plugin_utils._views.messages import MESSAGES
 
 TEMPLATES = pathlib.Path(__file__).parent / "templates"
 #: The columns of the table of losses, in the order in which they are read.
@@ -73,23 +74,25 @@ def _markdown_quote(text: Any) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(str("" if text is None else text).split()))
 
 
-def _figure(language: Language) -> Callable[..., str]:
-    def figure(value: int | None, unit: str, up: bool = True) -> str:
-        if value is None:
-            return language.say("unknown")
-        return span(value, up) if unit == "ns" else f"{number(value)} {language.word('unit', unit)}"
+class _Environment(jinja2.Environment):
+    """A name that the template does not have is a defect; a key that a record of the evidence does not have is something unknown: None."""
 
-    return figure
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """Look a record's key up before its methods."""
+        if isinstance(obj, Mapping):
+            return obj[attribute] if attribute in obj else getattr(obj, attribute, None)
+        return super().getattr(obj, attribute)
 
 
 def _environment(language: Language, quote: Callable[[Any], str], escape: bool) -> jinja2.Environment:
-    environment = jinja2.Environment(
+    environment = _Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES), encoding="utf-8"),
         # Markdown escapes by its own rules, in `quote`.
         autoescape=escape,  # noqa: S701
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
+        finalize=lambda value: "" if value is None else value,
     )
 
     def told(sentence: str) -> str:
@@ -98,24 +101,37 @@ def _environment(language: Language, quote: Callable[[Any], str], escape: bool) 
             return quote(sentence)
         return text if escape else quote(text)
 
+    def word(family: str, name: Any) -> str:
+        text = language.word(family, name)
+        return text if escape or f"{family}.{name}" in MESSAGES else quote(text)
+
+    def known(show: Callable[..., str]) -> Callable[..., str]:
+        return lambda value, *more: language.say("unknown") if value is None else show(value, *more)
+
+    def figure(value: int | None, unit: str, up: bool = True) -> str:
+        if value is None:
+            return language.say("unknown")
+        return span(value, up) if unit == "ns" else f"{number(value)} {word('unit', unit)}"
+
+    style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
     environment.globals.update(
         code=language.code,
         t=language.say,
-        w=language.word,
+        w=word,
         told=told,
         q=quote,
         look=look,
-        span=span,
-        wall=wall,
-        number=number,
+        span=known(span),
+        wall=known(wall),
+        number=known(number),
         percent=percent,
-        figure=_figure(language),
+        figure=figure,
         milli=lambda value: f"{value // 1000}.{value % 1000 // 100}",
         # Rounded down: load is never said to be more than it was.
         share=lambda ppm: f"{ppm // 10000}.{ppm % 10000 // 1000} %",
         checksign=lambda word: CHECK_SIGNS.get(word, "?"),
         severitysign=lambda word: SEVERITY_SIGNS.get(word, "?"),
-        style=markupsafe.Markup((TEMPLATES / "style.css").read_text(encoding="utf-8")),
+        style=markupsafe.Markup(re.sub(r"/\*.*?\*/", "", style, flags=re.S)),  # noqa: S704
     )
     return environment
 
