@@ -43,7 +43,9 @@ class _Canvas:
 
     def put(self, tag: str, text: str = "", **attributes: Any) -> None:
         """An element; ``klass`` is its class, an underscore in a name stands for a hyphen."""
-        named = {("class" if key == "klass" else key.replace("_", "-")): str(value) for key, value in attributes.items()}
+        named = {
+            ("class" if key == "klass" else key.replace("_", "-")): str(value) for key, value in attributes.items()
+        }
         element = ElementTree.SubElement(self.root, tag, named)
         if text:
             element.text = text
@@ -101,7 +103,9 @@ def _bands(
     for number, (label, first, last) in enumerate(phases):
         if first in marks and last in marks and scale.begin <= marks[first] < scale.end:
             begin, end = scale.x(marks[first]), scale.x(marks[last])
-            canvas.put("rect", x=begin, y=y, width=round(max(0.0, end - begin), 1), height=15, klass=f"phase{number % 3}")
+            canvas.put(
+                "rect", x=begin, y=y, width=round(max(0.0, end - begin), 1), height=15, klass=f"phase{number % 3}"
+            )
             if end - begin > 8 * len(label):
                 canvas.put("text", label, x=begin + 4, y=y + 11.5, klass="marklabel")
 
@@ -166,7 +170,9 @@ def timeline(
     whole = _Scale(zero - (last - zero) // 40, last + (last - zero) // 12)
     canvas.put("text", language.say("timeline.whole"), x=4, y=40, klass="row")
     phases = [(language.say("timeline.outage"), "t0", "t7")]
-    phases += [(language.word("mark", last), first, last) for first, last in (("t7", "t9"), ("t9", "t10"), ("t10", "t11"))]
+    phases += [
+        (language.word("mark", last), first, last) for first, last in (("t7", "t9"), ("t9", "t10"), ("t10", "t11"))
+    ]
     _bands(canvas, whole, marks, phases, 34)
     _marks(canvas, whole, list(marks.items()), 4, 50)
     _axis(canvas, whole, zero, 52)

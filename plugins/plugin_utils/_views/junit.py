@@ -75,7 +75,9 @@ def junit(document: Mapping[str, Any]) -> str:
     group = "drill.{0}.{1}".format(value_of(document, "A.cluster", ""), value_of(document, "A.type", ""))
     suite = ElementTree.Element("testsuite")
     for each in value_of(document, "R.objectives", []):
-        case = _case(suite, each["objective"], f"{group}.objective", each["measured_hi"] if each["unit"] == "ns" else None)
+        case = _case(
+            suite, each["objective"], f"{group}.objective", each["measured_hi"] if each["unit"] == "ns" else None
+        )
         measured = "measured [{measured_lo}, {measured_hi}] {unit} against {target}".format(**each)
         text = "\n".join([measured, each["annotation"], *each["reasons"]])
         if each["verdict"] == NOT_MET:
@@ -94,8 +96,14 @@ def junit(document: Mapping[str, Any]) -> str:
     case = _case(suite, "overall", f"{group}.verdict")
     overall = value_of(document, "R.overall", "inconclusive")
     if overall not in (MET, WITH_FINDINGS):
-        _say(case, "failure" if overall == NOT_MET else "error", overall, "\n".join(value_of(document, "R.reasons", [])))
-    numbers = {"tests": len(suite), "failures": len(suite.findall("*/failure")), "errors": len(suite.findall("*/error"))}
+        _say(
+            case, "failure" if overall == NOT_MET else "error", overall, "\n".join(value_of(document, "R.reasons", []))
+        )
+    numbers = {
+        "tests": len(suite),
+        "failures": len(suite.findall("*/failure")),
+        "errors": len(suite.findall("*/error")),
+    }
     suite.attrib.update({"name": _text(value_of(document, "A.drill_id", "")), "skipped": "0"})
     suite.attrib.update({key: str(number) for key, number in numbers.items()})
     root = ElementTree.Element("testsuites", {key: str(number) for key, number in numbers.items()})

@@ -62,7 +62,7 @@ def number(value: int) -> str:
 
 def wall(nanoseconds: int) -> str:
     """An instant in UTC, to the second."""
-    return datetime.datetime.fromtimestamp(nanoseconds // 10**9, datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.datetime.fromtimestamp(nanoseconds // 10**9, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def percent(ppm: int) -> str:

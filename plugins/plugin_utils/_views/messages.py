@@ -109,7 +109,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         "상한값으로 판정하며, 알 수 없는 값을 0으로 간주하지 않습니다.",
         "按上限判定；未知绝不计为零。",
     ),
-    "objective.rto": ("Recovery time objective (RTO), writes", "복구 목표 시간(RTO), 쓰기", "恢复时间目标（RTO），写入"),
+    "objective.rto": (
+        "Recovery time objective (RTO), writes",
+        "복구 목표 시간(RTO), 쓰기",
+        "恢复时间目标（RTO），写入",
+    ),
     "objective.rto_reads": (
         "Recovery time objective (RTO), reads",
         "복구 목표 시간(RTO), 읽기",
@@ -189,7 +193,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     # Timeline.
     "timeline": ("Timeline", "타임라인", "时间线"),
     "leg": ("Leg", "구간", "行程"),
-    "leg_of": ("Leg “{leg}”, seen by {client}", "구간 “{leg}”, 관측 클라이언트 {client}", "行程“{leg}”，由 {client} 观测"),
+    "leg_of": (
+        "Leg “{leg}”, seen by {client}",
+        "구간 “{leg}”, 관측 클라이언트 {client}",
+        "行程“{leg}”，由 {client} 观测",
+    ),
     "timeline.drawing": (
         "Marks t0 to t11, probe operations and outage of leg {leg}",
         "구간 {leg}의 t0~t11 시점, 프로브 동작, 서비스 중단",
@@ -203,7 +211,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "legend.failed": ("failed", "실패", "失败"),
     "legend.unknown": ("outcome unknown", "결과 불명", "结果未知"),
     "legend.sure": ("surely away (lower end)", "확실한 중단(하한)", "确定中断（下限）"),
-    "legend.possible": ("possibly away (upper end, judged)", "가능한 중단(상한, 판정 기준)", "可能中断（上限，判定依据）"),
+    "legend.possible": (
+        "possibly away (upper end, judged)",
+        "가능한 중단(상한, 판정 기준)",
+        "可能中断（上限，判定依据）",
+    ),
     "gauge": ("Outage against its objective", "목표 대비 중단 시간", "中断时长与目标对比"),
     "gauge.objective": ("objective {target}", "목표 {target}", "目标 {target}"),
     "gauge.unbounded": ("not bounded", "상한 없음", "无上界"),
@@ -507,11 +519,19 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
     ),
     ("the way back is the second leg", "원복은 두 번째 구간임", "切回是第二个行程"),
     # Loss.
-    ("no member was ever read, so what survived is not known", "멤버를 읽지 않아 잔존 여부를 알 수 없음", "从未读取任何成员，存续情况未知"),
+    (
+        "no member was ever read, so what survived is not known",
+        "멤버를 읽지 않아 잔존 여부를 알 수 없음",
+        "从未读取任何成员，存续情况未知",
+    ),
     ("no member was read", "읽은 멤버가 없음", "没有读取任何成员"),
     ("fewer than two reads", "대조가 2회 미만", "核对少于两次"),
     ("nothing bounds it", "상한이 없음", "没有上界"),
-    ("nothing was read, so nothing is known of a loss", "읽은 것이 없어 유실 여부를 알 수 없음", "没有读取，丢失情况未知"),
+    (
+        "nothing was read, so nothing is known of a loss",
+        "읽은 것이 없어 유실 여부를 알 수 없음",
+        "没有读取，丢失情况未知",
+    ),
     (
         "read ({0}) of {1} in leg {2} is missing: {3}",
         "구간 {2}에서 {1}의 대조 ({0}) 누락: {3}",
@@ -730,7 +750,11 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
     ("not signed yet", "아직 서명되지 않음", "尚未签署"),
     ("the folder is not signed", "폴더에 서명이 없음", "文件夹未签名"),
     ("no time-stamp authority is configured", "타임스탬프 기관이 설정되지 않음", "未配置时间戳机构"),
-    ("it is the first drill of the cluster in this folder", "이 폴더에서 클러스터의 첫 훈련임", "这是该集群在此文件夹中的首次演练"),
+    (
+        "it is the first drill of the cluster in this folder",
+        "이 폴더에서 클러스터의 첫 훈련임",
+        "这是该集群在此文件夹中的首次演练",
+    ),
     ("not a restore drill", "복원 훈련이 아님", "不是恢复演练"),
     (
         "nothing documented verifies pages of a Tibero standby",

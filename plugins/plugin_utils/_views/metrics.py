@@ -83,7 +83,9 @@ def _times(found: _Metrics, document: Mapping[str, Any]) -> None:
     ended = value_of(document, "A.ended_wall_ns")
     found.gauge("ended_timestamp_seconds", "When the drill ended, since 1970.", ({}, _exactly(ended)))
     due = began + cadence * DAY if began is not None and cadence is not None else None
-    found.gauge("next_due_timestamp_seconds", "When the next drill is due by the policy, since 1970.", ({}, _exactly(due)))
+    found.gauge(
+        "next_due_timestamp_seconds", "When the next drill is due by the policy, since 1970.", ({}, _exactly(due))
+    )
 
 
 def _objectives(found: _Metrics, document: Mapping[str, Any]) -> None:
@@ -125,12 +127,13 @@ def metrics(document: Mapping[str, Any], sha256: str) -> str:
     accepted = value_of(document, "N.accepted_after_fence")
     found.gauge("writes_after_fence", "Writes accepted on the old side after the fence; must be 0.", ({}, accepted))
     layout = value_of(document, "O.original_layout")
-    found.gauge(
-        "original_layout", "1 if the roles are as at the start.", ({}, None if layout is None else int(layout))
-    )
+    found.gauge("original_layout", "1 if the roles are as at the start.", ({}, None if layout is None else int(layout)))
     findings = value_of(document, "Q.findings", [])
     kinds = [
-        ({"severity": severity, "state": state}, sum((each["severity"], each["state"]) == (severity, state) for each in findings))
+        (
+            {"severity": severity, "state": state},
+            sum((each["severity"], each["state"]) == (severity, state) for each in findings),
+        )
         for severity in ("info", "warning", "failure")
         for state in ("open", "closed")
     ]

@@ -88,7 +88,7 @@ def _environment(language: Language, quote: Callable[[Any], str], escape: bool) 
     environment = _Environment(
         loader=jinja2.FileSystemLoader(str(TEMPLATES), encoding="utf-8"),
         # Markdown escapes by its own rules, in `quote`.
-        autoescape=escape,  # noqa: S701
+        autoescape=escape,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         keep_trailing_newline=True,
@@ -131,7 +131,7 @@ def _environment(language: Language, quote: Callable[[Any], str], escape: bool) 
         share=lambda ppm: f"{ppm // 10000}.{ppm % 10000 // 1000} %",
         checksign=lambda word: CHECK_SIGNS.get(word, "?"),
         severitysign=lambda word: SEVERITY_SIGNS.get(word, "?"),
-        style=markupsafe.Markup(re.sub(r"/\*.*?\*/", "", style, flags=re.S)),  # noqa: S704
+        style=markupsafe.Markup(re.sub(r"/\*.*?\*/", "", style, flags=re.S)),
     )
     return environment
 
@@ -238,7 +238,9 @@ def markdown(document: Mapping[str, Any], code: str, folder: str, sha256: str) -
     return re.sub(r"\n{3,}", "\n\n", text).rstrip("\n") + "\n"
 
 
-def trend_html(cluster: str, drills: Sequence[Mapping[str, Any]], left_out: Sequence[Mapping[str, str]], code: str) -> str:
+def trend_html(
+    cluster: str, drills: Sequence[Mapping[str, Any]], left_out: Sequence[Mapping[str, str]], code: str
+) -> str:
     """The page of all drills of a cluster.
 
     :arg drills: entries of the trend, oldest first. :arg left_out: drill_id and why, of folders that cannot be relied on.

@@ -94,7 +94,9 @@ def test_every_figure_of_the_page_is_that_of_the_document(document: dict[str, An
     for each in document["K"]["outages"]["value"]:
         assert str(each["lo_ns"]) in page.data and str(each["hi_ns"]) in page.data
     assert DIGEST in text and document["A"]["drill_id"]["value"] in text and "/srv/evidence/01" in text
-    assert "python3 verify.py" in text and "writes were away for at most 4.426 s, objective 30 s; 0 of 96\u202f865" in text
+    assert (
+        "python3 verify.py" in text and "writes were away for at most 4.426 s, objective 30 s; 0 of 96\u202f865" in text
+    )
 
 
 @pytest.mark.parametrize("code", messages.LANGUAGES)
@@ -103,7 +105,19 @@ def test_a_page_is_well_formed_and_refers_to_nothing(document: dict[str, Any], c
         page = Page(text)
         assert page.stack == [] and ("html", {"lang": code}) in page.elements
         for tag, attributes in page.elements:
-            assert tag not in {"script", "link", "img", "iframe", "object", "embed", "base", "form", "a", "use", "image"}
+            assert tag not in {
+                "script",
+                "link",
+                "img",
+                "iframe",
+                "object",
+                "embed",
+                "base",
+                "form",
+                "a",
+                "use",
+                "image",
+            }
             assert not {"src", "href", "xlink:href", "srcset", "action", "data"} & set(attributes)
             assert not [name for name in attributes if name.startswith("on")]
         assert "url(" not in text and "@import" not in text and "http://" not in text and "https://" not in text
@@ -133,8 +147,23 @@ def test_the_drawing_shows_marks_probe_dots_and_the_outage(document: dict[str, A
 def poisoned(value: Any, poison: str) -> Any:
     """The document with a poison behind every text of people; names of verdicts, kinds and marks stay."""
     if isinstance(value, dict):
-        kept = ("kind", "source", "verdict", "mark", "objective", "unit", "read", "part", "raised_by", "schema", "value!")
-        return {key: each if key in kept and isinstance(each, str) else poisoned(each, poison) for key, each in value.items()}
+        kept = (
+            "kind",
+            "source",
+            "verdict",
+            "mark",
+            "objective",
+            "unit",
+            "read",
+            "part",
+            "raised_by",
+            "schema",
+            "value!",
+        )
+        return {
+            key: each if key in kept and isinstance(each, str) else poisoned(each, poison)
+            for key, each in value.items()
+        }
     if isinstance(value, list):
         return [poisoned(each, poison) for each in value]
     return value + poison if isinstance(value, str) else value
@@ -336,9 +365,10 @@ def sentences_of_the_verdict() -> set[str]:
         }
         raised = {id(each) for node in ast.walk(tree) if isinstance(node, ast.Raise) for each in ast.walk(node)}
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs | raised:
-                if node.value.count(" ") >= 2 and not node.value.startswith(" "):
-                    found.add(node.value)
+            if not (isinstance(node, ast.Constant) and isinstance(node.value, str)) or id(node) in docs | raised:
+                continue
+            if node.value.count(" ") >= 2 and not node.value.startswith(" "):
+                found.add(node.value)
     return {re.sub(r"\{(\d)(?::\w+)?\}", lambda hole: f"x{hole.group(1)}", text) for text in found}
 
 
