@@ -62,7 +62,9 @@ def number(value: int) -> str:
 
 def wall(nanoseconds: int) -> str:
     """An instant in UTC, to the second."""
-    return datetime.datetime.fromtimestamp(nanoseconds // 10**9, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M:%S UTC")
+    # datetime.UTC came with Python 3.11, and ansible-core 2.16 runs on 3.10.
+    zone = datetime.timezone.utc  # noqa: UP017
+    return datetime.datetime.fromtimestamp(nanoseconds // 10**9, zone).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def percent(ppm: int) -> str:
