@@ -183,7 +183,7 @@ def timeline(
         zoom = _Scale(begin, end)
         top = y
         canvas.put("text", language.say("timeline.zoom"), x=4, y=y + 12, klass="row")
-        _bands(canvas, zoom, marks, [(language.word("part", name), *ends) for name, *ends in PARTS], y + 28)
+        _bands(canvas, zoom, marks, [(language.word("part", name), one, two) for name, one, two in PARTS], y + 28)
         y += 58
         inside = [(name, at) for name, at in marks.items() if begin <= at <= end]
         _marks(canvas, zoom, inside, top, y + 66 * len(series))
