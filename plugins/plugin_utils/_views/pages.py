@@ -74,6 +74,11 @@ def _markdown_quote(text: Any) -> str:
     return _MARKDOWN.sub(r"\\\1", " ".join(str("" if text is None else text).split()))
 
 
+def _template(name: str) -> str:
+    """The text of a template. Its first two lines are the licence, which no page shows; a comment keeps the numbers of the others right."""
+    return "{#\n\n-#}" + (TEMPLATES / name).read_text(encoding="utf-8").split("\n", 2)[2]
+
+
 class _Environment(jinja2.Environment):
     """A name that the template does not have is a defect; a key that a record of the evidence does not have is something unknown: None."""
 
@@ -86,7 +91,7 @@ class _Environment(jinja2.Environment):
 
 def _environment(language: Language, quote: Callable[[Any], str], escape: bool) -> jinja2.Environment:
     environment = _Environment(
-        loader=jinja2.FileSystemLoader(str(TEMPLATES), encoding="utf-8"),
+        loader=jinja2.FunctionLoader(_template),
         # Markdown escapes by its own rules, in `quote`.
         autoescape=escape,
         undefined=jinja2.StrictUndefined,
