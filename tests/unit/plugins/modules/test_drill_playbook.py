@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import shutil
@@ -48,6 +49,19 @@ PLAY = """
         that:
           - judged.sealed
           - judged.verdict in ['met', 'met with findings', 'not met', 'inconclusive']
+    - firedrill.standby.drill_report:
+        folder: "{{ drill.folder }}"
+        directory: "{{ directory }}-views/drill"
+      register: report
+    - firedrill.standby.drill_report:
+        folder: "{{ drill.folder }}"
+        directory: "{{ directory }}-views/drill"
+      register: again
+    - ansible.builtin.assert:
+        that:
+          - report is changed
+          - again is not changed
+          - report.verdict == judged.verdict
 """
 
 
@@ -99,6 +113,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path) -> Path:
     """A copy of it, to be edited."""
     return Path(shutil.copytree(made, tmp_path / "folder"))
+
+
+def test_its_report_names_the_evidence_in_three_languages(made: Path) -> None:
+    digest = hashlib.sha256((made / "evidence.json").read_bytes()).hexdigest()
+    views = made.parent.parent / "evidence-views" / "drill"
+    for language in ("en", "ko", "zh"):
+        page = (views / f"report.{language}.html").read_text(encoding="utf-8")
+        assert digest in page and f'lang="{language}"' in page and "<script" not in page
+    assert digest in (views / "metrics.prom").read_text(encoding="utf-8")
 
 
 def verified(folder: Path) -> subprocess.CompletedProcess[str]:
