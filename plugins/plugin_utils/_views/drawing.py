@@ -9,9 +9,9 @@ Colours come from classes that the page's style defines. Public: :func:`timeline
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import PARTS
 from ansible_collections.firedrill.standby.plugins.plugin_utils._views.language import Language, span

@@ -10,9 +10,9 @@ Not met is a failure. Inconclusive, and an invariant of which nothing is known, 
 from __future__ import annotations
 
 import re
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from xml.etree import ElementTree
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import value_of
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import MET, NOT_MET, WITH_FINDINGS

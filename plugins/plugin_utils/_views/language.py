@@ -112,4 +112,4 @@ class Language:
         inner = self.told(text)
         if inner is not None:
             return inner
-        return f"“{text}”" if len(text.split()) > 2 else text
+        return f'"{text}"' if len(text.split()) > 2 else text

@@ -194,9 +194,9 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "timeline": ("Timeline", "타임라인", "时间线"),
     "leg": ("Leg", "구간", "行程"),
     "leg_of": (
-        "Leg “{leg}”, seen by {client}",
-        "구간 “{leg}”, 관측 클라이언트 {client}",
-        "行程“{leg}”，由 {client} 观测",
+        'Leg "{leg}", seen by {client}',
+        '구간 "{leg}", 관측 클라이언트 {client}',
+        '行程"{leg}"，由 {client} 观测',
     ),
     "timeline.drawing": (
         "Marks t0 to t11, probe operations and outage of leg {leg}",
