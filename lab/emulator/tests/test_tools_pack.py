@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import pack
 import pytest
-from tools_support import environment, recording, unpacked
+from tools_support import environment, recording, unpack, unpacked
 
 from tibero_emulator import licence
 from tibero_emulator import settings as switches
@@ -46,7 +45,7 @@ def test_packing_twice_gives_the_same_bytes(tmp_path: Path, version: str, monkey
 
 def test_for_a_named_interpreter_everything_is_compiled(tmp_path: Path) -> None:
     path, _ = pack.pack("7", tmp_path, python=sys.executable)
-    shutil.unpack_archive(str(path), str(tmp_path), filter="fully_trusted")
+    unpack(path, tmp_path)
     library = tmp_path / "tibero7" / "lib" / "python"
     # Whoever compiled the source again would stumble over this.
     for source in library.rglob("*.py"):
