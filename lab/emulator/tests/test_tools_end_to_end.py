@@ -164,7 +164,9 @@ def test_12_normal_stop_waits_for_logins_and_immediate_does_not(life: Life) -> N
     client.stdout.close()
     assert not common.leftovers(life.ctx)
     assert not [
-        pid for pid in os.listdir("/proc") if pid.isdigit() and SID in common.command_line(int(pid)).split()[-1:]
+        pid
+        for pid in os.listdir("/proc")
+        if pid.isdigit() and common.command_line(int(pid)).split()[-2:] == ["-SVR_SID", SID]
     ]
 
 
