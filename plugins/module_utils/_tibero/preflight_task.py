@@ -475,7 +475,7 @@ def run(context: Context) -> Outcome:
     is not as it should be.
     """
     params = context.params
-    empty: Dict[str, Any] = {
+    result: Dict[str, Any] = {
         "listening": {"held": [], "failed": {}},
         "checks": [],
         "table": [],
@@ -484,7 +484,7 @@ def run(context: Context) -> Outcome:
     }
     if params["release"]:
         _let_go(params)
-        return Outcome(False, dict(empty, facts={}, state=""))
+        return Outcome(False, dict(result, facts={}, state=""))
     client = client_of(context)
     if params["facts"] is not None:
         try:
@@ -503,7 +503,6 @@ def run(context: Context) -> Outcome:
         facts = facts.with_fact("reach", known([], "nothing to try")).with_fact(
             "names", known([], "nothing to resolve")
         )
-    result = empty
     if not params["judge"]:
         result["listening"] = _hold_ports(params, facts)
         return Outcome(False, dict(result, facts=facts.as_dict(), state=facts.as_state()))

@@ -198,6 +198,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         '구간 "{leg}", 관측 클라이언트 {client}',
         '行程"{leg}"，由 {client} 观测',
     ),
+    "leg_unseen": (
+        'Leg "{leg}", what no client saw',
+        '구간 "{leg}", 관측되지 않은 시점',
+        '行程"{leg}"，未观测到的时点',
+    ),
     "timeline.drawing": (
         "Marks t0 to t11, probe operations and outage of leg {leg}",
         "구간 {leg}의 t0~t11 시점, 프로브 동작, 서비스 중단",

@@ -13,6 +13,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import markupsafe
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -71,6 +72,19 @@ class Page(HTMLParser):
 
 def html(document: dict[str, Any], code: str = "en") -> str:
     return pages.html(document, code, "/srv/evidence/01", DIGEST)
+
+
+@pytest.mark.parametrize("code", messages.LANGUAGES)
+def test_marks_that_no_client_saw_stand_apart_under_words_of_their_own(document: dict[str, Any], code: str) -> None:
+    events = document["J"]["events"]["value"]
+    seen = [next(each for each in events if each["leg"] == leg) for leg in ("there", "back")]
+    events += [{**each, "mark": "t11", "client": "", "mono_ns": None, "why": "it was not seen"} for each in seen]
+    headings = re.findall(r"<h3>(.*?)</h3>", section(html(document, code), "timeline"), re.S)
+    column = list(messages.LANGUAGES).index(code)
+    for leg in ("there", "back"):
+        apart = str(markupsafe.escape(messages.MESSAGES["leg_unseen"][column].format(leg=leg)))
+        empty = str(markupsafe.escape(messages.MESSAGES["leg_of"][column].format(leg=leg, client="")))
+        assert apart in headings and empty not in headings
 
 
 def section(text: str, name: str) -> str:
