@@ -233,6 +233,8 @@ class Job:
         halve the work's speed, and after a crash of the host the work is found dead whatever its last progress was.
         """
         with self._guard:
+            if self._ended.is_set() and not durable:
+                return  # a beat that comes behind the end; the files may be removed already
             self._record["heartbeat"] = time.monotonic()
             self._written = time.monotonic()
             write_atomically(self._file, json.dumps(self._record, indent=1, sort_keys=True) + "\n", durable=durable)
@@ -310,17 +312,26 @@ def take_lock(directory: str, name: str) -> Optional[int]:
     It is held until the descriptor is closed, so until the process ends at the latest. The directory must be there.
     """
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
-    handle = os.open(_path(directory, name, "lock"), flags, 0o600)
+    path = _path(directory, name, "lock")
+    handle = os.open(path, flags, 0o600)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Its last holder may have removed the file between the two calls: then what is held here locks nobody out.
+        if os.path.samestat(os.fstat(handle), os.lstat(path)):
+            return handle
     except OSError:
-        os.close(handle)
-        return None
-    return handle
+        pass
+    os.close(handle)
+    return None
 
 
 def _lock_or_holder(directory: str, name: str) -> Tuple[Optional[int], Status]:
-    lock = take_lock(directory, name)
+    # Each time anew: a transient job that ends takes the directory with it.
+    private_directory(directory)
+    try:
+        lock = take_lock(directory, name)
+    except FileNotFoundError:
+        lock = None
     return lock, ask(directory, name)
 
 
@@ -348,7 +359,6 @@ def start(directory: str, name: str, key: str, work: Work) -> Started:
     :returns: :class:`Started` with the first status.
     :raises Refusal: when a job of another key holds the lock, or when the directory is not ours.
     """
-    private_directory(directory)
     # A process that ends writes its last status, or dies, a moment before the system takes its lock away: look again.
     seen = wait_until(
         lambda: _lock_or_holder(directory, name),
@@ -456,15 +466,42 @@ def _work(directory: str, name: str, key: str, work: Work, writer: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     if job.transient:
-        remove(directory, name)
+        _remove_files(directory, name)
     os._exit(code)
 
 
 def remove(directory: str, name: str) -> None:
     """Remove the files of a job that is at its end, and the directory if it is empty then.
 
-    A file that somebody else removes at the same moment is gone as well.
+    Waits for the job's process to be gone, so that it cannot remove the files of the next job of this name.
+
+    :raises DeadlineExceeded: when a process keeps the job's lock, so when the job is not at its end.
     """
+    if not os.path.isdir(directory):
+        return
+    lock = wait_until(
+        lambda: _lock_to_remove(directory, name),
+        lambda found: found is not None,
+        START_LIMIT,
+        "the process of job {0} to be gone".format(name),
+        "Look for the process that holds {0}".format(_path(directory, name, "lock")),
+        interval=0.05,
+    ).value
+    if lock is not None and lock >= 0:
+        _remove_files(directory, name)
+        os.close(lock)
+
+
+def _lock_to_remove(directory: str, name: str) -> Optional[int]:
+    """The lock of a job, None while another process has it, -1 when the directory is gone and nothing is to be done."""
+    try:
+        return take_lock(directory, name)
+    except FileNotFoundError:
+        return -1
+
+
+def _remove_files(directory: str, name: str) -> None:
+    """Remove the files of a job whose lock this process holds; the lock last, so that nobody can begin meanwhile."""
     for kind in ("json", "log", "lease", "lock"):
         try:
             os.unlink(_path(directory, name, kind))

@@ -18,7 +18,7 @@ from typing import Any, Callable, Iterator
 import pytest
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded, Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 
 
@@ -232,3 +232,40 @@ def test_failing_act_is_tried_again_and_its_failure_recorded(place: str, tmp_pat
 
     detached.dead_man(place, "two", 0.1, fail, attempts=2, pause=0.05)
     assert ended(place, "two").error["seen"] == "Down"
+
+
+@pytest.mark.parametrize("slow", ["json", "log", "lock"])
+def test_a_job_that_clears_up_slowly_does_not_take_the_files_of_the_next_one(
+    place: str, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    unlink, starter = os.unlink, os.getpid()
+
+    def slowly(path: str) -> None:
+        if path.endswith("." + slow) and os.getpid() != starter:
+            time.sleep(0.3)
+        unlink(path)
+
+    def transient(job: detached.Job) -> dict[str, Any]:
+        job.transient = True
+        return {}
+
+    monkeypatch.setattr(detached.os, "unlink", slowly)
+    detached.start(place, "ports", "k", transient)
+    until(lambda: detached.ask(place, "ports").state != detached.RUNNING, "the end of the first")
+    second = detached.start(place, "ports", "other", lambda job: until(lambda: False, "the end of time"))
+    assert not second.attached and second.status.is_running
+    # The late removal would come now; only its absence can be waited for.
+    time.sleep(0.5)
+    seen = detached.ask(place, "ports")
+    assert seen.is_running and seen.process == second.status.process
+    assert detached.cancel(place, "ports").state == detached.CANCELLED
+    detached.remove(place, "ports")
+    assert not os.path.exists(place)
+
+
+def test_files_of_a_job_at_work_are_not_removed(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detached, "START_LIMIT", 0.3)
+    detached.start(place, "copy", "k", lambda job: until(lambda: False, "the end of time"))
+    with pytest.raises(DeadlineExceeded):
+        detached.remove(place, "copy")
+    assert detached.ask(place, "copy").is_running
