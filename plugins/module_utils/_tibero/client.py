@@ -323,7 +323,7 @@ class Tibero:
             in time.
         """
         limit = min(self.timeout, QUESTION_LIMIT) if deadline is None else deadline
-        lines = list(settings) + [self._connect_line()]
+        lines = list(settings) + [self.connect_line()]
         for number, statement in enumerate(statements):
             lines.append("PROMPT {0}{1}".format(_FENCE, number))
             lines.append(statement)
@@ -358,7 +358,11 @@ class Tibero:
             Reply(statement, texts[number], tbsql.parse(texts[number])) for number, statement in enumerate(statements)
         ]
 
-    def _connect_line(self) -> str:
+    def connect_line(self) -> str:
+        """The line that logs in; it holds the password, so it goes to standard input and nowhere else.
+
+        :raises Refusal: for an account, a password or an alias that tbsql cannot be given.
+        """
         user, password, alias = self.login
         if not _USER.match(user):
             raise Refusal(

@@ -44,7 +44,7 @@ def write(path: Path, stories: list[Any], close: bool = True) -> list[Operation]
             Operation("desk", "w00", "write", "application", seq, "%032x" % seq, digest, 3, now, story[0], *story[1:])
         )
         if seq % 5 == 0:
-            writer.missed(now, 2)
+            writer.missed(now, 2, ledger.BUSY)
             writer.anchor(Anchor(now + 6, 1_700_000_000_000_000_000 + now, 40))
     if close:
         writer.close()
@@ -86,7 +86,7 @@ def test_a_line_that_is_removed_changed_or_added_is_told(stories: list[Any], dat
         byte = data.draw(st.integers(0, 255).filter(lambda value: value != line[offset]))
         lines[place_of] = line[:offset] + bytes([byte]) + line[offset + 1 :]
     elif how == "add":
-        lines.insert(place_of + 1, data.draw(st.sampled_from((line, b"M 1 1\n", b"\n", b"A 1 2000 - \n"))))
+        lines.insert(place_of + 1, data.draw(st.sampled_from((line, b"M 1 1 busy\n", b"\n", b"A 1 2000 - \n"))))
     elif how == "swap" and place_of and lines[place_of - 1] != line:
         lines[place_of - 1], lines[place_of] = line, lines[place_of - 1]
     else:
@@ -161,6 +161,7 @@ def test_an_intent_without_an_outcome_is_unknown(tmp_path: Path) -> None:
         (b"I 1 u - 0 5\nI 2 u - 0 4\n", "lies before that of an earlier line"),
         (b"I 1 u - 0 5\nA 1 6", "torn"),
         (b'H {"schema": 1}\n', "a second header"),
+        (b"M 5 1 lazy\n", "why nothing was sent is not known"),
         (b"C 7 00\n", "lines are missing or were added"),
     ],
 )
@@ -219,10 +220,10 @@ def test_late_and_missed_slots_are_read_back(tmp_path: Path) -> None:
     writer = ledger.Writer(str(tmp_path / "w00"), HEADER)
     writer.intent(1, "u", "", 0, 500)
     writer.late(1, 100)
-    writer.missed(600, 4)
+    writer.missed(600, 4, ledger.BEHIND)
     writer.close()
     seen = ledger.read(str(tmp_path / "w00"))
-    assert seen.late == (Late(1, 100),) and seen.missed == (Missed(600, 4),)
+    assert seen.late == (Late(1, 100),) and seen.missed == (Missed(600, 4, ledger.BEHIND),)
 
 
 def test_the_clock_goes_forward_and_has_a_name() -> None:
