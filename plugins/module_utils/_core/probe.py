@@ -306,10 +306,11 @@ class Probe:
         self._deadlines: Dict[int, int] = {}
         self._wanted = Control(0)
 
-    def run(self, drain: int = 2 * SECOND) -> Summary:
+    def run(self, drain: int = 4 * SECOND, before_end: Callable[[], None] = lambda: None) -> Summary:
         """Run to the end.
 
-        :arg drain: nanoseconds that open operations get after the end was wanted; longer than every limit of a session.
+        :arg drain: nanoseconds that open operations get after the end was wanted; longer than all limits of a session together.
+        :arg before_end: called before the ledgers are closed.
         """
         self._wanted = self._control()
         self._warm_up()
@@ -329,7 +330,7 @@ class Probe:
             if now - reported >= REPORT_INTERVAL:
                 reported = now
                 self._report(self._progress(now - start))
-        return self._end(start, drain)
+        return self._end(start, drain, before_end)
 
     def _warm_up(self) -> None:
         """Let the programs of the sessions start before the schedule does; what is not ready in time is missed as STARTING."""
@@ -402,12 +403,13 @@ class Probe:
         )
         return record
 
-    def _end(self, start: int, drain: int) -> Summary:
+    def _end(self, start: int, drain: int, before_end: Callable[[], None]) -> Summary:
         """Wait for what is open, then end every ledger."""
         until = self._clock.now() + drain
         while self._clock.now() < until and [index for index in self._alive() if self._streams[index].is_open]:
             self._wait(until)
         seconds = (self._clock.now() - start) / SECOND
+        before_end()
         for index in self._alive():
             stream = self._streams[index]
             self._waiter.forget(index)
