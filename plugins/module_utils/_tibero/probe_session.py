@@ -115,8 +115,8 @@ def question_of(request: Request) -> str:
     return "SELECT COUNT(*) AS FOUND FROM {0} WHERE WRITER = 'w00' AND SEQ = {1};".format(TABLE, request.seq)
 
 
-#: Who answers, as it says itself. Column HOST_NAME is recorded (H); the port tells members of one host apart, and an account that may not see
-#: it (M: SYS only) has none.
+#: Who answers, as it says itself; asked after the first success of a connection, so that one row and its line have no name. Column HOST_NAME is
+#: recorded (H); the port tells members of one host apart, and an account that may not see it (M: SYS only) has none.
 IDENTITY = (
     "SELECT '<<h|'||HOST_NAME||'>>' FROM V$INSTANCE;",
     "SELECT '<<p|'||VALUE||'>>' FROM _VT_PARAMETER WHERE NAME = 'LISTENER_PORT';",
@@ -131,10 +131,11 @@ def node_of(said: str, names: Mapping[str, str]) -> str:
     return names.get(full) or names.get(host) or full
 
 
-#: States. LAUNCHING: tbsql starts. IDLE: it runs, without a connection. READY: connected. The others have a request open.
+#: States. LAUNCHING: tbsql starts. IDLE: it runs, without a connection. READY: connected. IDENTIFYING: connected, and asks who answers. The
+#: others have a request open.
 _GONE, _LAUNCHING, _IDLE, _READY = "gone", "launching", "idle", "ready"
 _KNOCKING, _CONNECTING, _IDENTIFYING, _ASKING = "knocking", "connecting", "identifying", "asking"
-_BEFORE_SENDING = (_KNOCKING, _CONNECTING, _IDENTIFYING)
+_BEFORE_SENDING = (_KNOCKING, _CONNECTING)
 
 
 class TiberoSession(Session):
@@ -159,7 +160,7 @@ class TiberoSession(Session):
         self._names: Dict[str, str] = dict(names or {})
         self._knock = knock
         self._limits = {_KNOCKING: connect_limit, _CONNECTING: connect_limit}
-        self._limits.update({_IDENTIFYING: statement_limit, _ASKING: statement_limit, _LAUNCHING: LAUNCH_LIMIT})
+        self._limits.update({_IDENTIFYING: LAUNCH_LIMIT, _ASKING: statement_limit, _LAUNCHING: LAUNCH_LIMIT})
         self._state = _GONE
         self._child: Optional[Child] = None
         self._socket: Optional[socket.socket] = None
@@ -169,6 +170,7 @@ class TiberoSession(Session):
         self._heard = b""
         self._fence = 0
         self._node = ""
+        self._identified = False
 
     # ---------------------------------------------------------------------------------------- what the probe calls
 
@@ -276,10 +278,10 @@ class TiberoSession(Session):
         elif self._state == _CONNECTING:
             return self._connected(now, self._parts(1)[0])
         elif self._state == _IDENTIFYING:
-            self._node = node_of(self._said(), self._names)
-            return self._ask(now)
+            self._node, self._identified = node_of(self._said(), self._names), True
+            self._state = _READY
         elif self._state == _ASKING:
-            return self._answered()
+            return self._answered(now)
         return None
 
     # ---------------------------------------------------------------------------------------- a request
@@ -316,7 +318,7 @@ class TiberoSession(Session):
             self._socket = None
 
     def _connect(self, now: int) -> Optional[Answer]:
-        self._node = ""
+        self._node, self._identified = "", False
         return self._say(now, _CONNECTING, (self._client.connect_line(),))
 
     def _connected(self, now: int, said: str) -> Optional[Answer]:
@@ -327,7 +329,7 @@ class TiberoSession(Session):
             return self._done(
                 _IDLE, FAILED, "login: no connection that is known: {0}".format(" ".join(said.split())[:120])
             )
-        return self._say(now, _IDENTIFYING, IDENTITY)
+        return self._ask(now)
 
     def _ask(self, now: int) -> Optional[Answer]:
         assert self._request is not None
@@ -335,12 +337,16 @@ class TiberoSession(Session):
             return self._say(now, _ASKING, (question_of(self._request),))
         return self._say(now, _ASKING, (insert_of(self._request, self._node),), ("COMMIT;",))
 
-    def _answered(self) -> Answer:
+    def _answered(self, now: int) -> Answer:
         assert self._request is not None
         reading = self._request.kind == "read"
         answer = classify_read(self._parts(1)[0]) if reading else classify_insert(*self._parts(2))
         # After everything but a success the next request logs in anew: through an alias with failover it may find another member then.
-        return self._done(_READY if answer.outcome == ACKED else _IDLE, answer.outcome, answer.error)
+        done = self._done(_READY if answer.outcome == ACKED else _IDLE, answer.outcome, answer.error)
+        if answer.outcome == ACKED and not self._identified:
+            # Only now: the first success after an outage must not wait for a question that no application asks.
+            self._say(now, _IDENTIFYING, IDENTITY)
+        return done
 
     def _done(self, state: str, outcome: str, error: str) -> Answer:
         self._state = state
