@@ -20,6 +20,7 @@ description:
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes
+  - firedrill.standby.attributes.action_group
   - firedrill.standby.tibero
 attributes:
   check_mode:
