@@ -113,12 +113,12 @@ def one_run(*arguments: str) -> dict[str, Any]:
 def kept(figures: dict[str, Any]) -> bool:
     """Whether a run of the probe alone kept everything that it must.
 
-    The step is judged by 99 of 100, and whether the probe kept its schedule is only shown: on a machine with other work the processor is taken away for
-    longer than 5 ms, and a probe that says so does what it is for.
+    On a machine with other work the processor is taken away for longer than a step; the best of some runs counts.
     """
     return bool(
         figures["rate"] >= RATE
-        and figures["step"] <= STEP_MS
+        and figures["longest"] <= STEP_MS
+        and figures["kept_schedule"]
         and figures["memory"] < MEMORY_MIB
         and figures["core"] <= 1.0
         and not figures["damage"]
@@ -128,15 +128,15 @@ def kept(figures: dict[str, Any]) -> bool:
 def line(name: str, figures: dict[str, Any]) -> str:
     """The figures of a run in a line."""
     return (
-        "%-9s %7.0f acknowledged/s (at least %d)  step p99 %.2f ms (at most %.0f), longest %.1f ms  %.0f %% of a core  %.0f MiB (below %.0f)  "
+        "%-9s %7.0f acknowledged/s (at least %d)  longest step %.1f ms (at most %.0f), p99 %.2f ms  %.0f %% of a core  %.0f MiB (below %.0f)  "
         "kept its schedule: %s"
     ) % (
         name,
         figures["rate"],
         RATE,
-        figures["step"],
-        STEP_MS,
         figures["longest"],
+        STEP_MS,
+        figures["step"],
         100 * figures["core"],
         figures["memory"],
         MEMORY_MIB,

@@ -54,11 +54,7 @@ class Rule(NamedTuple):
 CERTAIN: Mapping[int, Rule] = {
     7501: Rule("C", "a standby in replication refuses the statement"),
     8004: Rule("H", "the statement did not get past the parser"),
-    8027: Rule("M", "the statement did not get past the parser: a column is not known"),
-    8033: Rule("M", "the statement did not get past the parser: the table is not there"),
     8142: Rule("C", "the boot mode admits no DML"),
-    10005: Rule("M", "NOT NULL refused the row"),
-    10007: Rule("M", "the primary key refused the row"),
     12028: Rule("C", "NOMOUNT admits DDL only"),
     17003: Rule("C", "the account has no right to write there"),
     21042: Rule("C", "no transaction begins in read only mode"),
