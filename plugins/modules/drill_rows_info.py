@@ -8,10 +8,10 @@ module: drill_rows_info
 short_description: Read all rows of a drill on one member into a file
 version_added: 0.1.0
 description:
-  - Reads the whole table C(DRILL_LEDGER) on this member and writes it into a file on it, one row of JSON a line, because a drill has more rows
-    than a result can hold.
+  - Reads the whole table C(DRILL_LEDGER) on this member and writes it into a file on it, because a drill has more rows than a result can hold. The
+    file has the form of C(raw/rows/) of the evidence; a head with leg, read and member, a line of JSON for each row, and an end with number and digest.
   - The digest of a payload is computed from the payload that is there. A row whose own C(payload_hash) says something else is counted as
-    damaged, and its line has the claim as C(claimed_hash).
+    damaged; its line has the digest that was computed.
   - A table that changes while it is read is refused. A standby answers only while it is open read only.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
@@ -29,6 +29,19 @@ options:
     description: Name of the drill.
     type: str
     required: true
+  leg:
+    description: Name of the role change after which it is read.
+    type: str
+    required: true
+  read:
+    description: V(a) is the new primary, V(b) another member, V(c) the primary after the way home.
+    type: str
+    choices: [a, b, c]
+    required: true
+  member:
+    description: Name of this member.
+    type: str
+    required: true
 notes:
   - In check mode the rows are counted and no file is written.
 seealso:
@@ -42,6 +55,9 @@ EXAMPLES = r"""
     tb_sid: orders
     sys_password: "{{ tibero_sys_password }}"
     drill: 2026-03-01
+    leg: there
+    read: a
+    member: busan1
     path: /tibero/tibero7/instance/orders/firedrill/drill/rows.jsonl
 """
 

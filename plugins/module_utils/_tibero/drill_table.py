@@ -8,11 +8,11 @@ Nothing that is not the drill's own is ever touched: a table of that name with o
 """
 
 import hashlib
-import json
 import os
-from typing import IO, Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, facts, probe_job
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import READS, RowsWriter
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import Survivor
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
@@ -40,6 +40,9 @@ ROWS_SPEC: Dict[str, Any] = dict(
     options.COMMON_SPEC,
     path={"type": "path", "required": True},
     drill={"type": "str", "required": True},
+    leg={"type": "str", "required": True},
+    read={"type": "str", "required": True, "choices": list(READS)},
+    member={"type": "str", "required": True},
 )
 
 
@@ -127,51 +130,32 @@ def _pattern(drill: str) -> str:
 # ------------------------------------------------------------------------------------------------------------------ reading
 
 
-class RowsFile:
-    """Writes rows as JSON lines, beside their place until all are there, and keeps their digest."""
+class Reading:
+    """Rows on their way into the file, and what is wrong with them."""
 
-    def __init__(self, target: IO[bytes]) -> None:
-        self._target = target
-        self._digest = hashlib.sha256()
-        self.rows = 0
+    def __init__(self, writer: RowsWriter, drill: str) -> None:
+        self._writer = writer
+        self._own = drill + " "
         self.damaged = 0
         self.alien = 0
 
-    def take(self, row: Dict[str, Optional[str]], drill: str) -> None:
+    def take(self, row: Dict[str, Optional[str]]) -> None:
         """One row. The digest in a :class:`Survivor` is that of the payload which is there, never the one that the row claims."""
         payload = row["PAYLOAD"] or ""
         digest = hashlib.sha256(payload.encode("utf-8", "surrogateescape")).hexdigest()
-        survivor = Survivor(
-            row["WRITER"] or "",
-            int(row["SEQ"] or 0),
-            row["UUID"] or "",
-            digest,
-            row["NODE"] or "",
-            int(row["ROLE_EPOCH"] or 0),
-            row["DB_TS"] or "",
+        self.damaged += digest != (row["PAYLOAD_HASH"] or "")
+        self.alien += not payload.startswith(self._own)
+        self._writer.take(
+            Survivor(
+                row["WRITER"] or "",
+                int(row["SEQ"] or 0),
+                row["UUID"] or "",
+                digest,
+                row["NODE"] or "",
+                int(row["ROLE_EPOCH"] or 0),
+                row["DB_TS"] or "",
+            )
         )
-        claimed = row["PAYLOAD_HASH"] or ""
-        record: Dict[str, Any] = dict(survivor._asdict())
-        if claimed != digest:
-            self.damaged += 1
-            record["claimed_hash"] = claimed
-        if not payload.startswith(drill + " "):
-            self.alien += 1
-            record["of_drill"] = False
-        line = (json.dumps(record, sort_keys=True) + "\n").encode("ascii")
-        self._target.write(line)
-        self._digest.update(line)
-        self.rows += 1
-
-    def hexdigest(self) -> str:
-        return self._digest.hexdigest()
-
-
-def read_rows(path: str) -> List[Survivor]:
-    """The rows of a file that :func:`rows_info` wrote. :raises ValueError: for a line that is none. :raises OSError: without the file."""
-    with open(path, encoding="ascii", errors="strict") as source:
-        records = [json.loads(line) for line in source]
-    return [Survivor(**{name: record[name] for name in Survivor._fields}) for record in records]
 
 
 _READ = COLUMNS[:-1] + (("DB_TS", "TO_CHAR(DB_TS,'YYYY-MM-DD HH24:MI:SS')"),)
@@ -190,12 +174,12 @@ def _writers(client: Tibero) -> List[Tuple[str, int]]:
         where = "WRITER > {0}".format(marks.literal(name))
 
 
-def _read_writer(client: Tibero, writer: str, last: int, rows: RowsFile, drill: str) -> None:
+def _read_writer(client: Tibero, writer: str, last: int, rows: Reading) -> None:
     """All rows of one writer, page by page; sequences begin at 1."""
     for first in range(1, last + 1, PAGE):
         where = "WRITER = {0} AND SEQ BETWEEN {1} AND {2}".format(marks.literal(writer), first, first + PAGE - 1)
         for row in _one(client, Query(TABLE, _READ, where, "SEQ")):
-            rows.take(row, drill)
+            rows.take(row)
 
 
 def rows_info(context: Context) -> Outcome:
@@ -211,19 +195,22 @@ def rows_info(context: Context) -> Outcome:
     temporary = path + ".new"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(handle, "wb") as target:
-        rows = RowsFile(target)
-        for writer, last in _writers(client):
-            _read_writer(client, writer, last, rows, drill)
+        head = {name: params[name] for name in ("leg", "read", "member")}
+        writer = RowsWriter(head, target.write)
+        rows = Reading(writer, drill)
+        for name, last in _writers(client):
+            _read_writer(client, name, last, rows)
+        sha256 = writer.close()
         target.flush()
         os.fsync(target.fileno())
     after = _count(client)
-    if not before == rows.rows == after:
+    if not before == writer.rows == after:
         os.unlink(temporary)
         raise UnknownState(
-            seen="{0} rows before, {1} read, {2} after".format(before, rows.rows, after),
+            seen="{0} rows before, {1} read, {2} after".format(before, writer.rows, after),
             meaning="The table changed while it was read, so the rows are of no one moment",
             remedy="Stop the writers, let redo be applied, and read again",
         )
     os.rename(temporary, path)
-    values = {"path": path, "rows": rows.rows, "damaged": rows.damaged, "alien": rows.alien, "sha256": rows.hexdigest()}
+    values = {"path": path, "rows": writer.rows, "damaged": rows.damaged, "alien": rows.alien, "sha256": sha256}
     return Outcome(False, values)
