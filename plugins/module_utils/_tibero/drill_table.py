@@ -69,7 +69,7 @@ def ensure_table(context: Context) -> Outcome:
         if _exists(client) != wanted:
             raise UnknownState(
                 seen="After {0!r} the table is {1}".format(
-                    statement.split("(")[0].strip(), "gone" if wanted else "still there"
+                    statement.split("(", 1)[0].strip(), "gone" if wanted else "still there"
                 ),
                 meaning="The statement printed no error and had no effect that can be seen",
                 remedy="Look at the account of sys_user and at sys.log",

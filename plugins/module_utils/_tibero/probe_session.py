@@ -17,7 +17,7 @@ import errno
 import os
 import re
 import socket
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, FAILED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_session import (
@@ -39,6 +39,7 @@ LAUNCH_LIMIT = 10 * 10**9
 #: Between two starts of the program for one session, so that a program that dies at once is not started in a circle.
 LAUNCH_INTERVAL = 10**9
 _FENCE = "firedrill-probe-"
+_Part = TypeVar("_Part")
 
 
 class Rule(NamedTuple):
@@ -132,6 +133,13 @@ def node_of(said: str, names: Mapping[str, str]) -> str:
 _GONE, _LAUNCHING, _IDLE, _READY = "gone", "launching", "idle", "ready"
 _KNOCKING, _CONNECTING, _IDENTIFYING, _ASKING = "knocking", "connecting", "identifying", "asking"
 _BEFORE_SENDING = (_KNOCKING, _CONNECTING)
+
+
+def _there(part: Optional[_Part]) -> _Part:
+    """What a state of the conversation cannot be without."""
+    if part is None:
+        raise AssertionError("the session is in a state in which this must be there")
+    return part
 
 
 class TiberoSession(Session):
@@ -231,8 +239,7 @@ class TiberoSession(Session):
             lines.append("PROMPT {0}{1}".format(_FENCE, self._fence))
         self._state, self._since = state, now
         try:
-            assert self._child is not None
-            self._child.say(("\n".join(lines) + "\n").encode("utf-8"))
+            _there(self._child).say(("\n".join(lines) + "\n").encode("utf-8"))
         except OSError as error:
             return self._lost(now, "tbsql takes no input: {0}".format(error.strerror or error))
         return None
@@ -283,22 +290,22 @@ class TiberoSession(Session):
     # ---------------------------------------------------------------------------------------- a request
 
     def _begin_knock(self, now: int) -> Optional[Answer]:
-        assert self._knock is not None
-        self._socket = socket.socket(socket.AF_INET6 if ":" in self._knock[0] else socket.AF_INET, socket.SOCK_STREAM)
+        place = _there(self._knock)
+        self._socket = socket.socket(socket.AF_INET6 if ":" in place[0] else socket.AF_INET, socket.SOCK_STREAM)
         self._socket.setblocking(False)
-        code = self._socket.connect_ex(self._knock)
+        code = self._socket.connect_ex(place)
         if code not in (0, errno.EINPROGRESS):
             return self._refused(code)
         self._state, self._since = _KNOCKING, now
         return None
 
     def _poll_knock(self, now: int) -> Optional[Answer]:
-        assert self._socket is not None
-        code = self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        knocking = _there(self._socket)
+        code = knocking.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         if code:
             return self._refused(code)
         try:
-            self._socket.getpeername()
+            knocking.getpeername()
         except OSError:
             return None
         self._drop_socket()
@@ -328,14 +335,13 @@ class TiberoSession(Session):
         return self._ask(now)
 
     def _ask(self, now: int) -> Optional[Answer]:
-        assert self._request is not None
-        if self._request.kind == "read":
-            return self._say(now, _ASKING, (question_of(self._request),))
-        return self._say(now, _ASKING, (insert_of(self._request, self._node),), ("COMMIT;",))
+        request = _there(self._request)
+        if request.kind == "read":
+            return self._say(now, _ASKING, (question_of(request),))
+        return self._say(now, _ASKING, (insert_of(request, self._node),), ("COMMIT;",))
 
     def _answered(self, now: int) -> Answer:
-        assert self._request is not None
-        reading = self._request.kind == "read"
+        reading = _there(self._request).kind == "read"
         answer = classify_read(self._parts(1)[0]) if reading else classify_insert(*self._parts(2))
         # After everything but a success the next request logs in anew: through an alias with failover it may find another member then.
         done = self._done(_READY if answer.outcome == ACKED else _IDLE, answer.outcome, answer.error)
