@@ -57,6 +57,8 @@ CRASH_DELAY = 3.0
 BEGIN_LIMIT, HEAL_LIMIT, HEAL_PAUSE = 90.0, 600.0, 2.0
 #: Seconds that ``absent`` waits for the timer's process.
 ABSENT_LIMIT = 90.0
+#: Seconds for the lock of a process that is gone.
+LOCK_LIMIT = 10.0
 #: Seconds between two looks at the clock and at the wish to end.
 INTERVAL = 0.1
 
@@ -566,15 +568,8 @@ def _work(job: detached.Job, wish: Wish, prepared: Plan, host: Host, directory: 
             # A drill takes the lease away; with the lease there, a shutdown or a person ends this process before its time.
             _heal_until_done(diary, host, TIMER if os.path.lexists(lease) else DRILL)
     finally:
-        _forget(lease)
+        detached.remove_lease(lease)
     return {}
-
-
-def _forget(path: str) -> None:
-    try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
 
 
 # ---------------------------------------------------------------------------------------------------------------- results
@@ -712,11 +707,8 @@ def _existing(wish: Wish, engine: Engine, host: Host, status: detached.Status) -
             remedy="Run the module with state: absent first; it heals what is in force and tells how it ended",
             details={"fault": values_of(status, host.system.boot())},
         )
-    warnings = (
-        []
-        if status.is_running
-        else ["The fault was begun before and is {0}; it is not done a second time".format(state)]
-    )
+    ended = state in (HEALED, DONE, REBOOTED)
+    warnings = ["The fault was begun before and is {0}; it is not done a second time".format(state)] if ended else []
     return _outcome(False, status, state, host, warnings)
 
 
@@ -785,17 +777,20 @@ def _leftover(engine: Engine, host: Host) -> Optional[fault_cut.Firewall]:
 
 def _heal_here(status: detached.Status, engine: Engine, host: Host, directory: str) -> detached.Status:
     """Heal what the dead process of a fault left in force."""
-    lock = detached.take_lock(directory, JOB)
-    if lock is None:
-        raise UnknownState(
-            seen="The process of the fault of {0} is gone, and its lock is held".format(engine.name),
-            meaning="Somebody else may be healing it",
-            remedy="Run the module again",
-        )
+    # A process that died is seen dead a moment before the system takes its lock away.
+    lock = wait_until(
+        lambda: detached.take_lock(directory, JOB),
+        lambda handle: handle is not None,
+        LOCK_LIMIT,
+        "the lock of the fault of {0}, whose process is gone".format(engine.name),
+        "Somebody else may be healing it; run the module again",
+        interval=INTERVAL,
+    ).value
     try:
         values = heal(status.progress, host)
     finally:
-        os.close(lock)
+        if lock is not None:
+            os.close(lock)
     record = dict(status.progress, phase=HEALED, healed_wall_ns=host.system.wall_ns(), healed_by=DRILL, **values)
     return status._replace(progress=record)
 

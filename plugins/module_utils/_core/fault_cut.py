@@ -132,7 +132,7 @@ def control_of(read: Callable[[str], str], declared: str, port: int) -> Tuple[Tu
         except OSError:
             connection = None
         if connection is not None:
-            return tuple(sorted(set([*found, connection])))
+            return tuple(sorted({*found, connection}))
         try:
             pid = read("/proc/{0}/stat".format(pid)).rpartition(")")[2].split()[1]
         except (OSError, IndexError):

@@ -180,11 +180,11 @@ def ports(client: Tibero) -> Ports:
     return Ports(tuple(sorted(set(service))), (receives,), tuple(sorted(remote)))
 
 
-def engine(client: Tibero) -> Engine:
+def engine(client: Tibero, proc: Optional[Proc] = None) -> Engine:
     """An instance of Tibero as the faults see it."""
     try:
         owner: Optional[int] = _owner(client.tb_home)
     except OSError:
         owner = None
     key = "{0}:{1}".format(os.path.realpath(client.tb_home), client.tb_sid)
-    return Engine(client.tb_sid, key, owner, lambda: family(client), lambda: ports(client))
+    return Engine(client.tb_sid, key, owner, lambda: family(client, proc), lambda: ports(client))
