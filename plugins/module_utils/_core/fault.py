@@ -723,8 +723,14 @@ def _present(wish: Wish, engine: Engine, host: Host, check_mode: bool) -> Outcom
         return found
     prepared = plan(wish, engine, host, directory)
     if check_mode:
-        record = {"fault": wish.fault, "method": prepared.method, "member": wish.member, "drill": wish.drill}
-        record.update(source=prepared.source, processes_before=prepared.processes)
+        record = {
+            "fault": wish.fault,
+            "method": prepared.method,
+            "member": wish.member,
+            "drill": wish.drill,
+            "source": prepared.source,
+            "processes_before": prepared.processes,
+        }
         status = detached.Status(JOB, detached.NONE, "", None, None, None, record, {}, {})
         return Outcome(
             True,

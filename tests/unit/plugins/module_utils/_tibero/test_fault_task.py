@@ -84,7 +84,7 @@ def test_the_server_its_children_and_their_children(processes: Processes) -> Non
     processes.add(number(1102), number(1100), "tblistener -n 8729")
     processes.add(number(1200), 1, "grep tbsvr -SVR_SID orders")
     assert processes.pids() == [1000, 1001, 1002, 900]
-    assert [target.name for target in processes.look().members][0] == "tbsvr"
+    assert processes.look().members[0].name == "tbsvr"
     assert processes.look().undecided == ()
 
 
