@@ -33,7 +33,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client i
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.fingerprint_records import THERE, Found
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import dsn, marks, tip
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.leftovers import leftovers
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.leftovers import ROLE_CHANGE, leftovers
 
 FINGERPRINT_SPEC: Dict[str, Any] = dict(
     options.COMMON_SPEC,
@@ -466,7 +466,8 @@ def _leftovers(client: Tibero, seed_dir: str) -> Found:
     if not seen.is_known:
         return _whole(seen)
     found: Found = {}
-    for each in seen.value or []:
+    # Journals of role changes are a section of their own.
+    for each in [one for one in seen.value or [] if one["kind"] != ROLE_CHANGE]:
         found[_free(found, str(each["kind"]))] = known("{0}: {1}".format(each["state"], each["detail"]), seen.source)
     return found
 
