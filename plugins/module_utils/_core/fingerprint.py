@@ -26,7 +26,7 @@ import json
 import re
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, STANDBY, UNKNOWN, Fact
 
@@ -328,6 +328,12 @@ def _rebuilt(case: Case) -> bool:
     return case.member in case.expected.rebuilt
 
 
+def _copied_from(case: Case) -> bool:
+    """Another member was built anew, and no job of this one runs on or failed. What is not finished is told as a leftover besides."""
+    job = case.after.get("job") if isinstance(case.after, Mapping) else None
+    return bool(set(case.expected.rebuilt) - {case.member}) and job in (None, detached.FINISHED, detached.CANCELLED)
+
+
 def _added_by_rebuild(case: Case) -> bool:
     return _rebuilt(case) and case.before is None
 
@@ -399,7 +405,18 @@ RULES: Tuple[Rule, ...] = (
         "whether tables can be asked for follows the role, which the policy of the drill leaves changed; no table is there",
     ),
     Rule(
-        "copy", RECORDS, r"seed/.*", _rebuilt, "the member was built anew by the drill; the journal of the copy is kept"
+        "copy",
+        RECORDS,
+        r"(seed|rmgr_records)/.*|standby_redo\.json",
+        _rebuilt,
+        "the member was built anew by the drill; the records of what is finished are kept",
+    ),
+    Rule(
+        "source of a copy",
+        RECORDS,
+        r"(hot_backup|cold_copy|rmgr_records)/.*|offers/(\.lock)?",
+        _copied_from,
+        "another member was built anew from this one by the drill; the records of a backup that is over are kept until the next one",
     ),
     Rule(
         "export",

@@ -448,6 +448,19 @@ def test_a_rebuilt_member_keeps_journal_export_and_standby_redo() -> None:
     assert found["standby_redo: group 4"] == "", "of another size"
 
 
+@pytest.mark.parametrize(
+    ("job", "explained"),
+    [("finished", True), ("cancelled", True), ("running", False), ("failed", False), ("died", False)],
+)
+def test_a_backup_that_is_over_is_explained_on_the_source_of_a_rebuilt_member(job: str, explained: bool) -> None:
+    after = cluster()
+    after["busan1"][fp.RECORDS]["hot_backup/hot_backup.json"] = known({"job": job}, "s")
+    [found] = differences(after, fp.Expected(rebuilt=("seoul1",)))
+    assert bool(found["explained"]) is explained
+    [found] = differences(after, fp.Expected(rebuilt=("busan1",)))
+    assert found["explained"] == "", "nobody copied from itself"
+
+
 def test_every_rule_explains_something_here() -> None:
     """A rule that nothing needs would explain what nobody thought of."""
     after, before = swapped(), cluster()
@@ -457,6 +470,7 @@ def test_every_rule_explains_something_here() -> None:
         each["busan2"][fp.STANDBY_REDO] = {}
     after["busan2"][fp.STANDBY_REDO] = {"group 4": known({"bytes": 1}, "s")}
     after["busan2"][fp.RECORDS].update({"seed/x": known(1, "s"), "divergence/x": known(1, "s")})
+    after["busan1"][fp.RECORDS]["hot_backup/last.json"] = known({"sha256": "1"}, "s")
     found = differences(after, SWAPPED._replace(rebuilt=("busan2",)), before)
     assert {each["explained"] for each in found} == {rule.reason for rule in fp.RULES}
     for rule in fp.RULES:
