@@ -157,6 +157,14 @@ def test_what_became_unknown_or_known_is_never_explained(place: tuple[str, str, 
     assert one["explained"] == "" and one["before" if at_start else "after"] == f"UNKNOWN: {why}!"
 
 
+def test_no_rule_is_asked_about_what_is_unknown() -> None:
+    always = [fp.Rule("any", name, ".*", lambda case: True, "anything") for name in fp.SECTIONS]
+    after = cluster()
+    after["seoul1"][fp.INSTANCE]["database_id"] = unknown("V$DATABASE", "TBR-22003")
+    assert [each["explained"] for each in fp.compare(taken(cluster()), taken(after), rules=always)] == [""]
+    assert [each["explained"] for each in fp.compare(taken(after), taken(cluster()), rules=always)] == [""]
+
+
 def test_a_key_that_no_rule_knows_is_not_explained() -> None:
     after = swapped()
     after["seoul1"][fp.RECORDS]["fault/timer.json"] = known({"sha256": "12"}, "s")
