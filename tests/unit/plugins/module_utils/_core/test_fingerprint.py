@@ -350,6 +350,16 @@ WRONG: dict[str, tuple[Breaker, set[tuple[str, str]]]] = {
         lambda c: c["busan2"][fp.INSTANCE].update({fp.ROLE: known("primary", "s")}),
         {("busan2", "instance: role")},
     ),
+    "a role that is none": (
+        lambda c: c["busan1"][fp.INSTANCE].update({fp.ROLE: known("none", "s")}),
+        {
+            ("busan1", "instance: role"),
+            ("busan1", "instance: open_mode"),
+            ("busan1", "destinations: 192.0.2.2:8633 enabled"),
+            ("busan1", "records: role"),
+            ("busan1", "drill: table DRILL_LEDGER"),
+        },
+    ),
     "a new primary that sends nothing": (
         lambda c: c["busan1"][fp.DESTINATIONS].update(
             {"192.0.2.2:8633 enabled": known(False, "s"), "x enabled": known(False, "s")}
@@ -428,6 +438,14 @@ def test_a_former_primary_that_did_not_become_a_standby_explains_nothing() -> No
     assert open_ones(before, fp.Expected({"seoul1": "primary", "busan1": "primary"}, ("c1",))) >= {
         ("seoul1", "instance: role")
     }
+
+
+def test_a_journal_that_was_there_before_is_not_the_drills() -> None:
+    before, after = cluster(), cluster()
+    before["seoul1"][fp.JOURNALS]["c1"] = known(dict(JOURNAL, state="open"), "s")
+    after["seoul1"][fp.JOURNALS]["c1"] = known(JOURNAL, "s")
+    [found] = differences(after, fp.Expected(changes=("c1",)), before)
+    assert found["explained"] == ""
 
 
 def test_growth_is_explained_and_names_both_sizes() -> None:
