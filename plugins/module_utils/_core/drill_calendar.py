@@ -124,6 +124,11 @@ def at_wall(nanoseconds: int) -> datetime.datetime:
     return _EPOCH + datetime.timedelta(microseconds=nanoseconds // 1000)
 
 
+def utc(text: str) -> datetime.datetime:
+    """A moment that is written as YYYY-MM-DD HH:MM:SS and is in UTC."""
+    return datetime.datetime.strptime(text + " +0000", "%Y-%m-%d %H:%M:%S %z")
+
+
 def _said(at: datetime.datetime) -> str:
     return at.isoformat(timespec="seconds")
 

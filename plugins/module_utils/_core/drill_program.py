@@ -82,7 +82,10 @@ class Config(NamedTuple):
 
     def text(self) -> str:
         """As it stands in the file."""
-        return json.dumps(dict(self._asdict(), drills=[each._asdict() for each in self.drills]), indent=1, sort_keys=True) + "\n"
+        return (
+            json.dumps(dict(self._asdict(), drills=[each._asdict() for each in self.drills]), indent=1, sort_keys=True)
+            + "\n"
+        )
 
     def drill(self, name: str) -> Scheduled:
         """:raises Refusal: when there is no such drill."""
@@ -90,7 +93,9 @@ class Config(NamedTuple):
             if each.name == name:
                 return each
         raise Refusal(
-            seen="No drill {0!r} is scheduled here, but {1}".format(name, ", ".join(d.name for d in self.drills) or "none"),
+            seen="No drill {0!r} is scheduled here, but {1}".format(
+                name, ", ".join(d.name for d in self.drills) or "none"
+            ),
             meaning="A timer of an earlier schedule may have been left",
             remedy="run playbooks/drill_schedule.yml again",
         )
@@ -161,7 +166,8 @@ class Book:
             # Whoever looks after the alarm reads it under another account; there is no secret in it.
             write_atomically(self._path, json.dumps({"attempts": kept}, indent=1, sort_keys=True) + "\n", mode=0o644)
         finally:
-            os.close(lock or 0)
+            if lock is not None:
+                os.close(lock)
 
 
 def lock_path(config: Config, lock: str) -> str:
@@ -239,11 +245,10 @@ def run_drill(config: Config, name: str, clock: Now = now, launch: Launch = beco
     drill, at = config.drill(name), clock()
     book = Book(config, name)
     why = trouble(drill)
+    begun = [each.at_wall_ns for each in book.read() if each.grade == BEGAN]
+    start = drill_calendar.may_begin(drill.policy, at, begun)
     if why:
         start = drill_calendar.Start(BROKEN, MISSED, why)
-    else:
-        begun = [each.at_wall_ns for each in book.read() if each.grade == BEGAN]
-        start = drill_calendar.may_begin(drill.policy, at, begun)
     lock = None
     if start.code == 0:
         lock = hold(lock_path(config, drill.lock))
@@ -264,7 +269,8 @@ def run_drill(config: Config, name: str, clock: Now = now, launch: Launch = beco
         say("{0} cannot be started: {1}".format(drill.argv[0], error.strerror))
         return BROKEN
     finally:
-        os.close(lock or 0)
+        if lock is not None:
+            os.close(lock)
     return 0
 
 
@@ -318,9 +324,8 @@ def alarm(config: Config, clock: Now = now, runner: Runner = run, say: Say = pri
     """Write the metrics and tell the site. :returns: 1 when the command of the site failed; then it is told again next time."""
     at = clock()
     seen, left_out = look(config)
-    if config.textfile:
-        counts = {key: len(each) for key, each in left_out.items()}
-        write_atomically(config.textfile, drill_calendar.figures(seen, counts, at), mode=0o644)
+    for damaged in {json.dumps(one, sort_keys=True): one for each in left_out.values() for one in each}.values():
+        say("folder {drill_id} counts as none: {why}".format(**damaged))
     path = os.path.join(config.state_dir, "alarm", "told.json")
     before = (read_json(path) or {}).get("told")
     told: Dict[str, List[str]] = before if isinstance(before, dict) else {}
@@ -336,6 +341,9 @@ def alarm(config: Config, clock: Now = now, runner: Runner = run, say: Say = pri
         after[each.name] = [one.key for one in standing if done or one.key in known]
     if after != told:
         write_atomically(path, json.dumps({"told": after}, indent=1, sort_keys=True) + "\n", mode=0o644)
+    if config.textfile:
+        counts = {key: len(one) for key, one in left_out.items()}
+        write_atomically(config.textfile, drill_calendar.figures(seen, counts, at), mode=0o644)
     return code
 
 
@@ -369,7 +377,9 @@ def status(config: Config, clock: Now = now, say: Say = print_line) -> int:
 
 def main(argv: Sequence[str]) -> int:
     """The program. :returns: the exit code."""
-    parser = argparse.ArgumentParser(prog="firedrill-drills", description="Begin scheduled drills, and tell of missed ones.")
+    parser = argparse.ArgumentParser(
+        prog="firedrill-drills", description="Begin scheduled drills, and tell of missed ones."
+    )
     parser.add_argument("config")
     parser.add_argument("verb", choices=("run", "ended", "alarm", "status"))
     parser.add_argument("arguments", nargs="*")

@@ -8,9 +8,9 @@ Only what is known is accepted; systemd itself accepts more. Public: :func:`chec
 :func:`unit_word`.
 """
 
-import datetime
 import re
 import shlex
+import time
 from typing import FrozenSet, NamedTuple, Sequence
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
@@ -43,11 +43,11 @@ class CronTimes(NamedTuple):
     weekdays: FrozenSet[int]
     either: bool
 
-    def fires(self, at: datetime.datetime) -> bool:
+    def fires(self, at: time.struct_time) -> bool:
         """Whether it fires in a minute of the host's local time."""
-        if at.minute not in self.minutes or at.hour not in self.hours or at.month not in self.months:
+        if at.tm_min not in self.minutes or at.tm_hour not in self.hours or at.tm_mon not in self.months:
             return False
-        day, weekday = at.day in self.days, at.isoweekday() % 7 in self.weekdays
+        day, weekday = at.tm_mday in self.days, (at.tm_wday + 1) % 7 in self.weekdays
         return day or weekday if self.either else day and weekday
 
 

@@ -14,7 +14,7 @@ import os
 import pwd
 import re
 import sys
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import (
     archive,
