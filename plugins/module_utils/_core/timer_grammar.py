@@ -11,7 +11,7 @@ Only what is known is accepted; systemd itself accepts more. Public: :func:`chec
 import re
 import shlex
 import time
-from typing import FrozenSet, NamedTuple, Sequence
+from typing import FrozenSet, List, NamedTuple, Sequence, Set
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
@@ -71,7 +71,7 @@ def check_calendar(text: str) -> None:
         words = words[:-1]
     if len(words) == 1 and words[0].lower() in _SHORT:
         return
-    seen = []
+    seen: List[int] = []
     for word in words:
         if word[0].isalpha():
             kind, right = 0, _weekdays(word)
@@ -105,7 +105,11 @@ def _component(text: str, low: int, high: int) -> bool:
         if not found:
             return False
         first, last = int(found.group(1)), int(found.group(2) or found.group(1))
-        if not low <= first <= last <= high or (found.group(3) is not None and int(found.group(3)) < 1):
+        if not low <= first <= last <= high:
+            return False
+        step, end = found.group(3), last if found.group(2) else high
+        # A step that leads nowhere is refused by systemd too.
+        if step is not None and not 1 <= int(step) <= end - first:
             return False
     return True
 
@@ -132,7 +136,7 @@ def _number(name: str, names: Sequence[str], first: int) -> int:
 
 
 def _field(text: str, field: str, low: int, high: int, names: Sequence[str] = ()) -> FrozenSet[int]:
-    found = set()
+    found: Set[int] = set()
     for part in field.split(","):
         matched = _CRON_PART.match(part)
         if not matched:
