@@ -56,13 +56,6 @@ options:
       policy:
         description: File with the variable C(drill_policy), which is also given to the playbook. Needed for every drill.
         type: path
-      policy_content:
-        description: What stands in O(drills[].policy), as data. The policy may also stand there without C(drill_policy) around it.
-        type: dict
-      policy_sha256:
-        description: SHA-256 of the file O(drills[].policy).
-        type: str
-        default: ""
       when:
         description: When the timer fires, as in C(OnCalendar=) of systemd. Without a zone it is that of the controller.
         type: str
@@ -104,6 +97,15 @@ options:
         description: Longest random delay of a timer of systemd in seconds. Cron has none.
         type: int
         default: 0
+  policies:
+    description: What stands in the files of O(drills[].policy), as data, by the name of the file. The policy may also stand there without C(drill_policy)
+      around it.
+    type: dict
+    default: {}
+  digests:
+    description: SHA-256 of the same files, by their names. A drill is refused while its file has another one.
+    type: dict
+    default: {}
   manager:
     description: What starts the program. V(auto) takes systemd where it runs, else cron.
     type: str
@@ -175,12 +177,12 @@ EXAMPLES = r"""
         cluster: orders
         inventory: /srv/dr/hosts.yml
         policy: /srv/dr/orders-policy.yml
-        policy_content: "{{ policy_text | from_yaml }}"
-        policy_sha256: "{{ policy_text | ansible.builtin.hash('sha256') }}"
         when: Sat *-01,04,07,10-01..07 02:00:00 Asia/Seoul
         cron: 0 2 1-7 1,4,7,10 *
         user: ansible
         evidence: /srv/dr/evidence
+    policies: {/srv/dr/orders-policy.yml: "{{ policy_text | from_yaml }}"}
+    digests: {/srv/dr/orders-policy.yml: "{{ policy_text | ansible.builtin.hash('sha256') }}"}
     textfile: /var/lib/node_exporter/firedrill-due.prom
     alarm:
       command: [mail, -s, "A drill was missed", dr@example.com]

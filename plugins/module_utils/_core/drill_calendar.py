@@ -28,6 +28,7 @@ TYPES: Dict[str, str] = {
 }
 #: Exit codes of a drill that does not begin; those of ansible-playbook end at 8, or are 99 and 250.
 NOT_YET, OVER, BLACKOUT, BUSY, HELD, BROKEN = 81, 82, 83, 84, 85, 86
+REFUSED = (NOT_YET, OVER, BLACKOUT, BUSY, HELD, BROKEN)
 #: Grades of an attempt: it began; the window has a moment left for it; none; it was held in this window already.
 BEGAN, POSTPONED, MISSED, DONE = "began", "postponed", "missed", "done"
 PREFIX = "firedrill_drill_"
@@ -302,13 +303,12 @@ def alarms(seen: Seen, now: datetime.datetime) -> List[Alarm]:
             found += _of_the_policy(seen, seen.policy, now)
         except Refusal as error:
             found.append(Alarm("policy:" + error.seen, str(error)))
-    for number, each in enumerate(seen.attempts):
+    runs = [each for each in seen.attempts if each.grade == BEGAN]
+    for each in runs:
         began = _said(at_wall(each.at_wall_ns))
-        if each.grade == BEGAN and each.ended_wall_ns is not None and each.code != 0:
+        if each.ended_wall_ns is not None and each.code != 0:
             found.append(Alarm("run:" + began, "the run of {0} ended with {1}".format(began, each.code)))
-        elif (
-            each.grade == BEGAN and each.ended_wall_ns is None and (not seen.running or number + 1 < len(seen.attempts))
-        ):
+        elif each.ended_wall_ns is None and not (seen.running and each is runs[-1]):
             found.append(Alarm("run:" + began, "the run of {0} broke off: nothing noted its end".format(began)))
     return [each._replace(text="{0}; {1}".format(each.text, _history(seen))) for each in found]
 

@@ -43,6 +43,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner, run
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 
+#: The code of a shell for a program that cannot be started.
+NOT_FOUND = 127
 #: Attempts that are kept of each drill.
 KEPT = 50
 #: Seconds for a lock that somebody only looked at to be free again.
@@ -265,9 +267,9 @@ def run_drill(config: Config, name: str, clock: Now = now, launch: Launch = beco
     try:
         launch(drill.argv, drill.directory)
     except OSError as error:
-        note_end(config, name, BROKEN, clock)
+        note_end(config, name, NOT_FOUND, clock)
         say("{0} cannot be started: {1}".format(drill.argv[0], error.strerror))
-        return BROKEN
+        return NOT_FOUND
     finally:
         if lock is not None:
             os.close(lock)
@@ -275,14 +277,14 @@ def run_drill(config: Config, name: str, clock: Now = now, launch: Launch = beco
 
 
 def note_end(config: Config, name: str, code: int, clock: Now = now) -> None:
-    """Note how the run ended that began last, if its end is not noted yet."""
+    """Note how the run ended that began last, if its end is not noted yet. A code of a drill that did not begin is the end of no run."""
     ended = drill_calendar.wall(clock())
 
     def edit(attempts: List[Attempt]) -> List[Attempt]:
-        last = attempts[-1] if attempts else None
-        if last is None or last.grade != BEGAN or last.ended_wall_ns is not None:
-            return attempts
-        return [*attempts[:-1], last._replace(code=code, ended_wall_ns=ended)]
+        open_ones = [n for n, each in enumerate(attempts) if each.grade == BEGAN and each.ended_wall_ns is None]
+        if open_ones and code not in drill_calendar.REFUSED:
+            attempts[open_ones[-1]] = attempts[open_ones[-1]]._replace(code=code, ended_wall_ns=ended)
+        return attempts
 
     Book(config, config.drill(name).name).change(edit)
 

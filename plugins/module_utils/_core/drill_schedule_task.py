@@ -48,8 +48,6 @@ DRILL_SPEC: Dict[str, Any] = {
     "cluster": {"type": "str", "required": True},
     "inventory": {"type": "path", "required": True},
     "policy": {"type": "path"},
-    "policy_content": {"type": "dict"},
-    "policy_sha256": {"type": "str", "default": ""},
     "when": {"type": "str", "default": ""},
     "cron": {"type": "str", "default": ""},
     "extra_vars": {"type": "path"},
@@ -65,6 +63,8 @@ DRILL_SPEC: Dict[str, Any] = {
 SCHEDULE_SPEC: Dict[str, Any] = {
     "state": {"type": "str", "choices": [PRESENT, ABSENT], "default": PRESENT},
     "drills": {"type": "list", "elements": "dict", "default": [], "options": DRILL_SPEC},
+    "policies": {"type": "dict", "default": {}},
+    "digests": {"type": "dict", "default": {}},
     "manager": {"type": "str", "choices": [AUTO, SYSTEMD, CRON], "default": AUTO},
     "ansible_playbook": {"type": "path", "default": "/usr/bin/ansible-playbook"},
     "playbook_dir": {"type": "path"},
@@ -132,7 +132,7 @@ def command_of(params: Mapping[str, Any], drill: Mapping[str, Any]) -> Tuple[str
     return tuple(str(word) for word in words)
 
 
-def _policy(drill: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
+def _policy(params: Mapping[str, Any], drill: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
     """The policy of a drill, seen to be one; None for readiness. :raises Refusal: when it says nothing of when."""
     name = drill["name"]
     if not drill_calendar.TYPES[drill["playbook"]]:
@@ -144,7 +144,7 @@ def _policy(drill: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
                 "leave policy out",
             )
         return None
-    for key in ("policy", "policy_content", "evidence"):
+    for key in ("policy", "evidence"):
         if not drill.get(key):
             raise _wrong(
                 name,
@@ -152,8 +152,8 @@ def _policy(drill: Mapping[str, Any]) -> Optional[Mapping[str, Any]]:
                 "A drill has a policy, and leaves evidence by which the next one is due",
                 "set " + key,
             )
-    content = drill["policy_content"]
-    policy = content.get("drill_policy", content)
+    content = params["policies"].get(drill["policy"])
+    policy = content.get("drill_policy", content) if isinstance(content, Mapping) else None
     if not isinstance(policy, Mapping) or not policy.get("objectives"):
         raise _wrong(
             name,
@@ -210,9 +210,9 @@ def _scheduled(params: Mapping[str, Any], drill: Mapping[str, Any]) -> drill_pro
         drill["directory"],
         drill.get("evidence") or "",
         drill["lock"],
-        _policy(drill),
+        _policy(params, drill),
         drill.get("policy") or "",
-        drill["policy_sha256"],
+        str(params["digests"].get(drill.get("policy"), "")),
     )
 
 
@@ -438,12 +438,12 @@ def _there(params: Mapping[str, Any]) -> List[str]:
     return sorted(found)
 
 
-def _foreign(paths: Sequence[str]) -> None:
-    for path in paths:
+def _foreign(params: Mapping[str, Any], wanted: Wish) -> None:
+    """:raises Refusal: for a unit, or a file of cron, of somebody else that has the name of one of ours."""
+    for path in wanted.files:
         if (
-            os.path.basename(path).startswith("firedrill-drill")
-            and "." in os.path.basename(path)
-            and os.path.exists(path)
+            os.path.dirname(path) in (params["unit_dir"], params["cron_dir"])
+            and os.path.lexists(path)
             and not _ours(path)
         ):
             raise Refusal(
@@ -499,7 +499,7 @@ def ensure_schedule(context: Context, running: str = RUNNING) -> Outcome:
     if params["state"] == ABSENT:
         return _remove(context, running)
     wanted = wish(params, _manager(params, running))
-    _foreign(list(wanted.files))
+    _foreign(params, wanted)
     validate(context, wanted)
     wrong = [path for path, file in wanted.files.items() if not installed.is_as(path, file)]
     missing = [link for link, target in wanted.links.items() if installed.target_of(link) != target]
