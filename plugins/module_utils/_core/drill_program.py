@@ -239,6 +239,11 @@ def trouble(drill: Scheduled) -> str:
     )
 
 
+def _begun(attempts: Sequence[Attempt]) -> List[int]:
+    """When runs began. One for which ansible-playbook could not even be started used up no approval."""
+    return [each.at_wall_ns for each in attempts if each.grade == BEGAN and each.code != NOT_FOUND]
+
+
 # ----------------------------------------------------------------------------------------- verbs
 
 
@@ -247,7 +252,7 @@ def run_drill(config: Config, name: str, clock: Now = now, launch: Launch = beco
     drill, at = config.drill(name), clock()
     book = Book(config, name)
     why = trouble(drill)
-    begun = [each.at_wall_ns for each in book.read() if each.grade == BEGAN]
+    begun = _begun(book.read())
     start = drill_calendar.may_begin(drill.policy, at, begun)
     if why:
         start = drill_calendar.Start(BROKEN, MISSED, why)
@@ -369,7 +374,7 @@ def status(config: Config, clock: Now = now, say: Say = print_line) -> int:
     at = clock()
     seen, left_out = look(config)
     for each in seen:
-        begun = [attempt.at_wall_ns for attempt in each.attempts if attempt.grade == BEGAN]
+        begun = _begun(each.attempts)
         start = drill_calendar.may_begin(each.policy, at, begun)
         say("{0}: {1}".format(each.name, each.trouble or start.why or "could begin now"))
         for line in _words(each, drill_calendar.alarms(each, at), left_out[(each.cluster, each.type)]).splitlines()[1:]:

@@ -161,6 +161,8 @@ def test_what_cannot_be_started_is_noted(site: Site, monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(site, "launch", fail)
     assert site.run() == 127 and site.attempts() == [("began", 127, True)]
+    # It used up no approval.
+    assert site.run() == 127
     with pytest.raises(Refusal, match="No drill 'x' is scheduled here, but spring, look"):
         site.run("x")
 
