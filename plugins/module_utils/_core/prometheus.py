@@ -46,7 +46,8 @@ class Families:
         for labels, value in known:
             every = dict(self._labels, **labels)
             pairs = ",".join('{0}="{1}"'.format(key, _escaped(each)) for key, each in every.items())
-            self.lines.append("{0}{1}{{{2}}} {3}".format(self._prefix, name, pairs, value))
+            labelled = "{{{0}}}".format(pairs) if pairs else ""
+            self.lines.append("{0}{1}{2} {3}".format(self._prefix, name, labelled, value))
 
     def text(self) -> str:
         """All of it, with a line end at its end."""
