@@ -34,8 +34,9 @@ EXAMPLES = r"""
 RETURN = r"""
 reading:
   description:
-    - C(client); C(before) and C(after), the controller's clock around the question; C(wall), the wall clock of the controller before it; C(mono), the clock of the
-      client; C(client_wall), its wall clock; C(clock), which of the kernel's clocks it is; C(same), whether both are one clock. All times are nanoseconds.
+    - C(client); C(before) and C(after), the controller's clock around the question; C(wall), the wall clock of the controller before it; C(mono), the
+      clock of the client; C(client_wall), its wall clock; C(clock), which of the kernel's clocks it is; C(same), whether both are one clock. All times are
+      nanoseconds.
   type: dict
   returned: success
   sample: {client: desk, before: 5000000000, after: 5300000000, wall: 1772323200000000000, mono: 910000000000, client_wall: 1772323200100000000,

@@ -76,8 +76,9 @@ def steps_of(lines: Iterable[Mapping[str, Any]], source: str) -> List[Step]:
 def carried(instant: Instant, readings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
     """A moment as a mark of ``raw/drill.json``: on the clock of each client, with the widest of their bounds.
 
-    :arg readings: questions to clients, each with ``client``, ``before`` and ``after`` on the controller's clock, and ``mono`` on the client's. Of several of one
-        client the one nearest to the moment counts, since clocks drift. ``same`` says that it is the same clock, so nothing is added to the bound.
+    :arg readings: questions to clients, each with ``client``, ``before`` and ``after`` on the controller's clock, and ``mono`` on the client's.
+        Of several of one client the one nearest to the moment counts, since clocks drift. ``same`` says that it is the same clock, so nothing is
+        added to the bound.
     """
     at: Dict[str, int] = {}
     middle = (instant.lo + instant.hi) // 2
@@ -179,9 +180,10 @@ def observed(value: Any, source: str = "raw/drill.json") -> Dict[str, Any]:
 def story(told: Mapping[str, Any]) -> Dict[str, Any]:
     """``raw/drill.json``.
 
-    :arg told: ``drill_id``, ``type``, ``members``, ``ledgers`` (paths in the evidence), ``legs``, ``readings``, ``classification``, ``way_back``, ``human_ns``, and
-        ``document``, fields by path with their value, or with ``value`` and ``source``. A leg has ``name``, ``kind``, ``old``, ``new``, ``stamps``, ``journal``, ``mode``,
-        ``positions`` and ``reads``, each of those with ``reads`` (a, b, c), ``member`` and ``stamp``, or ``why`` they could not be taken.
+    :arg told: ``drill_id``, ``type``, ``members``, ``ledgers`` (paths in the evidence), ``legs``, ``readings``, ``classification``, ``way_back``,
+        ``human_ns``, and ``document``, fields by path with their value, or with ``value`` and ``source``. A leg has ``name``, ``kind``, ``old``, ``new``,
+        ``stamps``, ``journal``, ``mode``, ``positions`` and ``reads``, each of those with ``reads`` (a, b, c), ``member`` and ``stamp``, or ``why``
+        they could not be taken.
     :raises KeyError: when something of this is missing.
     """
     readings: List[Mapping[str, Any]] = list(told["readings"])
