@@ -10,6 +10,12 @@ import typing as t
 
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_document import (
+    checks_of,
+    fingerprints_of,
+    home_of,
+    members_of,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import record_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_story import journal_path, story
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
@@ -40,9 +46,10 @@ class ActionModule(ActionBase):
         told = dict(given["story"])
         try:
             told["legs"] = [{**leg, "journal": _lines(str(leg.get("log") or ""))} for leg in told["legs"]]
+            told.update(_looked_at(told))
             record = story(told)
             record_from(record)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Refusal(
                 seen=f"The story of the drill cannot be told: {error!r}",
                 meaning="Something that the drill should have noted is missing, or has another shape",
@@ -58,6 +65,23 @@ class ActionModule(ActionBase):
                 {"dest": f"raw/{name}/{path.name}", "src": str(path)} for path in sorted((staging / name).glob("*"))
             ]
         return {"changed": False, "record": record, "raw": raw}
+
+
+def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """The way back and the fields of the document that come from readiness, observations and fingerprints."""
+    document = dict(told.get("document") or {})
+    before, after = told.get("fingerprints_before") or {}, told.get("fingerprints_after") or {}
+    if told.get("readiness"):
+        document.update(checks_of(told["readiness"], "raw/observations/readiness.json"))
+    if told.get("states"):
+        place = "raw/observations/start-{0}.json"
+        members = members_of(told["states"], told.get("hosts") or {}, place)
+        document["G.members"] = {"value": members, "source": "raw/observations"}
+    if before:
+        taken = fingerprints_of(before, "raw/observations/fingerprint-start-{0}.txt")
+        document["G.fingerprints"] = {"value": taken, "source": "raw/observations"}
+    home = home_of(before, after, told.get("expected") or {}, told.get("original_layout"), told.get("left") or [])
+    return {"document": document, "way_back": home}
 
 
 def _lines(path: str) -> list[dict[str, t.Any]]:
