@@ -190,6 +190,17 @@ class Tibero:
         """The same login through another alias of this host's tbdsn.tbr: another member, asked from here."""
         return Tibero(self.tb_home, self.tb_sid, self._runner, self.login._replace(alias=alias), self.timeout)
 
+    def observed(self, tell: Callable[[Tuple[str, ...]], None]) -> "Tibero":
+        """The same client, which tells the arguments of each program before it is run."""
+
+        def runner(command: Command) -> Completed:
+            tell(command.argv)
+            return self._runner(command)
+
+        found = Tibero(self.tb_home, self.tb_sid, runner, self.login, self.timeout, self.words)
+        found._secrets = self._secrets  # pylint: disable=protected-access
+        return found
+
     # -------------------------------------------------------------------- environment and running
 
     @property
