@@ -293,6 +293,18 @@ def _record_follows(case: Case) -> bool:
     return rest[0] == rest[1] and bool(_new_role(case)) and case.after.get("role") == _new_role(case)
 
 
+def _record_is_first(case: Case) -> bool:
+    """The first role change of a member writes its record; the role in it is the one that the member had and has."""
+    after = case.after if isinstance(case.after, Mapping) else {}
+    roles = [_value(each[case.member], INSTANCE, ROLE) for each in (case.start, case.end)]
+    return (
+        case.before is None
+        and after.get("role") is not None
+        and roles == [after.get("role")] * 2
+        and _worked_here(case)
+    )
+
+
 def _latest_is_ours(case: Case) -> bool:
     after = case.after if isinstance(case.after, Mapping) else {}
     return after.get("id") in case.expected.changes and after.get("state") in journal.ENDS
@@ -361,6 +373,13 @@ RULES: Tuple[Rule, ...] = (
         ROLE_RECORD,
         _record_follows,
         "our own record names the role that the policy of the drill leaves",
+    ),
+    Rule(
+        "first role record",
+        RECORDS,
+        ROLE_RECORD,
+        _record_is_first,
+        "the first role change of a member writes our own record of its role, which is the one that it had at the start",
     ),
     Rule(
         "latest change",

@@ -7,7 +7,7 @@
 A SWITCHOVER stop waits until every login has left (H). Applications with a pool log in again as soon as their session is ended, so sessions that are
 ended *before* the stop are back when it begins, and the stop waits for ever. Once it has begun, the server takes no new login (TBR-12039, C), so whoever
 is ended then stays away; but nobody can log in any more to end them either. So one ``tbsql`` logs in before the stop, ends the others while the stop
-waits, and leaves last.
+waits, not before, and leaves last.
 
 Which row of V$SESSION is our own no documented view tells (L). While our question is answered our session is RUNNING, and an idle one is not: idle
 ones are ended first. Where several stay RUNNING, they are all ended, ours among them, which is a way to leave too. Should a server take logins during the
@@ -89,7 +89,8 @@ class Escort:
                 rows = self._sessions()
                 now = self._clock.now()
                 idle = [row for row in rows if row["STATUS"] != RUNNING]
-                for row in idle:
+                # Before the stop has begun whoever is ended comes back, and clients would see two outages.
+                for row in idle if self._stopping.is_set() else []:
                     self._end(row)
                 alone = not idle and len(rows) == 1 and self._stopping.is_set()
                 calm = (calm or now) if alone else None

@@ -14,10 +14,12 @@ import pytest
 
 from ansible_collections.firedrill.standby.plugins.action import drill_clock_info, drill_record
 from ansible_collections.firedrill.standby.plugins.filter.standby import standby_drill_ways
-from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, ledger
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, fingerprint, ledger
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
 from ansible_collections.firedrill.standby.plugins.modules.drill_clock_info import read_clock
 from tests.unit.plugins.module_utils._core.test_drill_story import journal, told
+from tests.unit.plugins.module_utils._core.test_fingerprint import cluster
+from tests.unit.plugins.module_utils._core.test_fingerprint import made as made_of
 
 
 def act(monkeypatch: pytest.MonkeyPatch, action: Any, answer: Any = None, **arguments: Any) -> dict[str, Any]:
@@ -66,9 +68,30 @@ def test_the_record_and_the_files_that_go_with_it(monkeypatch: pytest.MonkeyPatc
 
 def test_a_story_that_lacks_something_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
     broken = story(staging)
-    del broken["way_back"]
+    del broken["classification"]
     made = act(monkeypatch, drill_record, story=broken, staging=str(staging))
-    assert made["failed"] and "way_back" in made["msg"] and "keep the folder" in made["msg"]
+    assert made["failed"] and "classification" in made["msg"] and "keep the folder" in made["msg"]
+
+
+def test_what_was_looked_at_becomes_fields_and_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    print_of = {name: fingerprint.as_state(made_of(sections, name)) for name, sections in cluster().items()}
+    looked = {
+        "readiness": {"checks": [], "candidates": {}, "not_run": [{"id": "PC-C13", "why": "no dry run"}]},
+        "states": {"seoul1": {"role": {"value": "primary", "source": "s"}}},
+        "fingerprints_before": print_of,
+        "fingerprints_after": print_of,
+        "original_layout": True,
+    }
+    record = act(monkeypatch, drill_record, story=story(staging, **looked), staging=str(staging))["record"]
+    assert record["way_back"] == {"original_layout": True, "differences": [], "residue": []}
+    assert record["document"]["H.counts"]["value"] == {"OK": 0, "WARN": 0, "UNKNOWN": 0, "FAIL": 0, "not run": 1}
+    assert record["document"]["G.members"]["value"][0]["role"] == "primary"
+    assert [each["member"] for each in record["document"]["G.fingerprints"]["value"]] == ["busan1", "busan2", "seoul1"]
+
+
+def test_without_fingerprints_nothing_is_said_of_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    record = act(monkeypatch, drill_record, story=story(staging, original_layout=True), staging=str(staging))["record"]
+    assert record["way_back"]["original_layout"] is None and "not compared" in record["way_back"]["why"]
 
 
 # --------------------------------------------------------------------------------------------------------- the clocks

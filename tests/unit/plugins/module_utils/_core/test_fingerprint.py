@@ -487,6 +487,26 @@ def test_a_backup_that_is_over_is_explained_on_the_source_of_a_rebuilt_member(jo
     assert found["explained"] == "", "nobody copied from itself"
 
 
+def first_change() -> tuple[dict[str, Sections], dict[str, Sections]]:
+    """Before and after the first role change that busan2 ever had; its role is the same as before."""
+    before, after = cluster(), cluster()
+    del before["busan2"][fp.RECORDS][fp.ROLE_RECORD]
+    after["busan2"][fp.JOURNALS]["c1"] = known(JOURNAL, "s")
+    return before, after
+
+
+def test_the_first_record_of_a_role_that_is_as_it_was_is_explained() -> None:
+    before, after = first_change()
+    found = {each["what"]: each["explained"] for each in differences(after, fp.Expected(changes=("c1",)), before)}
+    assert "the one that it had at the start" in found["records: role"]
+    # Without a role change of the drill, and for another role than the member has, nobody knows who wrote it.
+    found = {each["what"]: each["explained"] for each in differences(after, fp.AS_AT_THE_START, before)}
+    assert found["records: role"] == ""
+    after["busan2"][fp.RECORDS][fp.ROLE_RECORD] = known({"role": "primary"}, "s")
+    found = {each["what"]: each["explained"] for each in differences(after, fp.Expected(changes=("c1",)), before)}
+    assert found["records: role"] == ""
+
+
 def test_every_rule_explains_something_here() -> None:
     """A rule that nothing needs would explain what nobody thought of."""
     after, before = swapped(), cluster()
@@ -496,6 +516,8 @@ def test_every_rule_explains_something_here() -> None:
         each["busan2"][fp.STANDBY_REDO] = {}
     after["busan2"][fp.STANDBY_REDO] = {"group 4": known({"bytes": 1}, "s")}
     after["busan2"][fp.RECORDS].update({"seed/x": known(1, "s"), "divergence/x": known(1, "s")})
+    del before["busan2"][fp.RECORDS][fp.ROLE_RECORD]
+    after["busan2"][fp.JOURNALS]["c1"] = known(JOURNAL, "s")
     after["busan1"][fp.RECORDS]["hot_backup/last.json"] = known({"sha256": "1"}, "s")
     found = differences(after, SWAPPED._replace(rebuilt=("busan2",)), before)
     assert {each["explained"] for each in found} == {rule.reason for rule in fp.RULES}
