@@ -98,7 +98,7 @@ def home_of(
     if not before or not after:
         return {"original_layout": None, "why": "the members were not compared with the start", "residue": left or None}
     hidden = [each for each in fingerprint.unseen(after) if each["residue"]]
-    home = {
+    home: Dict[str, Any] = {
         "original_layout": layout,
         "differences": fingerprint.compare(before, after, fingerprint.expected_from(expected)),
         "residue": [dict(each) for each in left] + fingerprint.residue(after),
