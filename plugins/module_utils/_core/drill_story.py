@@ -12,6 +12,7 @@ the client's reading lies between the controller's readings before and after it.
 Public: :class:`Instant`, :class:`Step`, :func:`carried`, :func:`steps_of`, :func:`marks_of`, :func:`story`.
 """
 
+import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import DRILL_SCHEMA
@@ -104,14 +105,17 @@ def marks_of(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]], sour
 
     :arg leg: ``old``, ``new``, ``stamps`` (by mark, readings of the controller's own clock) and ``journal`` (lines).
     """
-    moments = {
-        str(name): _instant(stamp, "raw/drill.json") for name, stamp in (leg.get("stamps") or {}).items() if stamp
-    }
+    stamps = {str(name): stamp for name, stamp in (leg.get("stamps") or {}).items() if stamp}
+    moments = {name: _instant(stamp, "raw/drill.json") for name, stamp in stamps.items() if re.match(r"t\d+\Z", name)}
     steps = steps_of(leg.get("journal") or (), source)
     fences = [step for step in steps if step.member == leg["old"] and step.action in FENCING_ACTIONS]
     promotions = [step for step in steps if step.member == leg["new"] and step.action in PROMOTING_ACTIONS]
     if fences:
         moments.setdefault("t3", fences[0].ended)
+    elif promotions and "t2" in moments:
+        # A failover fences before its journal begins, after it was decided; nobody is promoted before the fence was seen from every survivor.
+        decided, ordered = moments["t2"], promotions[0].began
+        moments.setdefault("t3", Instant(decided.lo, max(ordered.lo, decided.lo), ordered.wall, source))
     if promotions:
         moments.setdefault("t4", promotions[-1].began)
         moments.setdefault("t5", promotions[-1].ended)
@@ -133,6 +137,31 @@ def journal_steps(leg: Mapping[str, Any], source: str) -> List[Dict[str, Any]]:
         }
         for step in steps_of(leg.get("journal") or (), source)
     ]
+
+
+def fences_of(leg: Mapping[str, Any], source: str) -> List[Dict[str, Any]]:
+    """The fences of a leg as field ``N.fences``: what kept the former primary from accepting writes, and when that was seen."""
+    found = []
+    steps = steps_of(leg.get("journal") or (), source)
+    for step in steps:
+        if step.member == leg["old"] and step.action in FENCING_ACTIONS:
+            found.append(_fence(leg, step.title, step.ended.wall, source))
+    promotions = [step for step in steps if step.member == leg["new"] and step.action in PROMOTING_ACTIONS]
+    if not found and promotions:
+        method = "its instance stopped and kept from starting, or the command of the site; its ports seen closed from every survivor"
+        found.append(_fence(leg, method, promotions[0].began.wall, source))
+    return found
+
+
+def _fence(leg: Mapping[str, Any], method: str, wall: int, source: str) -> Dict[str, Any]:
+    return {
+        "leg": leg["name"],
+        "member": leg["old"],
+        "method": method,
+        "result": "confirmed",
+        "confirmed_wall_ns": wall,
+        "source": source,
+    }
 
 
 def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
@@ -189,7 +218,11 @@ def story(told: Mapping[str, Any]) -> Dict[str, Any]:
     readings: List[Mapping[str, Any]] = list(told["readings"])
     legs = [_leg(leg, readings) for leg in told["legs"]]
     steps = [step for leg in told["legs"] for step in journal_steps(leg, journal_path(str(leg["name"])))]
-    document: Dict[str, Any] = {"J.steps": observed(steps, "raw/journals")}
+    fences = [fence for leg in told["legs"] for fence in fences_of(leg, journal_path(str(leg["name"])))]
+    document: Dict[str, Any] = {
+        "J.steps": observed(steps, "raw/journals"),
+        "N.fences": observed(fences, "raw/journals"),
+    }
     for path, value in (told.get("document") or {}).items():
         document[str(path)] = observed(**value) if _has_source(value) else observed(value)
     required: Optional[Sequence[str]] = told.get("required")

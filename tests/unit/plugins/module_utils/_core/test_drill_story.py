@@ -86,6 +86,32 @@ def test_the_marks_of_a_switchover() -> None:
     assert marks["t3"]["source"] == "raw/journals/there.jsonl" and marks["t0"]["wall_ns"] == WALL
 
 
+def failover(**more: Any) -> dict[str, Any]:
+    """A failover, whose journal knows the promotion only; it was decided at 2 s and the promotion ordered at 4 s."""
+    lines = [each for each in journal() if each["event"] == "armed" or each["step"] == 4]
+    stamps = {"t0": stamp(0, 2), "t2": stamp(2000, 50), "reinstating": stamp(8000), "t9": stamp(9000, 2)}
+    return {**leg(kind="failover", journal=lines), "stamps": stamps, **more}
+
+
+def test_the_fence_of_a_failover_lies_between_the_decision_and_the_order() -> None:
+    readings = [{"client": "desk", "before": START, "after": START, "mono": START, "same": True}]
+    marks = marks_of(failover(), readings, "raw/journals/there.jsonl")
+    assert sorted(marks) == ["t0", "t2", "t3", "t4", "t5", "t9"], "a stamp of another name is no mark"
+    assert marks["t3"]["at"] == {"desk": START + 3000 * MS} and marks["t3"]["bound_ns"] == 1000 * MS
+    without = failover(stamps={"t0": stamp(0, 2)})
+    assert "t3" not in marks_of(without, readings, "")
+
+
+def test_fences_are_told_with_what_confirmed_them() -> None:
+    source = "raw/journals/there.jsonl"
+    [switched] = story(told(legs=[leg()]))["document"]["N.fences"]["value"]
+    assert (switched["member"], switched["method"], switched["source"]) == ("seoul1", PARTS[0][2], source)
+    assert switched["confirmed_wall_ns"] == WALL + 1300 * MS
+    [failed] = story(told(legs=[failover()]))["document"]["N.fences"]["value"]
+    assert "seen closed from every survivor" in failed["method"] and failed["confirmed_wall_ns"] == WALL + 4000 * MS
+    assert story(told(legs=[leg(journal=[])]))["document"]["N.fences"]["value"] == []
+
+
 def test_one_clock_adds_nothing_to_a_bound() -> None:
     readings = [{"client": "localhost", "before": START, "after": START + 900 * MS, "mono": START, "same": True}]
     mark = carried(Instant(START, START + 2 * MS, WALL, ""), readings)
