@@ -10,7 +10,7 @@ author:
 description:
   - Reads the clock on which the probe of this host keeps its ledgers, between two readings of the controller's, so that a moment that the controller knows can
     be told on the clock of the client, with a bound.
-  - A host whose kernel was booted as the same one as the controller's has the same clock; this is told as RV(reading.same).
+  - A host whose kernel was booted as the same one as the controller's has the same clock; this is told as C(same) of RV(reading).
 extends_documentation_fragment:
   - firedrill.standby.attributes
   - firedrill.standby.attributes.info
