@@ -29,7 +29,7 @@ options:
   playbook:
     description: The playbook of the drill, which tells its type. Drills of another type prove nothing of this one.
     type: str
-    choices: [drill_failover.yml, drill_restore.yml, drill_switchover.yml]
+    choices: [drill_failover.yml, drill_switchover.yml]
     required: true
   evidence:
     description: Directory of the evidence on this host.

@@ -43,7 +43,7 @@ options:
       playbook:
         description: The playbook. V(readiness.yml) only asks, so it needs no policy.
         type: str
-        choices: [drill_failover.yml, drill_restore.yml, drill_switchover.yml, readiness.yml]
+        choices: [drill_failover.yml, drill_switchover.yml, readiness.yml]
         required: true
       cluster:
         description: Name of the cluster as it stands in the evidence, and in the metrics.

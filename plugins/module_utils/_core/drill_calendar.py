@@ -23,7 +23,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.prometheus
 TYPES: Dict[str, str] = {
     "drill_switchover.yml": "switchover_and_back",
     "drill_failover.yml": "failover_fence_reinstate",
-    "drill_restore.yml": "restore_from_backup",
     "readiness.yml": "",
 }
 #: Exit codes of a drill that does not begin; those of ansible-playbook end at 8, or are 99 and 250.
