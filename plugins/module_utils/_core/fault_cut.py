@@ -62,7 +62,8 @@ def networks(option: str, given: Sequence[str], resolve: Callable[[str], Tuple[L
             found.append(ipaddress.ip_network(text, strict=False))
             continue
         except ValueError:
-            addresses, why = resolve(text) if re.match(r"[A-Za-z0-9._-]+\Z", text) else ([], "it is no name")
+            pass  # no address, so it may be a name
+        addresses, why = resolve(text) if re.match(r"[A-Za-z0-9._-]+\Z", text) else ([], "it is no name")
         if not addresses:
             raise Refusal(
                 seen="{0} holds {1!r}, which is no address and has none: {2}".format(option, text, why),
