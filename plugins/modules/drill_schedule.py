@@ -98,8 +98,8 @@ options:
         type: int
         default: 0
   policies:
-    description: What stands in the files of O(drills[].policy), as data, by the name of the file. The policy may also stand there without C(drill_policy)
-      around it.
+    description: What stands in the files of O(drills[].policy), by the name of the file, as data or as a text of JSON. The policy may also stand there
+      without C(drill_policy) around it.
     type: dict
     default: {}
   digests:
@@ -181,7 +181,7 @@ EXAMPLES = r"""
         cron: 0 2 1-7 1,4,7,10 *
         user: ansible
         evidence: /srv/dr/evidence
-    policies: {/srv/dr/orders-policy.yml: "{{ policy_text | from_yaml }}"}
+    policies: {/srv/dr/orders-policy.yml: "{{ policy_text | from_yaml | to_json }}"}
     digests: {/srv/dr/orders-policy.yml: "{{ policy_text | ansible.builtin.hash('sha256') }}"}
     textfile: /var/lib/node_exporter/firedrill-due.prom
     alarm:

@@ -8,6 +8,7 @@ Root owns program, configuration, units and lock files; the user of a drill owns
 """
 
 import glob
+import json
 import os
 import pwd
 import re
@@ -152,7 +153,7 @@ def _policy(params: Mapping[str, Any], drill: Mapping[str, Any]) -> Optional[Map
                 "A drill has a policy, and leaves evidence by which the next one is due",
                 "set " + key,
             )
-    content = params["policies"].get(drill["policy"])
+    content = _data(params["policies"].get(drill["policy"]))
     policy = content.get("drill_policy", content) if isinstance(content, Mapping) else None
     if not isinstance(policy, Mapping) or not policy.get("objectives"):
         raise _wrong(
@@ -169,6 +170,19 @@ def _policy(params: Mapping[str, Any], drill: Mapping[str, Any]) -> Optional[Map
     }
     window = {key: str(policy["window"][key]) for key in ("start", "end")}
     return dict(kept, window=window, blackout_dates=dates, due_date=str(policy.get("due_date") or ""))
+
+
+def _data(content: Any) -> Any:
+    """What is in a policy file: as data, or as a text of JSON; None for a text that is none.
+
+    Before 2.19 Ansible hands on a mapping in which a moment or a date stands as one text that nobody can read, so the role makes texts of it first.
+    """
+    if not isinstance(content, str):
+        return content
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
 
 
 def _scheduled(params: Mapping[str, Any], drill: Mapping[str, Any]) -> drill_program.Scheduled:

@@ -279,6 +279,12 @@ def test_further_refusals(host: Host) -> None:
         host.ensure(state="absent")
 
 
+def test_a_policy_may_come_as_a_text_of_json_and_any_other_text_is_none(host: Host) -> None:
+    host.ensure(policies={POLICY_FILE: json.dumps({"drill_policy": POLICY})})
+    with pytest.raises(Refusal, match="holds no drill_policy with objectives"):
+        host.ensure(policies={POLICY_FILE: "{'drill_policy': datetime.datetime(2026, 3, 7)}"})
+
+
 def test_timers_that_systemd_does_not_take(live: Host) -> None:
     live.fails = "restart"
     with pytest.raises(
