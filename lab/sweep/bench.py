@@ -60,11 +60,13 @@ class Bench:
             )
         return started, output
 
-    def play(self, book: str, *arguments: str, journals: str = "role_change_journal_dir") -> tuple[int, str]:
-        """Run a playbook to its end; its exit code and output."""
+    def play(
+        self, book: str, *arguments: str, journals: str = "role_change_journal_dir", limit: float = LIMIT
+    ) -> tuple[int, str]:
+        """Run a playbook to its end, for at most ``limit`` seconds; its exit code and output."""
         started, output = self.start(book, *arguments, journals=journals)
         try:
-            code = started.wait(LIMIT)
+            code = started.wait(limit)
         except subprocess.TimeoutExpired:
             os.killpg(started.pid, signal.SIGKILL)
             started.wait()

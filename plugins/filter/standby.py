@@ -33,6 +33,16 @@ def standby_peers(members: t.Sequence[t.Mapping[str, t.Any]], host: str) -> list
     return cluster.peers([cluster.Member(**member) for member in members], host)
 
 
+def standby_drill_ways(
+    members: t.Sequence[t.Mapping[str, t.Any]],
+    alias: str,
+    application: t.Mapping[str, int],
+    direct: t.Mapping[str, int],
+) -> dict[str, t.Any]:
+    """How the clients of a drill reach the members: aliases, paths, guards, names."""
+    return cluster.drill_ways([cluster.Member(**member) for member in members], alias, application, direct)
+
+
 def standby_existing(
     directories: t.Sequence[t.Mapping[str, t.Any]],
     account: t.Mapping[str, t.Any],
@@ -60,6 +70,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "standby_answering": standby_answering,
+            "standby_drill_ways": standby_drill_ways,
             "standby_existing": standby_existing,
             "standby_files": standby_files,
             "standby_peers": standby_peers,

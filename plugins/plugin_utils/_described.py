@@ -16,18 +16,24 @@ import yaml
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
-#: Facts and options of playbooks that no role argument spec lists.
+#: Facts and options of playbooks that no role argument spec lists. What a role registers is there when another role follows it in the same run.
 OF_PLAYBOOKS = frozenset(
     {
+        "standby_backup",
+        "standby_backup_ended",
         "standby_change",
         "standby_cluster",
         "standby_described",
         "standby_member",
         "standby_observation",
-        "standby_plan",
+        "standby_offers",
         "standby_os_user",
+        "standby_plan",
         "standby_preflight",
         "standby_replaced",
+        "standby_seed_copied",
+        "standby_seed_key",
+        "standby_seed_sent",
     }
 )
 

@@ -17,9 +17,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import ledger
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 
+#: The clock of this host on which intervals are measured, the same one as that of the probe's ledgers.
+_CLOCK = ledger.clock()[1]
 #: Seconds between two looks at the file.
 LOOK = 0.02
 
@@ -40,10 +43,12 @@ class Events:
 
     def say(self, event: str, step: int = 0, **more: Any) -> None:
         """Append an event, on the disk before anything else happens."""
+        clock_ns, wall_ns = _CLOCK(), ledger.wall_clock()
         line = {
             "run": self._run,
-            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "mono": round(time.monotonic(), 3),
+            "at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(wall_ns // 10**9)),
+            "clock_ns": clock_ns,
+            "wall_ns": wall_ns,
             "member": self._member,
             "event": event,
             "step": step,

@@ -19,6 +19,7 @@ UTILS = "plugins/module_utils/"
 MAY_START_PROCESSES = {
     "plugins/module_utils/_core/runner.py": "the runner itself",
     "plugins/module_utils/_core/detached.py": "forks the module that goes on in the background; starts no program",
+    "plugins/module_utils/_core/drill_program.py": "becomes ansible-playbook, which then holds its lock; starts nothing beside itself",
     "plugins/module_utils/_core/seed/agent.py": "streams the copy through ssh, which the runner's files cannot do",
     "plugins/module_utils/_core/seed/transport.py": "streams the copy through ssh, which the runner's files cannot do",
 }

@@ -4,7 +4,7 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """The policy of a drill: what people declare beforehand. One argument specification, one function that freezes it or refuses.
 
-Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :func:`decide`, :class:`Frozen`.
+Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :func:`decide`, :func:`when`, :func:`moment`, :class:`Frozen`.
 """
 
 import datetime
@@ -254,7 +254,8 @@ def _people(policy: Mapping[str, Any]) -> bool:
     return differs
 
 
-def _when(policy: Mapping[str, Any], now: datetime.datetime) -> None:
+def when(policy: Mapping[str, Any], now: datetime.datetime) -> None:
+    """The one rule of when a drill may begin. :raises Refusal: outside of the window, or on a blackout date."""
     window = policy.get("window") or {}
     start, end = (
         moment(str(window.get("start") or ""), "window.start"),
@@ -332,7 +333,7 @@ def decide(policy: Mapping[str, Any], now: datetime.datetime, guaranteed: Option
     figures = _figures(policy)
     _criteria(policy, figures)
     differs = _people(policy)
-    _when(policy, now)
+    when(policy, now)
     _faults(policy)
     warnings: List[str] = []
     if figures["rpo_ns"] == 0 and guaranteed is not True:

@@ -14,7 +14,7 @@ Public: :class:`Mark`, :class:`Mode`, :class:`Read`, :class:`Positions`, :class:
 
 import hashlib
 import json
-from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Callable, Dict, Iterable, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import Survivor
 
@@ -183,13 +183,42 @@ class Rows(NamedTuple):
     damage: Tuple[str, ...]
 
 
+class RowsWriter:
+    """Writes the file of one read, row by row. The payload's hash is what the reader made of the payload, never the stored column.
+
+    :arg head: leg, read and member. :arg write: takes the bytes.
+    """
+
+    def __init__(self, head: Mapping[str, Any], write: Callable[[bytes], Any]) -> None:
+        self._write = write
+        self._digest = hashlib.sha256()
+        self.rows = 0
+        self._put(dict(head, schema=ROWS_SCHEMA))
+
+    def _put(self, value: Any) -> None:
+        line = (json.dumps(value, sort_keys=True) + "\n").encode("ascii")
+        self._write(line)
+        self._digest.update(line)
+
+    def take(self, row: Survivor) -> None:
+        """One row."""
+        self._put(list(row))
+        self.rows += 1
+
+    def close(self) -> str:
+        """Write the end. :returns: the SHA-256 of the whole file."""
+        self._put({"rows": self.rows, "sha256": self._digest.hexdigest()})
+        return self._digest.hexdigest()
+
+
 def render_rows(head: Mapping[str, Any], survivors: Iterable[Survivor]) -> bytes:
-    """The file of one read. :arg head: leg, read and member. The payload's hash is what the reader made of the payload, never the stored column."""
-    lines = [json.dumps(dict(head, schema=ROWS_SCHEMA), sort_keys=True)]
-    lines += [json.dumps(list(row)) for row in survivors]
-    body = "".join(line + "\n" for line in lines).encode("ascii")
-    end = {"rows": len(lines) - 1, "sha256": hashlib.sha256(body).hexdigest()}
-    return body + (json.dumps(end, sort_keys=True) + "\n").encode("ascii")
+    """The file of one read, see :class:`RowsWriter`."""
+    parts: List[bytes] = []
+    writer = RowsWriter(head, parts.append)
+    for survivor in survivors:
+        writer.take(survivor)
+    writer.close()
+    return b"".join(parts)
 
 
 def _line(number: int, line: bytes, damage: List[str]) -> Any:

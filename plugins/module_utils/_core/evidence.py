@@ -142,7 +142,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             _O,
             "list",
             DRILL,
-            "{fault, method, member, begun_wall_ns, healed_wall_ns, healed_by: timer|drill, source}",
+            "{fault, method, member, begun_wall_ns, healed_wall_ns, healed_by: timer|drill|nobody, source}",
         ),
         Spec("start_wall_ns", _O, "int", DRILL, "t0 by the clock of the client, first leg"),
         Spec("realism", _D, "str", POLICY, "load, time of day, what was unlike a real disaster"),

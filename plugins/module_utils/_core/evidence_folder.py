@@ -208,12 +208,12 @@ def add_raw(folder: str, relative: str, data: bytes, secrets: Sequence[str] = ()
     return len(places)
 
 
-def previous(root: str, cluster: str, drill_id: str, last: int) -> Dict[str, Any]:
-    """Earlier drills of a cluster, oldest first, at most ``last``; a folder that is not as it was sealed is left out and named."""
+def documents(root: str, cluster: str, before: str) -> Tuple[List[Dict[str, Any]], List[Dict[str, str]]]:
+    """The evidence of the drills of a cluster whose names sort before ``before``, oldest first, and the folders that are not as they were sealed."""
     found: List[Dict[str, Any]] = []
     left_out: List[Dict[str, str]] = []
     for name in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-        if not _ULID.match(name) or name >= drill_id:
+        if not _ULID.match(name) or name >= before:
             continue
         try:
             files = read_folder(os.path.join(root, name))
@@ -226,8 +226,14 @@ def previous(root: str, cluster: str, drill_id: str, last: int) -> Dict[str, Any
         if wrong:
             left_out.append({"drill_id": name, "why": wrong[0]})
         else:
-            found.append(entry(document))
-    return {"drills": found[-last:] if last else [], "left_out": left_out}
+            found.append(document)
+    return found, left_out
+
+
+def previous(root: str, cluster: str, drill_id: str, last: int) -> Dict[str, Any]:
+    """Earlier drills of a cluster, oldest first, at most ``last``; a folder that is not as it was sealed is left out and named."""
+    found, left_out = documents(root, cluster, drill_id)
+    return {"drills": [entry(each) for each in found[-last:]] if last else [], "left_out": left_out}
 
 
 def _apart(sources: Mapping[str, str]) -> Dict[str, str]:

@@ -190,6 +190,17 @@ class Tibero:
         """The same login through another alias of this host's tbdsn.tbr: another member, asked from here."""
         return Tibero(self.tb_home, self.tb_sid, self._runner, self.login._replace(alias=alias), self.timeout)
 
+    def observed(self, tell: Callable[[Tuple[str, ...]], None]) -> "Tibero":
+        """The same client, which tells the arguments of each program before it is run."""
+
+        def runner(command: Command) -> Completed:
+            tell(command.argv)
+            return self._runner(command)
+
+        found = Tibero(self.tb_home, self.tb_sid, runner, self.login, self.timeout, self.words)
+        found._secrets = self._secrets  # pylint: disable=protected-access
+        return found
+
     # -------------------------------------------------------------------- environment and running
 
     @property
@@ -323,7 +334,7 @@ class Tibero:
             in time.
         """
         limit = min(self.timeout, QUESTION_LIMIT) if deadline is None else deadline
-        lines = list(settings) + [self._connect_line()]
+        lines = list(settings) + [self.connect_line()]
         for number, statement in enumerate(statements):
             lines.append("PROMPT {0}{1}".format(_FENCE, number))
             lines.append(statement)
@@ -358,7 +369,11 @@ class Tibero:
             Reply(statement, texts[number], tbsql.parse(texts[number])) for number, statement in enumerate(statements)
         ]
 
-    def _connect_line(self) -> str:
+    def connect_line(self) -> str:
+        """The line that logs in; it holds the password, so it goes to standard input and nowhere else.
+
+        :raises Refusal: for an account, a password or an alias that tbsql cannot be given.
+        """
         user, password, alias = self.login
         if not _USER.match(user):
             raise Refusal(

@@ -714,6 +714,35 @@ def aliases(members: Sequence[Member], own: Member) -> Tuple[Dict[str, Any], ...
     return tuple(result)
 
 
+def drill_ways(
+    members: Sequence[Member], alias: str, application: Mapping[str, int], direct: Mapping[str, int]
+) -> Dict[str, Any]:
+    """How the clients of a drill reach the members.
+
+    :arg alias: of the application's path, through all members with failover. :arg application: writers and readers on it. :arg direct: writers and readers
+        straight to each member.
+    :returns: ``aliases`` for tbdsn.tbr; ``paths`` and, by member, ``guards`` as ``drill_probe`` takes them; ``names``, the member by what it says of itself.
+    """
+
+    def instance(item: Member) -> Dict[str, Any]:
+        return {"host": item.address, "port": item.listener_port, "db_name": item.db_name}
+
+    through = {"name": alias, "instances": [instance(item) for item in members], "use_failover": True}
+    single = [{"name": alias_of(item), "instances": [instance(item)]} for item in members]
+    return {
+        "aliases": [through] + single,
+        "paths": [dict(application, name="application", alias=alias)]
+        + [dict(direct, name="direct:" + item.name, alias=alias_of(item)) for item in members],
+        "guards": {
+            item.name: {"member": item.name, "alias": alias_of(item), "host": item.address, "port": item.listener_port}
+            for item in members
+        },
+        "names": {
+            said: item.name for item in members for said in (item.name, "{0}:{1}".format(item.name, item.listener_port))
+        },
+    }
+
+
 def plan(
     members: Sequence[Member],
     host: str,

@@ -123,7 +123,7 @@ def _state(looked: Looked) -> Dict[str, "Fact[Any]"]:
     }
 
 
-def _version(client: Tibero) -> Dict[str, "Fact[Any]"]:
+def version_facts(client: Tibero) -> Dict[str, "Fact[Any]"]:
     """Major version and build by ``tbboot -version``; its form is not recorded (L), so the whole lines that tell product, build or
     patch stand for the build."""
     source = "tbboot -version"
@@ -325,7 +325,7 @@ def collect(params: Mapping[str, Any], client: Tibero, salt: str, looked: Looked
     """All facts of this member but the reach."""
     found: Dict[str, "Fact[Any]"] = dict(host_facts.platform_facts())
     found.update(_state(looked))
-    found.update(_version(client))
+    found.update(version_facts(client))
     tip = _tip(client)
     found.update(_of_parameters(tip))
     own = host_facts.OwnProcesses(client.tb_home, client.tb_sid)

@@ -20,12 +20,14 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, Fact
 from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Step
+from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Spawner, spawn
 from ansible_collections.firedrill.standby.plugins.module_utils._core.stepper import Action
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import ALWAYS, BELOW, Wish
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import Driven, ensure
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.escort import Escort, Gone
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look
 
 DEMOTE = "demote"
@@ -155,31 +157,34 @@ def _refuse_sessions(client: Tibero) -> None:
 def _demote(client: Tibero, terms: Terms) -> Dict[str, Any]:
     """Ship all redo and stop. What commits after the position was read is shipped by the stop itself (H)."""
     if terms.sessions == SESSIONS_WAIT:
-        _await_sessions(client, terms.session_deadline, False)
-    elif terms.sessions == SESSIONS_DISCONNECT:
-        _await_sessions(client, terms.session_deadline, True)
+        _await_sessions(client, terms.session_deadline)
     position = look(client).state.position
-    driven = ensure(client, Wish(STOPPED, "switchover"))
-    return {"position": _shown(position), "notes": list(driven.notes)}
+    if terms.sessions == SESSIONS_DISCONNECT and cold_copy.other_sessions(client) != []:
+        driven, notes = _stop_escorted(client)
+    else:
+        driven, notes = ensure(client, Wish(STOPPED, "switchover")), []
+    return {"position": _shown(position), "notes": list(driven.notes) + notes}
 
 
-def _await_sessions(client: Tibero, deadline: float, disconnect: bool) -> None:
-    """Wait until only our own login is left, ending the others when that is allowed.
+def _stop_escorted(client: Tibero, spawner: Spawner = spawn) -> Tuple[Driven, List[str]]:
+    """The same while one login sees the others out."""
+    try:
+        with Escort(client, spawner) as escort:
+            driven = ensure(escort.client, Wish(STOPPED, "switchover"))
+    except Gone as gone:
+        raise Refusal(
+            seen="The sessions of {0} cannot be ended: {1}".format(client.tb_sid, gone),
+            meaning="The primary was not stopped; nothing was changed",
+            remedy="Stop the applications and run again",
+        ) from gone
+    return driven, escort.notes
 
-    ``ALTER SYSTEM KILL SESSION (sid, serial#)`` stands in two public scripts for Tibero (M).
-    """
+
+def _await_sessions(client: Tibero, deadline: float) -> None:
+    """Wait until only our own login is left."""
 
     def others() -> Optional[List[Dict[str, str]]]:
-        found = cold_copy.other_sessions(client)
-        for session in (found or []) if disconnect else []:
-            try:
-                client.execute(
-                    "ALTER SYSTEM KILL SESSION ({0}, {1})".format(session.get("SID"), session.get("SERIAL#")),
-                    ("altered",),
-                )
-            except CommandFailed:
-                continue  # it may have left by itself; the next look tells
-        return found
+        return cold_copy.other_sessions(client)
 
     try:
         wait_until(others, lambda found: found == [], deadline, "sessions to leave", "", interval=0.5)
@@ -190,7 +195,7 @@ def _await_sessions(client: Tibero, deadline: float, disconnect: bool) -> None:
                 deadline, client.tb_sid, cold_copy.session_text(found) if found else "they cannot be listed"
             ),
             meaning="The primary was not stopped; nothing was changed",
-            remedy="Stop the applications, or raise role_change_session_deadline",
+            remedy="Stop the applications, raise role_change_session_deadline, or set role_change_sessions to disconnect",
             details={"sessions": found or []},
         ) from error
 

@@ -14,15 +14,22 @@ import os
 import pwd
 import re
 import sys
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import archive, detached, standing, standing_wire
+from ansible_collections.firedrill.standby.plugins.module_utils._core import (
+    archive,
+    detached,
+    installed,
+    standing,
+    standing_wire,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
     CommandFailed,
     Refusal,
     UnknownState,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import PRIMARY, STANDBY
+from ansible_collections.firedrill.standby.plugins.module_utils._core.installed import File
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
@@ -66,15 +73,6 @@ SERVICE_SPEC: Dict[str, Any] = dict(
     interval={"type": "int", "default": 3},
     foreign={"type": "str", "choices": [REFUSE, REPORT], "default": REFUSE},
 )
-
-
-class File(NamedTuple):
-    """A file as it shall be: who owns it, its mode, and how its content is shown in a diff ("" = as it is)."""
-
-    content: bytes
-    mode: int
-    owner: int = 0
-    shown: str = ""
 
 
 class Places(NamedTuple):
@@ -259,49 +257,6 @@ def _uid(user: str) -> int:
         ) from None
 
 
-def _is(path: str, file: File) -> bool:
-    """Whether a file is as it shall be."""
-    try:
-        seen = os.lstat(path)
-        with open(path, "rb") as source:
-            content = source.read()
-    except OSError:
-        return False
-    owner = seen.st_uid == file.owner or os.geteuid() != 0
-    return owner and (seen.st_mode & 0o7777, content) == (file.mode, file.content)
-
-
-def _write(path: str, file: File) -> None:
-    """Replace a file at once, in a directory of root's."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-    temporary = "{0}.{1}.new".format(path, os.getpid())
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    try:
-        with os.fdopen(handle, "wb") as target:
-            target.write(file.content)
-            target.flush()
-            if os.geteuid() == 0:
-                os.fchown(target.fileno(), file.owner, 0)
-            os.fchmod(target.fileno(), file.mode)
-            os.fsync(target.fileno())
-        os.rename(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
-def _shown(path: str, file: Optional[File]) -> str:
-    """A file in a diff; never the key."""
-    try:
-        with open(path, "rb") as source:
-            content = source.read()
-    except OSError:
-        return "absent"
-    if file is not None and file.shown:
-        return file.shown if content == file.content else "another one"
-    return content.decode("utf-8", "replace")
-
-
 class _Install:
     """One installation: what differs, then what is done about it."""
 
@@ -327,15 +282,15 @@ class _Install:
 
     def run(self) -> Outcome:
         params, check = self.context.params, self.context.check_mode
-        wrong = [path for path, file in self.wanted.items() if not _is(path, file)]
-        missing = [link for link, target in self.links.items() if _target(link) != target]
+        wrong = [path for path, file in self.wanted.items() if not installed.is_as(path, file)]
+        missing = [link for link, target in self.links.items() if installed.target_of(link) != target]
         stale = [path for path in self._of_the_other_manager() if os.path.lexists(path)]
-        before = {path: _shown(path, self.wanted[path]) for path in wrong}
+        before = {path: installed.shown(path, self.wanted[path]) for path in wrong}
         if not check:
             for path in wrong:
-                _write(path, self.wanted[path])
+                installed.write(path, self.wanted[path])
             for link in missing:
-                _link(link, self.links[link])
+                installed.lay_link(link, self.links[link])
             for path in stale:
                 os.unlink(path)
         changed = bool(wrong or missing or stale)
@@ -456,20 +411,6 @@ class _Install:
                 remedy="See `systemctl status {0}` and its journal".format(words[-1]),
                 details=done.describe(),
             )
-
-
-def _target(link: str) -> str:
-    try:
-        return os.readlink(link)
-    except OSError:
-        return ""
-
-
-def _link(link: str, target: str) -> None:
-    os.makedirs(os.path.dirname(link), mode=0o755, exist_ok=True)
-    temporary = "{0}.{1}.new".format(link, os.getpid())
-    os.symlink(target, temporary)
-    os.rename(temporary, link)
 
 
 def _remove(context: Context, places: Places) -> Outcome:

@@ -16,46 +16,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import value_of
+from ansible_collections.firedrill.standby.plugins.module_utils._core.prometheus import Families, seconds
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import ORDER
 
 DAY = 86400 * 10**9
 PREFIX = "firedrill_drill_"
 
 
-def _seconds(nanoseconds: int) -> str:
-    """Nanoseconds as seconds, exactly: no float is in between."""
-    sign, size = ("-" if nanoseconds < 0 else ""), abs(nanoseconds)
-    return f"{sign}{size // 10**9}.{size % 10**9:09d}".rstrip("0").rstrip(".")
-
-
-def _escaped(value: Any) -> str:
-    return str(value).replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-
-
-class _Metrics:
-    """The text as it grows, and the number of figures that are not known."""
-
-    def __init__(self, labels: Mapping[str, Any]) -> None:
-        self.lines: list[str] = []
-        self.unknown = 0
-        self._labels = labels
-
-    def gauge(self, name: str, text: str, *samples: tuple[Mapping[str, Any], int | str | None]) -> None:
-        """One family; a sample whose value is None is left out and counted, a family without samples too."""
-        self.unknown += sum(1 for _labels, value in samples if value is None)
-        known = [(labels, value) for labels, value in samples if value is not None]
-        if known:
-            self.lines += [f"# HELP {PREFIX}{name} {text}", f"# TYPE {PREFIX}{name} gauge"]
-        for labels, value in known:
-            pairs = ",".join(f'{key}="{_escaped(each)}"' for key, each in {**self._labels, **labels}.items())
-            self.lines.append(f"{PREFIX}{name}{{{pairs}}} {value}")
-
-
-def _exactly(nanoseconds: int | None) -> str | None:
-    return None if nanoseconds is None else _seconds(nanoseconds)
-
-
-def _verdict(found: _Metrics, document: Mapping[str, Any], sha256: str) -> None:
+def _verdict(found: Families, document: Mapping[str, Any], sha256: str) -> None:
     overall = value_of(document, "R.overall", "inconclusive")
     engine = value_of(document, "A.engine", {})
     info = {
@@ -77,18 +45,18 @@ def _verdict(found: _Metrics, document: Mapping[str, Any], sha256: str) -> None:
     found.gauge("objective_verdict", "1 for the verdict of each objective, 0 for the others.", *verdicts)
 
 
-def _times(found: _Metrics, document: Mapping[str, Any]) -> None:
+def _times(found: Families, document: Mapping[str, Any]) -> None:
     began, cadence = value_of(document, "A.started_wall_ns"), value_of(document, "B.cadence_days")
-    found.gauge("started_timestamp_seconds", "When the drill began, since 1970.", ({}, _exactly(began)))
+    found.gauge("started_timestamp_seconds", "When the drill began, since 1970.", ({}, seconds(began)))
     ended = value_of(document, "A.ended_wall_ns")
-    found.gauge("ended_timestamp_seconds", "When the drill ended, since 1970.", ({}, _exactly(ended)))
+    found.gauge("ended_timestamp_seconds", "When the drill ended, since 1970.", ({}, seconds(ended)))
     due = began + cadence * DAY if began is not None and cadence is not None else None
     found.gauge(
-        "next_due_timestamp_seconds", "When the next drill is due by the policy, since 1970.", ({}, _exactly(due))
+        "next_due_timestamp_seconds", "When the next drill is due by the policy, since 1970.", ({}, seconds(due))
     )
 
 
-def _objectives(found: _Metrics, document: Mapping[str, Any]) -> None:
+def _objectives(found: Families, document: Mapping[str, Any]) -> None:
     objectives = {each["objective"]: each for each in value_of(document, "R.objectives", [])}
     families = (
         ("outage", "Outage as clients saw it; the upper end is judged.", (("rto", "write"), ("rto_reads", "read"))),
@@ -98,12 +66,12 @@ def _objectives(found: _Metrics, document: Mapping[str, Any]) -> None:
     for name, text, parts in families:
         own = [(kind, objectives[key]) for key, kind in parts if key in objectives]
         spans = [
-            ({"kind": kind, "end": end}, _exactly(each[f"measured_{short}"]))
+            ({"kind": kind, "end": end}, seconds(each[f"measured_{short}"]))
             for kind, each in own
             for end, short in (("lower", "lo"), ("upper", "hi"))
         ]
         found.gauge(f"{name}_seconds", text, *spans)
-        goals = [({"kind": kind}, _exactly(each["target"])) for kind, each in own]
+        goals = [({"kind": kind}, seconds(each["target"])) for kind, each in own]
         found.gauge(f"{name}_objective_seconds", f"Objective of {PREFIX}{name}_seconds.", *goals)
     counts = value_of(document, "L.counts", {})
     writes = [({"outcome": name}, counts.get(name)) for name in ("acked", "survived", "lost", "unknown", "phantom")]
@@ -120,7 +88,7 @@ def metrics(document: Mapping[str, Any], sha256: str) -> str:
         "type": value_of(document, "A.type", ""),
         "environment": value_of(document, "A.environment", ""),
     }
-    found = _Metrics(labels)
+    found = Families(PREFIX, labels)
     _verdict(found, document, sha256)
     _times(found, document)
     _objectives(found, document)
@@ -142,7 +110,7 @@ def metrics(document: Mapping[str, Any], sha256: str) -> str:
     verdicts = [({"verdict": name}, number) for name, number in sorted(checks.items())] if checks else [({}, None)]
     found.gauge("prechecks", "Prechecks by their verdict.", *verdicts)
     step = value_of(document, "I.sampling_step_ns")
-    found.gauge("sampling_step_seconds", "A shorter outage could not be seen.", ({}, _exactly(step)))
+    found.gauge("sampling_step_seconds", "A shorter outage could not be seen.", ({}, seconds(step)))
     text = "Figures that are not known, and therefore absent here."
     found.gauge("unknown_figures", text, ({}, found.unknown))
-    return "\n".join(found.lines) + "\n"
+    return found.text()

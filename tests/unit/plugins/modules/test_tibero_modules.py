@@ -22,6 +22,7 @@ MODULES = {
     "tibero_database": "DATABASE_SPEC",
     "tibero_ddl_guard": "GUARD_SPEC",
     "tibero_dsn": "DSN_SPEC",
+    "tibero_fingerprint_info": "FINGERPRINT_SPEC",
     "tibero_hot_backup": "HOT_BACKUP_SPEC",
     "tibero_instance": "INSTANCE_SPEC",
     "tibero_instance_info": "INFO_SPEC",

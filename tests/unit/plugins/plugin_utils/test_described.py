@@ -4,7 +4,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+import yaml
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _described
@@ -69,3 +74,20 @@ def test_a_required_variable_is_named():
 
 def test_the_facts_of_the_playbooks_are_documented_variables():
     assert {"standby_plan", "standby_cluster", "tibero_home"} <= _described.documented_variables()
+
+
+def test_what_roles_note_for_those_that_follow_is_no_misspelt_variable() -> None:
+    noted = set()
+    for path in Path("roles").glob("*/tasks/*.yml"):
+        for task in _tasks(yaml.safe_load(path.read_text(encoding="utf-8")) or []):
+            noted |= {str(task.get("register", ""))} | set(task.get("ansible.builtin.set_fact", {}))
+    ours = {name for name in noted if name.startswith(("standby_", "tibero_"))}
+    assert "standby_seed_sent" in ours and "standby_backup" in ours
+    assert ours <= _described.documented_variables(), ours - _described.documented_variables()
+
+
+def _tasks(found: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for task in found:
+        yield task
+        for part in ("block", "rescue", "always"):
+            yield from _tasks(task.get(part, []))

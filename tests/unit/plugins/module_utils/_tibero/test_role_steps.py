@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -218,12 +218,48 @@ def test_sessions_that_cannot_be_listed_are_unknown(fake: FakeTibero) -> None:
         prepared(fake, [DEMOTE])
 
 
-def test_sessions_are_ended_when_that_is_allowed(fake: FakeTibero) -> None:
+def test_sessions_are_seen_out_while_the_stop_waits(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> None:
     fake.enter("NORMAL")
     sessions(fake, SESSION)
-    act(fake, role_steps.DEMOTE, sessions="disconnect", session_deadline=20.0)
-    assert "ALTER SYSTEM KILL SESSION (7, 9);" in fake.statements
+    seen: list[str] = []
+
+    class Played:
+        """An escort that ends one session; what it does is tested in test_escort.py."""
+
+        notes: ClassVar[list[str]] = ["1 session(s) of others were ended while the stop waited"]
+
+        def __init__(self, client: Any, spawner: Any) -> None:
+            self.client = client
+
+        def __enter__(self) -> Played:
+            seen.append(f"in, after {fake.programs()}")
+            return self
+
+        def __exit__(self, *exception: Any) -> None:
+            seen.append(f"out, after {fake.programs()}")
+
+    monkeypatch.setattr(role_steps, "Escort", Played)
+    found = act(fake, role_steps.DEMOTE, sessions="disconnect")
+    assert seen == ["in, after []", "out, after ['tbdown -t SWITCHOVER']"]
+    assert found["notes"][-1] == Played.notes[0]
+
+
+def test_without_sessions_nobody_has_to_be_seen_out(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake.enter("NORMAL")
+    sessions(fake)
+    monkeypatch.setattr(role_steps, "Escort", None)
+    act(fake, role_steps.DEMOTE, sessions="disconnect")
     assert fake.programs() == ["tbdown -t SWITCHOVER"]
+
+
+def test_without_an_escort_the_primary_is_not_stopped(fake: FakeTibero) -> None:
+    fake.enter("NORMAL")
+    sessions(fake, SESSION)
+    with pytest.raises(
+        Refusal, match=r"The sessions of orders cannot be ended: tbsql cannot be started.*nothing was changed"
+    ):
+        act(fake, role_steps.DEMOTE, sessions="disconnect")
+    assert fake.programs() == []
 
 
 def test_sessions_that_do_not_leave_keep_the_primary_open(fake: FakeTibero) -> None:

@@ -1,0 +1,150 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""drill_record and drill_clock_info, as a playbook meets them."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.firedrill.standby.plugins.action import drill_clock_info, drill_record
+from ansible_collections.firedrill.standby.plugins.filter.standby import standby_drill_ways
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, fingerprint, ledger
+from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
+from ansible_collections.firedrill.standby.plugins.modules.drill_clock_info import read_clock
+from tests.unit.plugins.module_utils._core.test_drill_story import journal, told
+from tests.unit.plugins.module_utils._core.test_fingerprint import cluster
+from tests.unit.plugins.module_utils._core.test_fingerprint import made as made_of
+
+
+def act(monkeypatch: pytest.MonkeyPatch, action: Any, answer: Any = None, **arguments: Any) -> dict[str, Any]:
+    """One run of an action; ``answer`` plays the module."""
+    plugin = action.ActionModule.__new__(action.ActionModule)
+    plugin._task = SimpleNamespace(args=arguments, check_mode=False)
+    monkeypatch.setattr(action.ActionBase, "run", lambda *_: {})
+    monkeypatch.setattr(action.ActionModule, "_execute_module", lambda *_args, **_named: answer(), raising=False)
+    return dict(plugin.run(task_vars={}))
+
+
+# -------------------------------------------------------------------------------------------------------- the record
+
+
+@pytest.fixture
+def staging(tmp_path: Path) -> Path:
+    for name in ("rows/there-a-busan1.jsonl", "ledgers/there-desk-w00.ledger", "observations/there-seoul1.json"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text("{}\n")
+    (tmp_path / "journal.jsonl").write_text("".join(json.dumps(line) + "\n" for line in journal()) + '{"torn')
+    return tmp_path
+
+
+def story(staging: Path, **more: Any) -> dict[str, Any]:
+    made = told(**more)
+    for leg in made["legs"]:
+        del leg["journal"]
+        leg["log"] = str(staging / "journal.jsonl")
+    return made
+
+
+def test_the_record_and_the_files_that_go_with_it(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging))
+    assert not made.get("failed"), made
+    assert sorted(made["record"]["legs"][0]["marks"]) == ["t0", "t3", "t4", "t5", "t9"]
+    assert [each["dest"] for each in made["raw"]] == [
+        "raw/drill.json",
+        "raw/journals/there.jsonl",
+        "raw/rows/there-a-busan1.jsonl",
+        "raw/ledgers/there-desk-w00.ledger",
+        "raw/observations/there-seoul1.json",
+    ]
+    assert made["raw"][0]["content"] == made["record"]
+
+
+def test_a_story_that_lacks_something_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    broken = story(staging)
+    del broken["classification"]
+    made = act(monkeypatch, drill_record, story=broken, staging=str(staging))
+    assert made["failed"] and "classification" in made["msg"] and "keep the folder" in made["msg"]
+
+
+def test_what_was_looked_at_becomes_fields_and_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    print_of = {name: fingerprint.as_state(made_of(sections, name)) for name, sections in cluster().items()}
+    looked = {
+        "readiness": {"checks": [], "candidates": {}, "not_run": [{"id": "PC-C13", "why": "no dry run"}]},
+        "states": {"seoul1": {"role": {"value": "primary", "source": "s"}}},
+        "fingerprints_before": print_of,
+        "fingerprints_after": print_of,
+        "original_layout": True,
+    }
+    record = act(monkeypatch, drill_record, story=story(staging, **looked), staging=str(staging))["record"]
+    assert record["way_back"] == {"original_layout": True, "differences": [], "residue": []}
+    assert record["document"]["H.counts"]["value"] == {"OK": 0, "WARN": 0, "UNKNOWN": 0, "FAIL": 0, "not run": 1}
+    assert record["document"]["G.members"]["value"][0]["role"] == "primary"
+    assert [each["member"] for each in record["document"]["G.fingerprints"]["value"]] == ["busan1", "busan2", "seoul1"]
+
+
+def test_without_fingerprints_nothing_is_said_of_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    record = act(monkeypatch, drill_record, story=story(staging, original_layout=True), staging=str(staging))["record"]
+    assert record["way_back"]["original_layout"] is None and "not compared" in record["way_back"]["why"]
+
+
+# --------------------------------------------------------------------------------------------------------- the clocks
+
+
+def test_a_client_with_the_kernel_of_the_controller_has_its_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer() -> dict[str, Any]:
+        return dict(read_clock(Context({"client": "desk"}, False, lambda _command: pytest.fail("no program"))).values)
+
+    reading = act(monkeypatch, drill_clock_info, answer)["reading"]
+    assert reading["same"] and reading["client"] == "desk" and "boot_id" not in reading
+    assert reading["before"] <= reading["mono"] <= reading["after"]
+    assert abs(reading["wall"] - time.time_ns()) < 60 * 10**9
+
+
+@pytest.mark.parametrize(
+    ("boot", "clock"), [("another", ledger.clock()[0]), ("", ledger.clock()[0]), (None, "CLOCK_OTHER")]
+)
+def test_another_kernel_or_another_clock_is_another_clock(
+    monkeypatch: pytest.MonkeyPatch, boot: str | None, clock: str
+) -> None:
+    booted = detached.boot_id() if boot is None else boot
+    answer = {"reading": {"client": "desk", "mono": 5, "client_wall": 6, "clock": clock, "boot_id": booted}}
+    assert act(monkeypatch, drill_clock_info, lambda: answer)["reading"]["same"] is False
+
+
+def test_a_client_that_does_not_answer_is_a_failure_and_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = act(monkeypatch, drill_clock_info, lambda: {"failed": True, "msg": "no Python"})
+    assert made["failed"] and "reading" not in made
+
+
+# ----------------------------------------------------------------------------------------------------------- the ways
+
+
+def member(name: str, port: int) -> dict[str, Any]:
+    own = {"name": name, "address": f"10.0.0.{port}", "listener_port": port, "standby_port": port + 4, "version": 7}
+    rest = {"db_name": "orders", "sid": "orders", "home": "/t", "data_dir": "/d", "archive_dir": "/a"}
+    more = {"control_files": (), "protection_mode": "performance", "transport": "LGWR SYNC", "network_timeout": 60}
+    return {**own, **rest, **more, "symmetric_tips": True, "bootstrap": False, "parameters": {}}
+
+
+def test_the_ways_to_the_members() -> None:
+    ways = standby_drill_ways(
+        [member("seoul1", 1), member("busan-1", 2)], "app", {"writers": 16, "readers": 4}, {"writers": 1, "readers": 0}
+    )
+    through, first, second = ways["aliases"]
+    assert (
+        through["name"] == "app"
+        and through["use_failover"]
+        and [each["port"] for each in through["instances"]] == [1, 2]
+    )
+    assert (first["name"], second["name"]) == ("seoul1", "busan_1")
+    assert ways["paths"][0] == {"name": "application", "alias": "app", "writers": 16, "readers": 4}
+    assert ways["paths"][2] == {"name": "direct:busan-1", "alias": "busan_1", "writers": 1, "readers": 0}
+    assert ways["guards"]["busan-1"] == {"member": "busan-1", "alias": "busan_1", "host": "10.0.0.2", "port": 2}
+    assert ways["names"]["busan-1:2"] == ways["names"]["busan-1"] == "busan-1"
