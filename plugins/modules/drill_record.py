@@ -19,7 +19,9 @@ extends_documentation_fragment:
 options:
   story:
     description:
-      - C(drill_id), C(type), C(members), C(ledgers), C(legs), C(readings), C(classification), C(way_back), C(human_ns), C(document).
+      - C(drill_id), C(type), C(members), C(ledgers), C(legs), C(readings), C(classification), C(human_ns), C(document).
+      - What the way back is told from, C(fingerprints_before) and C(fingerprints_after) by member, C(expected), C(original_layout) and C(left); and what else
+        was looked at, C(readiness), C(states) and C(hosts). All of them may be missing.
       - A leg has C(name), C(kind), C(old), C(new), C(stamps), C(log), the controller's journal of the role change, C(mode), C(positions) and C(reads).
     type: dict
     required: true

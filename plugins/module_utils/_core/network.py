@@ -288,10 +288,9 @@ def listen(directory: str, ports: Sequence[int], seconds: float) -> Dict[str, An
     wanted = sorted(set(ports))
     stop_listening(directory)
     detached.start(directory, JOB, ",".join(str(port) for port in wanted), lambda job: _serve(wanted, seconds, job))
-    # One that holds nothing is awaited to its end: it still writes how it ended, into files that are removed below.
     seen = wait_until(
         lambda: detached.ask(directory, JOB),
-        lambda status: bool(status.progress.get("held")) or not status.is_running,
+        lambda status: "held" in status.progress or not status.is_running,
         10.0,
         "the temporary listener to open its ports",
         "Look at the files in {0}".format(directory),
