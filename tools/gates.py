@@ -175,7 +175,7 @@ def _artefact(_root: Path) -> list[list[str]]:
 
 
 def _bite(_root: Path) -> list[list[str]]:
-    tests = ("test_gates_bite.py", "test_tools.py", "test_returned_keys.py")
+    tests = ("test_gates_bite.py", "test_tools.py", "test_returned_keys.py", "test_module_store.py")
     return [pytest(*(f"tests/gates/{name}" for name in tests))]
 
 

@@ -17,9 +17,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from tools import gates, tree
 from tools.build import build
 
-#: ansible-test is a gate of its own, and flake8 of the importer contradicts the formatter; ruff has its rules.
+#: ansible-test and ansible-lint are gates of their own, with the strict profile, and flake8 of the importer contradicts the formatter; ruff has its rules.
 SETTINGS = """[galaxy-importer]
 RUN_ANSIBLE_TEST = False
+RUN_ANSIBLE_LINT = False
 RUN_FLAKE8 = False
 TMP_ROOT_DIR = {directory}
 """

@@ -1,7 +1,7 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a command with the callback `returned_keys` switched on, and fails if a module returned what it does not
-document.
+document. The callback `module_store` spares the many runs of playbooks beneath it to pack the same modules again.
 
     python tools/returned_keys.py COMMAND [ARGUMENT...]
 """
@@ -23,7 +23,8 @@ def main() -> int:
         surroundings = {
             **os.environ,
             "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
-            "ANSIBLE_CALLBACKS_ENABLED": "returned_keys",
+            "ANSIBLE_CALLBACKS_ENABLED": "returned_keys,module_store",
+            "FIREDRILL_MODULE_STORE": str(CALLBACKS.parent.parent / ".cache" / "modules"),
             "FIREDRILL_RETURNED_KEYS": str(report),
         }
         done = subprocess.run(sys.argv[1:], env=surroundings, check=False)

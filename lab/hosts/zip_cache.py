@@ -8,13 +8,15 @@ is what was sent. A host in whose Python this does not fit works as if it were n
 """
 
 import _imp
-import hashlib
 import marshal
 import os
-import tempfile
-import types
 import zipimport
-from collections.abc import Callable
+
+# Every Python of a host pays for what is imported here, most of them without ever importing from a zip file.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import types
+    from collections.abc import Callable
 
 DIRECTORY = "/var/cache/lab-python"
 
@@ -22,7 +24,9 @@ DIRECTORY = "/var/cache/lab-python"
 def cached(compile_source: "Callable[[str, bytes], types.CodeType]", directory: str) -> "Callable[..., types.CodeType]":
     """A function that compiles like zipimport's own, and keeps the result in a directory, which it makes if need be."""
 
-    def compile_once(pathname: str, source: bytes) -> types.CodeType:
+    def compile_once(pathname: str, source: bytes) -> "types.CodeType":
+        import hashlib
+
         kept = os.path.join(directory, hashlib.sha256(source).hexdigest())
         try:
             with open(kept, "rb") as file:
@@ -37,12 +41,12 @@ def cached(compile_source: "Callable[[str, bytes], types.CodeType]", directory: 
     return compile_once
 
 
-def keep(code: types.CodeType, path: str) -> None:
+def keep(code: "types.CodeType", path: str) -> None:
     """Write code to a file of the cache in one step; a disk that takes nothing is no trouble of the import."""
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=os.path.dirname(path))
-        with os.fdopen(number, "wb") as file:
+        name = f"{path}.{os.getpid()}"
+        with open(name, "xb") as file:
             file.write(marshal.dumps(code))
         os.replace(name, path)
     except OSError:

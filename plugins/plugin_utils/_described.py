@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
@@ -55,7 +55,8 @@ def documented_options() -> Mapping[str, Mapping[str, Any]]:
     roles = Path(__file__).resolve().parent.parent.parent / "roles"
     found: dict[str, Mapping[str, Any]] = {}
     for path in sorted(roles.glob("*/meta/argument_specs.yml")):
-        specs = yaml.safe_load(path.read_text(encoding="utf-8"))["argument_specs"]
+        # Ansible's own loader is the one of libyaml where there is one: every worker of a run reads these files again.
+        specs = yaml_load(path.read_text(encoding="utf-8"))["argument_specs"]
         for entry in specs.values():
             found.update(entry.get("options", {}))
     return found

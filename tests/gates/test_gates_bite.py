@@ -125,7 +125,7 @@ BROKEN: tuple[tuple[str, tuple[Break, ...]], ...] = (
     ),
     ("reuse", (Break("lab/sample.lua", "", "x\n", "sample.lua"),)),
     ("importer", (Break("README.md", None, "", "README"),)),
-    ("importer", (Break(PLAY, "- name: Do x\n      ", "- ", r"name\[missing\]"),)),
+    ("importer", (Break("changelogs/changelog.yaml", None, "", "[Cc]hangelog"),)),
 )
 #: These run ansible-test, which takes seconds for each of its own environments: two of its tests in one run are enough.
 SANITY_TESTS = ("--test", "validate-modules", "--test", "no-assert")

@@ -103,8 +103,8 @@ class Bench:
             **kept,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT / 'benchmarks' / 'callbacks'}:{self.workplace}",
-            "ANSIBLE_CALLBACKS_ENABLED": "count_modules,keep_readiness",
+            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT / 'benchmarks' / 'callbacks'}:{ROOT / 'tools' / 'callback'}:{self.workplace}",
+            "ANSIBLE_CALLBACKS_ENABLED": "count_modules,keep_readiness,module_store",
             "KEEP_READINESS_FILE": str(result),
             "COUNT_MODULES_FILE": str(counts),
         }
