@@ -151,7 +151,21 @@ def playbook(
     """Run one of our playbooks as a user of a checkout does; returns the completed process."""
     program = Path(sys.executable).parent / "ansible-playbook"
     command = [str(program), "-i", str(inventory), str(ROOT / "playbooks" / book), *arguments]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, **(environment or {})}, check=False, **options)
+    surroundings = {**os.environ, **(environment or {})}
+    return subprocess.run(command, cwd=ROOT, env={**surroundings, **keeping(surroundings)}, check=False, **options)
+
+
+def keeping(environment: Mapping[str, str]) -> dict[str, str]:
+    """What has to be in the environment of ansible-playbook so that it keeps the modules it packs for the next run: see callback/module_store.py."""
+
+    def joined(name: str, more: str, by: str) -> str:
+        return by.join(part for part in (environment.get(name), more) if part)
+
+    return {
+        "ANSIBLE_CALLBACK_PLUGINS": joined("ANSIBLE_CALLBACK_PLUGINS", str(ROOT / "lab" / "callback"), os.pathsep),
+        "ANSIBLE_CALLBACKS_ENABLED": joined("ANSIBLE_CALLBACKS_ENABLED", "module_store", ","),
+        "FIREDRILL_MODULE_STORE": str(ROOT / ".cache" / "modules"),
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

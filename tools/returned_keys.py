@@ -14,17 +14,21 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from lab import cluster
+
 CALLBACKS = Path(__file__).resolve().parent / "callback"
 
 
 def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         report = Path(directory) / "report"
+        watched = {"ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS), "ANSIBLE_CALLBACKS_ENABLED": "returned_keys"}
         surroundings = {
             **os.environ,
-            "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
-            "ANSIBLE_CALLBACKS_ENABLED": "returned_keys,module_store",
-            "FIREDRILL_MODULE_STORE": str(CALLBACKS.parent.parent / ".cache" / "modules"),
+            **watched,
+            **cluster.keeping(watched),
             "FIREDRILL_RETURNED_KEYS": str(report),
         }
         done = subprocess.run(sys.argv[1:], env=surroundings, check=False)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from lab import cluster
 from tools import gates
 
 MODULE = """
@@ -30,11 +31,7 @@ def said(place: Path, saying: str) -> str:
         "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - firedrill.standby.tibero_x:\n", encoding="utf-8"
     )
     options = ("-v", "-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={gates.PYTHON}")
-    kept = {
-        "ANSIBLE_CALLBACK_PLUGINS": str(gates.ROOT / "tools" / "callback"),
-        "ANSIBLE_CALLBACKS_ENABLED": "module_store",
-        "FIREDRILL_MODULE_STORE": str(place / "store"),
-    }
+    kept = {**cluster.keeping({}), "FIREDRILL_MODULE_STORE": str(place / "store")}
     done = subprocess.run(
         gates.tool("ansible-playbook", *options, str(play)),
         env={**gates.environment(place), **kept},

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from fingerprint import Fingerprint, difference, fingerprint
 
-from lab.cluster import LAB_PASSWORD, LAB_SYSCAT_PASSWORD, ROOT, make_licence
+from lab.cluster import LAB_PASSWORD, LAB_SYSCAT_PASSWORD, ROOT, keeping, make_licence
 from lab.hosts.api import Lab
 from lab.hosts.system import wait_for
 
@@ -103,11 +103,12 @@ class Bench:
             **kept,
             "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
             "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT / 'benchmarks' / 'callbacks'}:{ROOT / 'tools' / 'callback'}:{self.workplace}",
-            "ANSIBLE_CALLBACKS_ENABLED": "count_modules,keep_readiness,module_store",
+            "ANSIBLE_CALLBACK_PLUGINS": f"{ROOT / 'benchmarks' / 'callbacks'}:{self.workplace}",
+            "ANSIBLE_CALLBACKS_ENABLED": "count_modules,keep_readiness",
             "KEEP_READINESS_FILE": str(result),
             "COUNT_MODULES_FILE": str(counts),
         }
+        surroundings.update(keeping(surroundings))
         program = str(Path(sys.executable).parent / "ansible-playbook")
         argv = [program, "-i", str(self.inventory), book, *arguments]
         done = subprocess.run(
