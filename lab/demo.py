@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make demo`: one primary and two standbys built by our own playbooks, rows that travel, and a table. No root, no licence, no Tibero.
+"""`make demo`: one primary and two standbys built by our own playbooks, rows that travel, a table, and a drill with its report. No root, no licence, no Tibero.
 
 The server is the emulator of `lab/emulator`, the hosts are directories of this machine. Everything is removed at the end unless --keep is given.
 """
@@ -8,6 +8,8 @@ The server is the emulator of `lab/emulator`, the hosts are directories of this 
 from __future__ import annotations
 
 import argparse
+import datetime
+import json
 import os
 import subprocess
 import sys
@@ -15,11 +17,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import yaml
+
 from lab import cluster
 from lab.hosts.api import Lab
 from lab.hosts.errors import LabError
 
 NAME = "demo"
+#: Where the evidence of the demo's drill stays when its lab is gone.
+EVIDENCE = cluster.ROOT / "build" / "demo"
 ROWS = 5
 MEMBERS: dict[str, cluster.Vars] = {
     "seoul1": {"standby_bootstrap_primary": True},
@@ -95,6 +101,42 @@ def _show_rows(lab: Lab, inventory: Path) -> None:
         tbsql(lab, member, ["ALTER DATABASE STANDBY;"])
 
 
+def _drill(lab: Lab, inventory: Path) -> Path:
+    """A drill of a switchover and back, whose client is this machine; returns the page of its report."""
+    _say("playbooks/drill_switchover.yml: there and back under load, measured by probes, sealed with its evidence")
+    client = lab.directory / "client"
+    client.mkdir(exist_ok=True)
+    tarball = next(iter(yaml.safe_load(inventory.read_text())["all"]["hosts"].values()))["tibero_tarball"]
+    subprocess.run(["tar", "-xzf", tarball, "-C", str(client)], check=True)
+    now = datetime.datetime.now(datetime.UTC)
+    window = {"start": now - datetime.timedelta(minutes=1), "end": now + datetime.timedelta(hours=1)}
+    given = {
+        "drill_policy": {
+            "name": "demo",
+            "version": "1",
+            "title": "A drill of the demo",
+            "environment": "ci",
+            "scope": ["orders"],
+            "requester": "a newcomer",
+            "approvers": ["their colleague"],
+            "objectives": {"rto_seconds": 60, "rpo_seconds": 0, "rtrr_seconds": 120, "steady_seconds": 5},
+            "window": {name: moment.isoformat(timespec="seconds") for name, moment in window.items()},
+        },
+        "drill_clients": [{"host": "localhost", "home": str(client / "tibero7")}],
+        "drill_directory": str(EVIDENCE),
+        "drill_writers": 3,
+        "drill_readers": 1,
+        "drill_interval_ms": 300,
+        "drill_guard_interval_ms": 300,
+        "drill_baseline_seconds": 5,
+        "drill_lab_host": True,
+        "drill_emulator": True,
+        "standby_target": "seoul2",
+    }
+    _play(inventory, "drill_switchover.yml", "-e", json.dumps(given))
+    return max((EVIDENCE / "reports").glob("*/report.en.html"), key=lambda page: page.stat().st_mtime)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo; 0 if every step showed what it should."""
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
@@ -114,7 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _show_rows(lab, inventory)
         _say("playbooks/status.yml")
         _play(inventory, "status.yml")
-        _say(f"Done in {time.monotonic() - start:.0f} s.")
+        report = _drill(lab, inventory)
+        _say(f"Done in {time.monotonic() - start:.0f} s. The report of the drill: {report}")
+        print(f"Its evidence can be verified by anybody: python3 {EVIDENCE / report.parent.name / 'verify.py'}")
     except (DemoError, LabError, subprocess.CalledProcessError) as error:
         print(f"\nThe demo stopped: {error}", file=sys.stderr)
         return 1

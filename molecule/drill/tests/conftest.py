@@ -1,0 +1,109 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Brings the fixture `bench`, and `drill`: the policy of a drill whose client is the controller."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scenario
+import yaml
+from cluster_bench import bench
+
+from lab.sweep.bench import Bench
+
+__all__ = ["Drill", "bench"]
+
+
+@dataclass
+class Drill:
+    """A finished drill: the exit code and output of its playbook, its folder, and the document in it."""
+
+    code: int
+    text: str
+    folder: Path
+    document: dict[str, Any]
+
+    def value(self, path: str) -> Any:
+        group, name = path.split(".")
+        return self.document[group][name]["value"]
+
+    def verdicts(self) -> dict[str, str]:
+        return {each["objective"]: each["verdict"] for each in self.value("R.objectives")}
+
+    def verify(self, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+        """Its own verify.py, with a Python that knows nothing of us."""
+        program = (folder or self.folder) / "verify.py"
+        return subprocess.run(
+            ["/usr/bin/python3", "-I", str(program)], capture_output=True, text=True, check=False, timeout=120
+        )
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A client of Tibero on the controller."""
+    members = yaml.safe_load(scenario.INVENTORY.read_text())["all"]["hosts"]
+    place = Path(tmp_path_factory.mktemp("client"))
+    subprocess.run(["tar", "-xzf", next(iter(members.values()))["tibero_tarball"], "-C", str(place)], check=True)
+    return place / "tibero7"
+
+
+@pytest.fixture(scope="session")
+def drill(bench: Bench, client: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Drill]:
+    evidence = Path(tmp_path_factory.mktemp("evidence"))
+    now = datetime.datetime.now(datetime.UTC)
+
+    def policy(**more: Any) -> dict[str, Any]:
+        window = {"start": now - datetime.timedelta(hours=1), "end": now + datetime.timedelta(hours=6)}
+        objectives = {
+            "rto_seconds": 120,
+            "rto_reads_seconds": 120,
+            "rpo_seconds": 30,
+            "rtrr_seconds": 400,
+            "steady_seconds": 10,
+        }
+        return {
+            "name": "orders-dr",
+            "version": "1",
+            "title": "A drill of the lab",
+            "environment": "ci",
+            "scope": ["orders"],
+            "requester": "kim",
+            "approvers": ["lee"],
+            "objectives": objectives,
+            "window": {name: moment.isoformat(timespec="seconds") for name, moment in window.items()},
+            **more,
+        }
+
+    def run(book: str, *arguments: str, faults: list[dict[str, str]] | None = None, **variables: Any) -> Drill:
+        given = {
+            "drill_policy": policy(faults=faults or []),
+            "drill_clients": [{"host": "localhost", "home": str(client)}],
+            "drill_directory": str(evidence),
+            "drill_writers": 3,
+            "drill_readers": 1,
+            "drill_interval_ms": 300,
+            "drill_guard_interval_ms": 300,
+            "drill_baseline_seconds": 10,
+            "drill_lab_host": True,
+            "drill_emulator": True,
+            "standby_target": "seoul2",
+            **variables,
+        }
+        before = set(evidence.glob("*/objectives.json"))
+        code, text = bench.play(book, "-e", json.dumps(given), *arguments, journals="", limit=900.0)
+        made = sorted(set(evidence.glob("*/objectives.json")) - before)
+        folder = made[-1].parent if made else Path("/nonexistent")
+        document = folder / "evidence.json"
+        return Drill(code, text, folder, json.loads(document.read_text()) if document.exists() else {})
+
+    yield run  # type: ignore[misc]
+    shutil.rmtree(evidence, ignore_errors=True)

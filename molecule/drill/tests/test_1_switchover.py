@@ -1,0 +1,156 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A drill of a switchover and back: its figures, its evidence, and that it left nothing."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from conftest import Drill
+
+from lab.sweep.bench import Bench
+
+
+class Attempt(NamedTuple):
+    """One row that was tried on a member: when, and whether it was committed."""
+
+    name: str
+    began: float
+    ended: float
+    well: bool
+
+
+class Observer:
+    """Writes one row after another wherever it is taken, and knows nothing of the drill's probes: when was the last success before the longest gap, and
+    when the first after it?
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.attempts: list[Attempt] = []
+
+    def __enter__(self) -> Observer:
+        self._bench.sql("seoul1", ["CREATE TABLE observed (id NUMBER);"])
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join(120)
+
+    def _run(self) -> None:
+        while not self._over.wait(0.1):
+            for name in ("seoul1", "seoul2"):
+                began = time.time()
+                said = self._bench.sql(name, ["INSERT INTO observed VALUES (1);", "COMMIT;"], timeout=5)
+                self.attempts.append(
+                    Attempt(name, began, time.time(), "1 row inserted" in said and "Commit completed" in said)
+                )
+
+    def gap(self, begin: float, end: float, old: str, new: str) -> tuple[float, float]:
+        """The longest time without a success between two moments: at least, at most, in seconds.
+
+        It was away at least from when the old primary had failed until it was tried for the last time in vain on the new one.
+        """
+        inside = [each for each in self.attempts if each.well and begin <= each.ended and each.began <= end]
+        last, first = max(itertools.pairwise(inside), key=lambda pair: pair[1].began - pair[0].ended)
+        vain = [each for each in self.attempts if not each.well and last.ended <= each.began < first.began]
+        there, here = [each for each in vain if each.name == old], [each for each in vain if each.name == new]
+        low = here[-1].began - there[0].ended if there and here else 0.0
+        return max(low, 0.0), first.ended - last.began
+
+
+@pytest.fixture(scope="module")
+def there_and_back(bench: Bench, drill: Callable[..., Drill]) -> tuple[Drill, Observer]:
+    with Observer(bench) as observer:
+        made = drill("drill_switchover.yml")
+    return made, observer
+
+
+def test_check_mode_touches_nothing(bench: Bench, drill: Callable[..., Drill]) -> None:
+    made = drill("drill_switchover.yml", "--check")
+    assert made.code == 0, made.text[-3000:]
+    assert "The drill would begin: readiness is" in made.text
+    assert not made.folder.exists() and bench.primaries() == ["seoul1"]
+
+
+def test_a_member_that_is_the_primary_cannot_be_the_target(bench: Bench, drill: Callable[..., Drill]) -> None:
+    made = drill("drill_switchover.yml", standby_target="seoul1")
+    assert made.code != 0 and "allowed is a member that is not the primary (seoul1): seoul2, busan1" in " ".join(
+        made.text.split()
+    )
+    assert not made.folder.exists()
+
+
+def test_it_is_met_and_home_again(bench: Bench, there_and_back: tuple[Drill, Observer]) -> None:
+    made = there_and_back[0]
+    assert made.code == 0, made.text[-4000:]
+    assert made.value("R.overall") in ("met", "met with findings"), made.value("R.reasons")
+    assert set(made.verdicts().values()) <= {"met", "met with findings"}
+    assert bench.primaries() == ["seoul1"]
+
+
+def test_rows_were_written_and_none_is_lost(there_and_back: tuple[Drill, Observer]) -> None:
+    counts = there_and_back[0].value("L.counts")
+    assert counts["acked"] > 200 and counts["lost"] == 0 and counts["survived"] >= counts["acked"]
+    assert counts["alien"] == counts["phantom"] == counts["duplicate"] == counts["damaged"] == counts["holes"] == 0
+
+
+def test_its_outages_agree_with_an_observer_that_knows_nothing_of_it(there_and_back: tuple[Drill, Observer]) -> None:
+    made, observer = there_and_back
+    orders = {each["leg"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["mark"] == "t0"}
+    ends = {each["leg"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["mark"] == "t9"}
+    for leg, old, new in (("there", "seoul1", "seoul2"), ("back", "seoul2", "seoul1")):
+        outage = next(
+            each
+            for each in made.value("K.outages")
+            if (each["leg"], each["path"], each["kind"]) == (leg, "database", "write")
+        )
+        low, high = observer.gap(orders[leg], ends[leg], old, new)
+        assert outage["lo_ns"] / 1e9 <= high and low <= outage["hi_ns"] / 1e9, (
+            leg,
+            outage["lo_ns"],
+            outage["hi_ns"],
+            low,
+            high,
+        )
+
+
+def test_it_left_nothing(there_and_back: tuple[Drill, Observer]) -> None:
+    made = there_and_back[0]
+    assert made.value("O.original_layout") is True and made.value("O.residue") == []
+    assert not [each for each in made.value("O.differences") if not each["explained"]]
+    assert not list(Path("/var/tmp").glob(f"firedrill-{made.folder.name}*"))
+    assert not Path(f"{made.folder}.staging").exists()
+
+
+def test_its_evidence_is_verified_and_a_tampered_copy_is_not(
+    there_and_back: tuple[Drill, Observer], tmp_path: Path
+) -> None:
+    made = there_and_back[0]
+    assert made.verify().returncode == 0
+    copy = tmp_path / made.folder.name
+    shutil.copytree(made.folder, copy)
+    ledger = max((copy / "raw/ledgers").glob("*w0*.ledger"), key=lambda path: path.stat().st_size)
+    ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[:-3]))
+    tampered = made.verify(copy)
+    assert tampered.returncode != 0 and ledger.name in tampered.stdout + tampered.stderr
+
+
+def test_the_report_is_there_in_three_languages(there_and_back: tuple[Drill, Observer]) -> None:
+    made = there_and_back[0]
+    reports = made.folder.parent / "reports" / made.folder.name
+    assert {path.name for path in reports.glob("report.*.html")} == {
+        "report.en.html",
+        "report.ko.html",
+        "report.zh.html",
+    }
