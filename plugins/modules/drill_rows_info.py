@@ -62,8 +62,8 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-path:
-  description: The file.
+file:
+  description: The file that was written; with the name of the option, Ansible would add owner, mode and size of it.
   type: str
   returned: success
 rows:

@@ -8,16 +8,15 @@ documented, becomes a line of the file that FIREDRILL_RETURNED_KEYS names; tools
 
 from __future__ import annotations
 
+import ast
 import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import fragment_loader
-from ansible.utils.plugin_docs import get_docstring
 
 DOCUMENTATION = """
 name: returned_keys
@@ -74,7 +73,8 @@ TYPES: dict[str, Any] = {
 
 def objections(action: str, result: Mapping[str, Any], documented: Mapping[str, Any]) -> list[str]:
     """What is wrong with a result, one line each."""
-    expected = {*COMMON, "item", result.get("ansible_loop_var"), *(FAILURE if result.get("failed") else ())}
+    loop = (result.get("ansible_loop_var"), result.get("ansible_index_var"))
+    expected = {*COMMON, "item", *loop, *(FAILURE if result.get("failed") else ())}
     found = []
     for key, value in result.items():
         if key in expected or key.startswith(("_ansible", "ansible_")):
@@ -118,5 +118,8 @@ def documented(action: str) -> dict[str, Any]:
     path = module_loader.find_plugin(action)
     if path is None:
         return {}
-    text = get_docstring(str(Path(path)), fragment_loader)[2]
-    return dict(yaml.safe_load(text) if isinstance(text, str) else text or {})
+    # RETURN knows no fragments, so that its text is all of it; Ansible's own reader would read the whole documentation, in each run.
+    for statement in ast.parse(Path(path).read_text(encoding="utf-8")).body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "RETURN":
+            return dict(yaml_load(ast.literal_eval(statement.value)) or {})
+    return {}

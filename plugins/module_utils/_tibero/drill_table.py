@@ -190,7 +190,7 @@ def rows_info(context: Context) -> Outcome:
     path = str(params["path"])
     before = _count(client)
     if context.check_mode:
-        return Outcome(False, {"path": path, "rows": before, "damaged": 0, "alien": 0, "sha256": ""})
+        return Outcome(False, {"file": path, "rows": before, "damaged": 0, "alien": 0, "sha256": ""})
     detached.private_directory(os.path.dirname(path))
     temporary = path + ".new"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
@@ -212,5 +212,5 @@ def rows_info(context: Context) -> Outcome:
             remedy="Stop the writers, let redo be applied, and read again",
         )
     os.rename(temporary, path)
-    values = {"path": path, "rows": writer.rows, "damaged": rows.damaged, "alien": rows.alien, "sha256": sha256}
+    values = {"file": path, "rows": writer.rows, "damaged": rows.damaged, "alien": rows.alien, "sha256": sha256}
     return Outcome(False, values)

@@ -158,7 +158,7 @@ def test_all_rows_are_read_page_by_page_with_a_digest(
     monkeypatch.setattr(drill_table, "PAGE", 3)
     server.rows = [row("w01", seq) for seq in range(1, 8)] + [row("w00", seq) for seq in (1, 2, 5)]
     found = rows(server, tmp_path)
-    path = Path(found.values["path"])
+    path = Path(found.values["file"])
     assert found.values["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest() and not found.changed
     assert (found.values["rows"], found.values["damaged"], found.values["alien"]) == (10, 0, 0)
     survivors = read(str(path))
@@ -173,7 +173,7 @@ def test_the_digest_is_that_of_the_payload_and_never_what_the_row_claims(server:
     server.rows = [row("w00", 1), row("w00", 2, payload="d1 w00 2 damaged")]
     found = rows(server, tmp_path)
     assert found.values["damaged"] == 1
-    survivors = read(found.values["path"])
+    survivors = read(found.values["file"])
     assert survivors[1].payload_hash == hashlib.sha256(b"d1 w00 2 damaged").hexdigest()
 
 
