@@ -53,11 +53,11 @@ def guest_files(directory: Path, state: LabState, host: Host) -> dict[str, tuple
     }
 
 
-def python_files() -> dict[str, tuple[str, int]]:
-    """Text and mode of each file for the directory of packages of a host's Python: see zip_cache.py."""
+def python_files(cache: str = "") -> dict[str, tuple[str, int]]:
+    """Text and mode of each file for the directory of packages of a host's Python: see zip_cache.py, whose directory may be another."""
     return {
         "lab_zip_cache.py": (Path(__file__).with_name("zip_cache.py").read_text(), 0o644),
-        "lab_zip_cache.pth": ("import lab_zip_cache; lab_zip_cache.install()\n", 0o644),
+        "lab_zip_cache.pth": (f"import lab_zip_cache; lab_zip_cache.install({repr(cache) if cache else ''})\n", 0o644),
     }
 
 

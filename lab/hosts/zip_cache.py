@@ -53,8 +53,8 @@ def keep(code: "types.CodeType", path: str) -> None:
         return
 
 
-def install() -> None:
+def install(directory: str = DIRECTORY) -> None:
     """Put the cache of this user before zipimport's compiler. Root never reads what another user wrote."""
     own = getattr(zipimport, "_compile_source", None)
-    if own is not None and os.path.isdir(DIRECTORY):
-        zipimport._compile_source = cached(own, os.path.join(DIRECTORY, str(os.getuid())))
+    if own is not None and os.path.isdir(directory):
+        zipimport._compile_source = cached(own, os.path.join(directory, str(os.getuid())))

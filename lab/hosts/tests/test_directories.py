@@ -112,6 +112,8 @@ def test_ansible_by_the_inventory(tmp_path: Path) -> None:
         argv = [str(ANSIBLE), "-i", str(tmp_path / "hosts.yml"), "orders"]
         said = Runner().run([*argv, "-m", "ansible.builtin.ping"], timeout=60, env=env).stdout
         assert said.count('"ping": "pong"') == 2
+        # What Ansible sent was compiled for the next time.
+        assert list((lab.directory / "python" / "cache" / str(os.getuid())).iterdir())
     finally:
         lab.down()
 

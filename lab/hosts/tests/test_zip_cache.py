@@ -69,7 +69,7 @@ def test_the_interpreter_takes_it(tmp_path: Path, module: str) -> None:
     script = (
         f"import sys; sys.path[:0] = [{str(Path(zip_cache.__file__).parent)!r}, {str(archive)!r}]; import zip_cache; "
     )
-    script += f"zip_cache.DIRECTORY = {str(tmp_path)!r}; zip_cache.install(); import {module}"
+    script += f"zip_cache.install({str(tmp_path)!r}); import {module}"
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ran.stdout == "it runs\n"
     assert len(os.listdir(tmp_path / str(os.getuid()))) == 1

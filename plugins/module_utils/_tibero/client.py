@@ -71,8 +71,9 @@ class Query(NamedTuple):
     """A question to a view.
 
     ``columns``: names, or (name, SQL expression) pairs; empty means ``SELECT *``, for views whose columns are not
-    known. ``source``: the view. ``where`` and ``order_by``: SQL of our own, with values through
-    :func:`marks.literal`. ``again``: whether to try ``SELECT *`` when the view turns out to lack a column.
+    known. ``source``: the view. ``where``, ``order_by`` and ``group_by``, the last only with columns: SQL of our own,
+    with values through :func:`marks.literal`. ``again``: whether to try ``SELECT *`` when the view turns out to lack a
+    column.
     """
 
     source: str
@@ -80,6 +81,7 @@ class Query(NamedTuple):
     where: str = ""
     order_by: str = ""
     again: bool = True
+    group_by: str = ""
 
 
 class Answer(NamedTuple):
@@ -678,7 +680,7 @@ def _tag(index: int) -> str:
 
 
 def _select_marked(index: int, query: Query) -> str:
-    return marks.select_marked(_tag(index), query.columns, query.source, query.where, query.order_by)
+    return marks.select_marked(_tag(index), query.columns, query.source, query.where, query.order_by, query.group_by)
 
 
 def _select_all(query: Query) -> str:

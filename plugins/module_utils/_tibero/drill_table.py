@@ -9,7 +9,7 @@ Nothing that is not the drill's own is ever touched: a table of that name with o
 
 import hashlib
 import os
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, facts, probe_job
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import READS, RowsWriter
@@ -28,7 +28,7 @@ CREATE = (
     "CREATE TABLE {0} (WRITER VARCHAR(64) NOT NULL, SEQ NUMBER NOT NULL, UUID VARCHAR(64),\nPAYLOAD VARCHAR(2000), PAYLOAD_HASH VARCHAR(64), "
     "NODE VARCHAR(128),\nROLE_EPOCH NUMBER, DB_TS DATE, PRIMARY KEY (WRITER, SEQ));"
 ).format(TABLE)
-#: Rows that one question asks for, so that neither tbsql nor the module holds a million of them.
+#: Rows that are asked for at once, so that neither tbsql nor the module holds a million of them.
 PAGE = 5000
 
 TABLE_SPEC: Dict[str, Any] = dict(
@@ -85,15 +85,20 @@ def _exists(client: Tibero) -> bool:
 
 
 def _one(client: Tibero, query: Query) -> Tuple[Dict[str, Optional[str]], ...]:
-    answer = client.ask([query._replace(again=False)])[0]
-    if not answer.is_known:
-        raise UnknownState(
-            seen="{0} on {1}: {2}".format(query.source, client.tb_sid, answer.why),
-            meaning="What the table of the drill is or holds there is not known",
-            remedy="A standby answers questions on tables only while it is open read only; look at the account's rights as well",
-            details={"code": answer.code},
-        )
-    return answer.rows
+    return tuple(_rows(client, [query]))
+
+
+def _rows(client: Tibero, queries: Sequence[Query]) -> Iterator[Dict[str, Optional[str]]]:
+    """The rows of all answers, one after the other. :raises UnknownState: when one question was not answered."""
+    for query, answer in zip(queries, client.ask([query._replace(again=False) for query in queries])):
+        if not answer.is_known:
+            raise UnknownState(
+                seen="{0} on {1}: {2}".format(query.source, client.tb_sid, answer.why),
+                meaning="What the table of the drill is or holds there is not known",
+                remedy="A standby answers questions on tables only while it is open read only; look at the account's rights as well",
+                details={"code": answer.code},
+            )
+        yield from answer.rows
 
 
 def _count(client: Tibero, where: str = "") -> int:
@@ -162,24 +167,30 @@ _READ = COLUMNS[:-1] + (("DB_TS", "TO_CHAR(DB_TS,'YYYY-MM-DD HH24:MI:SS')"),)
 
 
 def _writers(client: Tibero) -> List[Tuple[str, int]]:
-    """Every writer with its last sequence, found one after another, so that only plain SQL is needed."""
-    found: List[Tuple[str, int]] = []
-    where = ""
-    while True:
-        name = _one(client, Query(TABLE, (("W", "MIN(WRITER)"),), where))[0]["W"]
-        if name is None:
-            return found
-        own = "WRITER = {0}".format(marks.literal(name))
-        found.append((name, int(_one(client, Query(TABLE, (("N", "MAX(SEQ)"),), own))[0]["N"] or 0)))
-        where = "WRITER > {0}".format(marks.literal(name))
+    """Every writer with its last sequence."""
+    columns = (("W", "WRITER"), ("N", "MAX(SEQ)"))
+    rows = _one(client, Query(TABLE, columns, order_by="WRITER", group_by="WRITER"))
+    return [(row["W"] or "", int(row["N"] or 0)) for row in rows]
 
 
-def _read_writer(client: Tibero, writer: str, last: int, rows: Reading) -> None:
-    """All rows of one writer, page by page; sequences begin at 1."""
-    for first in range(1, last + 1, PAGE):
-        where = "WRITER = {0} AND SEQ BETWEEN {1} AND {2}".format(marks.literal(writer), first, first + PAGE - 1)
-        for row in _one(client, Query(TABLE, _READ, where, "SEQ")):
-            rows.take(row)
+def _pages(writers: Sequence[Tuple[str, int]]) -> Iterator[List[Query]]:
+    """Questions for all rows, by writer and sequence, those together that may bring :data:`PAGE` rows: a login costs more than most questions.
+    Sequences begin at 1."""
+    together: List[Query] = []
+    room = PAGE
+    for writer, last in writers:
+        first = 1
+        while first <= last:
+            until = min(last, first + room - 1)
+            where = "WRITER = {0} AND SEQ BETWEEN {1} AND {2}".format(marks.literal(writer), first, until)
+            together.append(Query(TABLE, _READ, where, "SEQ"))
+            room -= until - first + 1
+            first = until + 1
+            if not room:
+                yield together
+                together, room = [], PAGE
+    if together:
+        yield together
 
 
 def rows_info(context: Context) -> Outcome:
@@ -198,8 +209,9 @@ def rows_info(context: Context) -> Outcome:
         head = {name: params[name] for name in ("leg", "read", "member")}
         writer = RowsWriter(head, target.write)
         rows = Reading(writer, drill)
-        for name, last in _writers(client):
-            _read_writer(client, name, last, rows)
+        for queries in _pages(_writers(client)):
+            for row in _rows(client, queries):
+                rows.take(row)
         sha256 = writer.close()
         target.flush()
         os.fsync(target.fileno())

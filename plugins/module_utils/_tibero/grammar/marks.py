@@ -5,7 +5,7 @@
 """Values between marks, so that prompts, banners, echoes and folding can never be mistaken for data.
 
 Public API
-    select_marked(tag, columns, source, where="", order_by="") -> str     the SELECT, several short lines, ends with ";"
+    select_marked(tag, columns, source, where="", order_by="", group_by="") -> str     the SELECT, several short lines, ends with ";"
     read_marked(text, tag, columns) -> list of dict                       its rows: column -> str or None (NULL)
     literal(text) -> str                                                  a quoted SQL text
     SETTINGS                                                              the SET lines to run first, one statement a
@@ -77,14 +77,16 @@ def _column(column: object) -> Tuple[str, str]:
     raise GrammarError("marked column", repr(column), "a column name, or a pair of name and SQL expression")
 
 
-def select_marked(tag: str, columns: Sequence[object], source: str, where: str = "", order_by: str = "") -> str:
+def select_marked(
+    tag: str, columns: Sequence[object], source: str, where: str = "", order_by: str = "", group_by: str = ""
+) -> str:
     """Return a SELECT that prints each row between marks.
 
     :arg tag: names the statement, so that several can share one run: lower-case letters, digits, underscores.
     :arg columns: column names, or (name, SQL expression) pairs, e.g. ``("STARTED", "TO_CHAR(STARTUP_TIME,'YYYY/MM/DD
         HH24:MI:SS')")``.
     :arg source: a table or view, e.g. ``V$INSTANCE``.
-    :arg where, order_by: SQL of the clauses without their keywords; values go through literal().
+    :arg where, order_by, group_by: SQL of the clauses without their keywords; values go through literal().
     :raises GrammarError: if a name or the tag is not safe, or no column is given. An expression is the caller's own
         SQL.
     """
@@ -102,6 +104,8 @@ def select_marked(tag: str, columns: Sequence[object], source: str, where: str =
     sql = "SELECT '<'||'<%s|'||\n%s||\n'>'||'>'\nFROM %s" % (tag, "||'|'||\n".join(fields), source)
     if where:
         sql += "\nWHERE " + where
+    if group_by:
+        sql += "\nGROUP BY " + group_by
     if order_by:
         sql += "\nORDER BY " + order_by
     return sql + ";"
