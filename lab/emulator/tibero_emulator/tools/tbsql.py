@@ -9,10 +9,8 @@ once and are `<text>\\n\\n`.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -215,6 +213,8 @@ class Shell:
     def ask(self, question: str, secret: bool) -> str:
         """One answer from the terminal (secrets unseen) or from standard input."""
         if secret and self.input.isatty():
+            import getpass  # A tenth of a start, which most starts do without.
+
             return getpass.getpass(question)
         self.out(question)
         return self.input.readline().rstrip("\n")
@@ -541,6 +541,8 @@ def command_host(shell: Shell, text: str) -> None:
     if not text:
         return
     command = ["/bin/sh", "-c", text]
+    import subprocess  # As with getpass.
+
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
