@@ -19,14 +19,10 @@ import select
 import threading
 from typing import Any, Dict, List, Optional, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import (
-    Child,
-    Command,
-    Spawner,
-    spawn,
-)
+from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Spawner, spawn
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.conversation import Conversation, Gone
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks, tbsql
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 
@@ -35,11 +31,6 @@ COLUMNS = ("SID", "SERIAL#", "STATUS", "USERNAME")
 #: Seconds for one answer; between two looks; that nobody else must have been there, counted from when the stop had begun, before the escort leaves; that
 #: several sessions may stay in the middle of a statement before they are ended.
 ANSWER_LIMIT, INTERVAL, CALM, CROWDED = 10.0, 0.1, 0.5, 3.0
-_FENCE = "firedrill-escort-"
-
-
-class Gone(Exception):
-    """The conversation is over: tbsql, the server or our session ended."""
 
 
 class Escort:
@@ -55,9 +46,7 @@ class Escort:
         self._stopping = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._see_out, daemon=True)
-        self._child: Optional[Child] = None
-        self._heard = b""
-        self._fence = 0
+        self._talk: Optional[Conversation] = None
         self.ended = 0
         self.notes: List[str] = []
         self.client = client.observed(self._on_program)
@@ -74,8 +63,8 @@ class Escort:
     def __exit__(self, *exception: Any) -> None:
         self._over.set()
         self._thread.join()
-        if self._child is not None:
-            self._child.kill()
+        if self._talk is not None:
+            self._talk.end()
         if self.ended:
             self.notes.append("{0} session(s) of others were ended while the stop waited".format(self.ended))
 
@@ -108,7 +97,7 @@ class Escort:
                     )
                     return
                 self._over.wait(INTERVAL)
-            self._say("EXIT;")
+            self._there().leave()
         except Gone as gone:
             # The server is down, or we were the last of several to be ended; the stop tells which.
             self.notes.append("the login that saw the others out ended: {0}".format(gone))
@@ -139,45 +128,27 @@ class Escort:
 
     def _login(self) -> None:
         """:raises Gone: when it cannot."""
-        client = self._asked
-        command = Command((client.program("tbsql"), "-i"), "", client.environment, cwd=client.tb_home)
-        try:
-            self._child = self._spawner(command)
-        except OSError as error:
-            raise Gone("tbsql cannot be started: {0}".format(error)) from error
+        self._talk = Conversation(self._asked, self._spawner)
         self._ask(*marks.SETTINGS)
-        said = tbsql.parse(self._ask(client.connect_line()))
+        said = tbsql.parse(self._ask(self._asked.connect_line()))
         if said.errors or not said.connected:
             raise Gone(
                 "it could not log in: {0}".format(said.errors[0].text if said.errors else "no connection that is known")
             )
 
-    def _say(self, *lines: str) -> None:
-        if self._child is None:
+    def _there(self) -> Conversation:
+        if self._talk is None:
             raise Gone("tbsql was not started")
-        try:
-            self._child.say(("\n".join(lines) + "\n").encode("utf-8"))
-        except OSError as error:
-            raise Gone("tbsql takes no input: {0}".format(error.strerror or error)) from error
+        return self._talk
 
     def _ask(self, *lines: str) -> str:
         """What is printed for these lines. :raises Gone: without an answer in time."""
-        self._fence += 1
-        fence = "{0}{1}".format(_FENCE, self._fence)
-        self._heard = b""
-        self._say(*lines, "PROMPT {0}".format(fence))
-        child = self._child
+        talk = self._there()
+        talk.say(lines)
         end = self._clock.now() + ANSWER_LIMIT
-        while child is not None and fence.encode("ascii") + b"\n" not in self._heard.replace(b"\r", b""):
+        while not talk.answered():
             left = end - self._clock.now()
             if left <= 0:
                 raise Gone("no answer within {0:.0f} s".format(ANSWER_LIMIT))
-            select.select([child.fileno()], [], [], left)
-            heard = child.hear()
-            if heard is not None and not heard:
-                raise Gone("tbsql ended: {0}".format(" ".join(self._text().split())[-160:]))
-            self._heard += heard or b""
-        return self._text().replace(fence, "")
-
-    def _text(self) -> str:
-        return self._asked.scrub(self._heard.decode("utf-8", "backslashreplace").replace("\r", ""))
+            select.select([talk.fileno()], [], [], left)
+        return talk.parts(1)[0]

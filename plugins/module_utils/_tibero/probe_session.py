@@ -4,8 +4,7 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """A client session of the probe for Tibero: one ``tbsql`` that stays, and a line of conversation for each request.
 
-The program is started once and told ``CONN``, so the password travels on its standard input only. A fence line (``PROMPT``, which works without
-a login: H) follows each part of a request, so an answer can never be taken for its neighbour's. INSERT and COMMIT are two statements, and only
+The program is started once, see :mod:`conversation`, and each part of a request has an answer of its own. INSERT and COMMIT are two statements, and only
 ``Commit completed.`` is an acknowledgement (recording t7-tbrmgr-banner-and-tablespace-ddl: H): with ``SET AUTOCOMMIT ON`` the reply to the INSERT
 could come before its commit, which nothing documents (L). ``SET EXITCOMMIT OFF`` keeps a ``CONN`` or the end of the program from committing
 what was left open (utility guide: H; that CONN counts as an end: L).
@@ -15,9 +14,8 @@ A session that ran into its time limit is killed with its program and never aske
 
 import errno
 import os
-import re
 import socket
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple, TypeVar
+from typing import Dict, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, FAILED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_session import (
@@ -29,8 +27,9 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_sess
     Request,
     Session,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Child, Command, Spawner
+from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Spawner
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.conversation import Conversation, Gone
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks, tbsql
 
 TABLE = "DRILL_LEDGER"
@@ -38,7 +37,6 @@ TABLE = "DRILL_LEDGER"
 LAUNCH_LIMIT = 10 * 10**9
 #: Between two starts of the program for one session, so that a program that dies at once is not started in a circle.
 LAUNCH_INTERVAL = 10**9
-_FENCE = "firedrill-probe-"
 _Part = TypeVar("_Part")
 
 
@@ -166,13 +164,11 @@ class TiberoSession(Session):
         self._limits = {_KNOCKING: connect_limit, _CONNECTING: connect_limit}
         self._limits.update({_IDENTIFYING: LAUNCH_LIMIT, _ASKING: statement_limit, _LAUNCHING: LAUNCH_LIMIT})
         self._state = _GONE
-        self._child: Optional[Child] = None
+        self._talk: Optional[Conversation] = None
         self._socket: Optional[socket.socket] = None
         self._request: Optional[Request] = None
         self._since = 0
         self._launched: Optional[int] = None
-        self._heard = b""
-        self._fence = 0
         self._node = ""
         self._identified = False
 
@@ -194,14 +190,14 @@ class TiberoSession(Session):
     def waits(self) -> Optional[Tuple[int, str]]:
         if self._socket is not None:
             return self._socket.fileno(), WRITABLE
-        return (self._child.fileno(), READABLE) if self._child is not None else None
+        return (self._talk.fileno(), READABLE) if self._talk is not None else None
 
     def deadline(self) -> Optional[int]:
         limit = self._limits.get(self._state)
         return None if limit is None else self._since + limit
 
     def poll(self, now: int) -> Optional[Answer]:
-        answer = self._poll_knock(now) if self._state == _KNOCKING else self._poll_child(now)
+        answer = self._poll_knock(now) if self._state == _KNOCKING else self._listen(now)
         moment = self.deadline()
         if answer is None and moment is not None and now >= moment:
             return self._over(now)
@@ -209,9 +205,9 @@ class TiberoSession(Session):
 
     def close(self) -> None:
         self._drop_socket()
-        if self._child is not None:
-            self._child.kill()
-            self._child = None
+        if self._talk is not None:
+            self._talk.end()
+            self._talk = None
         self._state = _GONE
 
     # ---------------------------------------------------------------------------------------- the program
@@ -220,71 +216,41 @@ class TiberoSession(Session):
         if self._launched is not None and now - self._launched < LAUNCH_INTERVAL:
             return
         self._launched = now
-        command = Command((self._client.program("tbsql"), "-i"), "", self._client.environment, cwd=self._client.tb_home)
         try:
-            self._child = self._spawner(command)
-        except OSError:
+            self._talk = Conversation(self._client, self._spawner)
+        except Gone:
             # No memory or no process left: the next slot tries again, and this one is missed as STARTING.
             return
-        self._heard = b""
         self._say(now, _LAUNCHING, ("SET EXITCOMMIT OFF", "SET LINESIZE 200"))
 
     def _say(self, now: int, state: str, *parts: Tuple[str, ...]) -> Optional[Answer]:
-        """Send parts, each followed by its fence, and be in a state from now on."""
-        lines: List[str] = []
-        self._heard = b""
-        for part in parts:
-            self._fence += 1
-            lines.extend(part)
-            lines.append("PROMPT {0}{1}".format(_FENCE, self._fence))
+        """Send parts, and be in a state from now on."""
         self._state, self._since = state, now
         try:
-            _there(self._child).say(("\n".join(lines) + "\n").encode("utf-8"))
-        except OSError as error:
-            return self._lost(now, "tbsql takes no input: {0}".format(error.strerror or error))
+            _there(self._talk).say(*parts)
+        except Gone as gone:
+            return self._lost(now, str(gone))
         return None
 
-    def _poll_child(self, now: int) -> Optional[Answer]:
-        if self._child is None:
+    def _listen(self, now: int) -> Optional[Answer]:
+        if self._talk is None:
             return None
-        while True:
-            heard = self._child.hear()
-            if heard is None:
-                break
-            if not heard:
-                return self._lost(now, "tbsql ended: {0}".format(" ".join(self._said().split())[-120:]))
-            self._heard += heard
-        last = "{0}{1}".format(_FENCE, self._fence)
-        if last.encode("ascii") + b"\n" not in self._heard.replace(b"\r", b""):
-            return None
-        return self._go_on(now)
+        try:
+            return self._go_on(now, self._talk) if self._talk.answered() else None
+        except Gone as gone:
+            return self._lost(now, str(gone))
 
-    def _said(self) -> str:
-        return self._client.scrub(self._heard.decode("utf-8", "backslashreplace").replace("\r", ""))
-
-    def _parts(self, count: int) -> Tuple[str, ...]:
-        """What was printed for each of the last ``count`` parts."""
-        text, found = self._said(), []
-        for number in range(self._fence - count + 1, self._fence + 1):
-            # Before a fence stand prompts, and the line numbers of a statement of several lines.
-            pieces = re.split(
-                r"(?m)^[ \t]*(?:(?:SQL>|[0-9]+)[ \t]*)*{0}{1}[ \t]*\n".format(_FENCE, number), text, maxsplit=1
-            )
-            found.append(pieces[0])
-            text = pieces[1] if len(pieces) == 2 else ""
-        return tuple(found)
-
-    def _go_on(self, now: int) -> Optional[Answer]:
+    def _go_on(self, now: int, talk: Conversation) -> Optional[Answer]:
         """The last fence of a state has come."""
         if self._state == _LAUNCHING:
             self._state = _IDLE
         elif self._state == _CONNECTING:
-            return self._connected(now, self._parts(1)[0])
+            return self._connected(now, talk.parts(1)[0])
         elif self._state == _IDENTIFYING:
-            self._node, self._identified = node_of(self._said(), self._names), True
+            self._node, self._identified = node_of(talk.text(), self._names), True
             self._state = _READY
         elif self._state == _ASKING:
-            return self._answered(now)
+            return self._answered(now, talk)
         return None
 
     # ---------------------------------------------------------------------------------------- a request
@@ -340,9 +306,9 @@ class TiberoSession(Session):
             return self._say(now, _ASKING, (question_of(request),))
         return self._say(now, _ASKING, (insert_of(request, self._node),), ("COMMIT;",))
 
-    def _answered(self, now: int) -> Answer:
+    def _answered(self, now: int, talk: Conversation) -> Answer:
         reading = _there(self._request).kind == "read"
-        answer = classify_read(self._parts(1)[0]) if reading else classify_insert(*self._parts(2))
+        answer = classify_read(talk.parts(1)[0]) if reading else classify_insert(*talk.parts(2))
         # After everything but a success the next request logs in anew: through an alias with failover it may find another member then.
         done = self._done(_READY if answer.outcome == ACKED else _IDLE, answer.outcome, answer.error)
         if answer.outcome == ACKED and not self._identified:

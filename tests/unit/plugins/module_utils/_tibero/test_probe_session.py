@@ -236,7 +236,7 @@ def test_an_answer_that_comes_late_is_never_given_to_the_next_request(played: Pl
     played.answers["COMMIT"] = None
     assert played.ask(now=2000 * MS) is None
     assert played.session.poll(3000 * MS) is not None
-    played.children[0].out = b"SQL> Commit completed.\nfiredrill-probe-9\n"
+    played.children[0].out = b"SQL> Commit completed.\nfiredrill-fence-9\n"
     assert played.session.poll(3010 * MS) is None
 
 
