@@ -12,7 +12,7 @@ PY := .venv/bin/python
 MAKEFLAGS += --no-print-directory
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint unit molecule sweep docs build bench format clean venv-run venv-test packages
+.PHONY: help demo test lint unit molecule sweep soak docs build bench format clean venv-run venv-test packages
 
 help: ## this list
 	@sed -n 's/^\([a-z][a-z-]*\):.*## /  make \1|/p' Makefile | while IFS='|' read -r a b; do printf '%-18s %s\n' "$$a" "$$b"; done
@@ -46,6 +46,9 @@ molecule: packages ## every scenario in molecule/, or those named in GATES
 
 sweep: packages ## role changes broken at every moment in every way, and run again; CASES="switchover:2:crash reinstate:copy:ssh" for some
 	@$(PY) -m lab.sweep $(CASES)
+
+soak: packages ## drills in a row on one lab, and the table of their figures; ROUNDS=59
+	@$(PY) -m lab.soak $(ROUNDS)
 
 format: venv-test ## add missing licence headers, bring Python files into their form
 	@$(PY) -m tools.house.headers && $(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .

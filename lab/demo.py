@@ -8,7 +8,6 @@ The server is the emulator of `lab/emulator`, the hosts are directories of this 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import os
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import yaml
 
-from lab import cluster
+from lab import cluster, drills
 from lab.hosts.api import Lab
 from lab.hosts.errors import LabError
 
@@ -104,40 +103,16 @@ def _show_rows(lab: Lab, inventory: Path) -> None:
 def _drill(lab: Lab, inventory: Path) -> Path:
     """A drill of a switchover and back, whose client is this machine; returns the page of its report."""
     _say("playbooks/drill_switchover.yml: there and back under load, measured by probes, sealed with its evidence")
-    client = lab.directory / "client"
-    client.mkdir(exist_ok=True)
     hosts = yaml.safe_load(inventory.read_text())["all"]["hosts"]
-    subprocess.run(["tar", "-xzf", hosts["seoul1"]["tibero_tarball"], "-C", str(client)], check=True)
-    now = datetime.datetime.now(datetime.UTC)
-    window = {"start": now - datetime.timedelta(minutes=1), "end": now + datetime.timedelta(hours=1)}
-    given = {
-        "drill_policy": {
-            "name": "demo",
-            "version": "1",
-            "title": "A drill of the demo",
-            "environment": "ci",
-            "scope": ["orders"],
-            "requester": "a newcomer",
-            "approvers": ["their colleague"],
-            "objectives": {"rto_seconds": 60, "rpo_seconds": 0, "rtrr_seconds": 120, "steady_seconds": 2},
-            "window": {name: moment.isoformat(timespec="seconds") for name, moment in window.items()},
-        },
-        "drill_clients": [{"host": "localhost", "home": str(client / "tibero7")}],
-        "drill_directory": str(EVIDENCE),
-        # A laptop runs the servers, the clients and Ansible: few sessions, so that the load does not slow down what it measures.
-        "drill_writers": 2,
-        "drill_direct_writers": 1,
-        "drill_readers": 1,
-        "drill_direct_readers": 1,
-        "drill_interval_ms": 400,
-        "drill_guard_interval_ms": 1000,
-        "drill_baseline_seconds": 3,
-        "drill_lab_host": True,
-        "drill_emulator": True,
-        "standby_target": "seoul2",
+    objectives = {"rto_seconds": 60, "rpo_seconds": 0, "rtrr_seconds": 120, "steady_seconds": 2}
+    given = drills.variables(
+        drills.unpack_client(inventory, lab.directory / "client"),
+        EVIDENCE,
+        "seoul2",
+        drill_policy=drills.policy("A drill of the demo", objectives),
         # This machine as a client: the Python of its members, which compiles once.
-        "ansible_python_interpreter": hosts["seoul1"]["ansible_python_interpreter"],
-    }
+        ansible_python_interpreter=hosts["seoul1"]["ansible_python_interpreter"],
+    )
     _play(inventory, "drill_switchover.yml", "-e", json.dumps(given))
     return max((EVIDENCE / "reports").glob("*/report.en.html"), key=lambda page: page.stat().st_mtime)
 

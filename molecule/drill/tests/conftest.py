@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import datetime
 import json
 import shutil
 import subprocess
@@ -15,9 +14,9 @@ from typing import Any
 
 import pytest
 import scenario
-import yaml
 from cluster_bench import bench
 
+from lab import drills
 from lab.sweep.bench import Bench
 
 __all__ = ["Drill", "bench"]
@@ -50,54 +49,29 @@ class Drill:
 @pytest.fixture(scope="session")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A client of Tibero on the controller."""
-    members = yaml.safe_load(scenario.INVENTORY.read_text())["all"]["hosts"]
-    place = Path(tmp_path_factory.mktemp("client"))
-    subprocess.run(["tar", "-xzf", next(iter(members.values()))["tibero_tarball"], "-C", str(place)], check=True)
-    return place / "tibero7"
+    return drills.unpack_client(scenario.INVENTORY, Path(tmp_path_factory.mktemp("client")))
 
 
 @pytest.fixture(scope="session")
 def drill(bench: Bench, client: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Drill]:
     evidence = Path(tmp_path_factory.mktemp("evidence"))
-    now = datetime.datetime.now(datetime.UTC)
-
-    def policy(**more: Any) -> dict[str, Any]:
-        window = {"start": now - datetime.timedelta(hours=1), "end": now + datetime.timedelta(hours=6)}
-        objectives = {
-            "rto_seconds": 120,
-            "rto_reads_seconds": 120,
-            "rpo_seconds": 30,
-            "rtrr_seconds": 400,
-            "steady_seconds": 10,
-        }
-        return {
-            "name": "orders-dr",
-            "version": "1",
-            "title": "A drill of the lab",
-            "environment": "ci",
-            "scope": ["orders"],
-            "requester": "kim",
-            "approvers": ["lee"],
-            "objectives": objectives,
-            "window": {name: moment.isoformat(timespec="seconds") for name, moment in window.items()},
-            **more,
-        }
+    objectives = {
+        "rto_seconds": 120,
+        "rto_reads_seconds": 120,
+        "rpo_seconds": 30,
+        "rtrr_seconds": 400,
+        "steady_seconds": 10,
+    }
 
     def run(book: str, *arguments: str, faults: list[dict[str, str]] | None = None, **variables: Any) -> Drill:
-        given = {
-            "drill_policy": policy(faults=faults or []),
-            "drill_clients": [{"host": "localhost", "home": str(client)}],
-            "drill_directory": str(evidence),
+        policy = drills.policy("A drill of the lab", objectives, faults=faults or [])
+        few = {
             "drill_writers": 3,
-            "drill_readers": 1,
             "drill_interval_ms": 300,
             "drill_guard_interval_ms": 300,
             "drill_baseline_seconds": 10,
-            "drill_lab_host": True,
-            "drill_emulator": True,
-            "standby_target": "seoul2",
-            **variables,
         }
+        given = drills.variables(client, evidence, "seoul2", **{"drill_policy": policy, **few, **variables})
         before = set(evidence.glob("*/objectives.json"))
         code, text = bench.play(book, "-e", json.dumps(given), *arguments, journals="", limit=900.0)
         made = sorted(set(evidence.glob("*/objectives.json")) - before)

@@ -1,0 +1,83 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Drills on a lab: what demo, soak and scenario give to a playbook of a drill, and what they read in its evidence."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import subprocess
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+
+
+def unpack_client(inventory: Path, place: Path) -> Path:
+    """Unpack the emulator as a client of Tibero; its home."""
+    hosts = yaml.safe_load(inventory.read_text())["all"]["hosts"]
+    place.mkdir(parents=True, exist_ok=True)
+    tarball = next(iter(hosts.values()))["tibero_tarball"]
+    subprocess.run(["tar", "-xzf", tarball, "-C", str(place)], check=True)
+    return next(place.glob("tibero[67]"))
+
+
+def policy(title: str, objectives: dict[str, int], **more: Any) -> dict[str, Any]:
+    """A policy of a drill that may begin now and for some hours."""
+    now = datetime.datetime.now(datetime.UTC)
+    window = {"start": now - datetime.timedelta(hours=1), "end": now + datetime.timedelta(hours=12)}
+    return {
+        "name": "orders-dr",
+        "version": "1",
+        "title": title,
+        "environment": "ci",
+        "scope": ["orders"],
+        "requester": "kim",
+        "approvers": ["lee"],
+        "objectives": objectives,
+        "window": {name: moment.isoformat(timespec="seconds") for name, moment in window.items()},
+        **more,
+    }
+
+
+def variables(client: Path, evidence: Path, target: str, **more: Any) -> dict[str, Any]:
+    """Variables of a drill whose client is this machine. It runs the servers, the clients and Ansible, so there are few sessions, and the load does not
+    slow down what it measures."""
+    return {
+        "drill_clients": [{"host": "localhost", "home": str(client)}],
+        "drill_directory": str(evidence),
+        "drill_writers": 2,
+        "drill_direct_writers": 1,
+        "drill_readers": 1,
+        "drill_direct_readers": 1,
+        "drill_interval_ms": 400,
+        "drill_guard_interval_ms": 1000,
+        "drill_baseline_seconds": 3,
+        "drill_lab_host": True,
+        "drill_emulator": True,
+        "standby_target": target,
+        **more,
+    }
+
+
+class Figures(NamedTuple):
+    """What one drill measured: its id, its verdict, upper ends in nanoseconds (None: nothing bounds it), rows."""
+
+    drill: str
+    verdict: str
+    rto_ns: int | None
+    rtrr_ns: int | None
+    lost: int
+    acked: int
+    differences: int | None
+
+
+def figures(folder: Path) -> Figures:
+    """The figures of a sealed folder."""
+    document = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
+    upper = {each["objective"]: each["measured_hi"] for each in document["R"]["objectives"]["value"]}
+    counts = document["L"]["counts"]["value"]
+    verdict = document["R"]["overall"]["value"]
+    return Figures(
+        folder.name, verdict, upper["rto"], upper["rtrr"], counts["lost"], counts["acked"], upper["way_back"]
+    )

@@ -1,0 +1,59 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The table of a soak, and what is read of a drill for it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from lab import drills, soak
+
+SECOND = 10**9
+SAMPLE = Path(__file__).parents[1] / "plugins" / "module_utils" / "_core" / "evidence_sample.json"
+
+
+def one(rto_ns: int | None, **more: object) -> drills.Figures:
+    return drills.Figures("01X", "met", rto_ns, 30 * SECOND, 0, 100, 0)._replace(**more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("nanoseconds", "shown"),
+    [(0, "0.0"), (1, "0.1"), (20 * SECOND, "20.0"), (20 * SECOND + 1, "20.1"), (None, "unbounded")],
+)
+def test_no_figure_is_shown_better_than_it_is(nanoseconds: int | None, shown: str) -> None:
+    assert soak.seconds(nanoseconds) == shown
+
+
+def test_the_distribution_names_its_number_and_never_hides_what_nothing_bounds() -> None:
+    lines = soak.table([one(20 * SECOND), one(None), one(40 * SECOND), one(30 * SECOND)], 59).splitlines()
+    assert lines[0].startswith("4 drills of 59")
+    assert "| RTO | 3 of 4 | 20.0 | 30.0 | 40.0 |" in lines
+    assert "| redundancy back | 4 of 4 | 30.0 | 30.0 | 30.0 |" in lines
+    assert "| 01X | met | unbounded | 30.0 | 0 | 100 | 0 |" in lines
+
+
+def test_of_an_even_number_the_later_of_the_middle_ones_is_shown() -> None:
+    assert "| RTO | 2 of 2 | 20.0 | 30.0 | 30.0 |" in soak.table([one(20 * SECOND), one(30 * SECOND)], 2)
+
+
+def test_differences_that_are_not_known_are_not_none() -> None:
+    assert "| 100 | unknown |" in soak.table([one(SECOND, differences=None)], 1)
+
+
+def test_figures_are_the_upper_ends_of_the_document(tmp_path: Path) -> None:
+    sample = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    (tmp_path / "evidence.json").write_text(json.dumps(sample))
+    upper = {each["objective"]: each["measured_hi"] for each in sample["R"]["objectives"]["value"]}
+    found = drills.figures(tmp_path)
+    assert (found.rto_ns, found.rtrr_ns, found.differences) == (upper["rto"], upper["rtrr"], upper["way_back"])
+    assert (found.drill, found.verdict) == (tmp_path.name, sample["R"]["overall"]["value"])
+
+
+@pytest.mark.parametrize("rounds", ["0", "-1", "x"])
+def test_rounds_are_a_number_from_one_on(rounds: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        soak.main([rounds])
+    assert ended.value.code == 2
