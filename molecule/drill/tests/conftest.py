@@ -65,12 +65,7 @@ def drill(bench: Bench, client: Path, tmp_path_factory: pytest.TempPathFactory) 
 
     def run(book: str, *arguments: str, faults: list[dict[str, str]] | None = None, **variables: Any) -> Drill:
         policy = drills.policy("A drill of the lab", objectives, faults=faults or [])
-        few = {
-            "drill_writers": 3,
-            "drill_interval_ms": 300,
-            "drill_guard_interval_ms": 300,
-            "drill_baseline_seconds": 10,
-        }
+        few = {"drill_writers": 3, "drill_interval_ms": 300, "drill_baseline_seconds": 10}
         given = drills.variables(client, evidence, "seoul2", **{"drill_policy": policy, **few, **variables})
         before = set(evidence.glob("*/objectives.json"))
         code, text = bench.play(book, "-e", json.dumps(given), *arguments, journals="", limit=900.0)
