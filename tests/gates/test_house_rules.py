@@ -147,6 +147,16 @@ TASK = (
         {TASKS: "- ansible.builtin.command:\n    argv: [sleep, 5]\n".replace("[sleep, 5]", "'sleep 5'")},
     ),
     sound("no-pause", {TASKS: "- ansible.builtin.wait_for:\n    port: 8629\n    timeout: 5\n"}),
+    bad(
+        "lists-keep-their-order",
+        "difference",
+        {"roles/cluster/vars/main.yml": "x: \"{{ a | difference([b]) | join(', ') }}\"\n"},
+    ),
+    bad("lists-keep-their-order", "union", {PLAY: '- hosts: all\n  vars:\n    x: "{{ a|union(b) }}"\n'}),
+    sound("lists-keep-their-order", {TASKS: "- ansible.builtin.assert:\n    that: a | intersect(b) | length > 0\n"}),
+    sound(
+        "lists-keep-their-order", {TASKS: "- ansible.builtin.debug:\n    msg: \"{{ a | reject('in', b) | list }}\"\n"}
+    ),
     bad("commands-are-lists", "as a string", {TASKS: "- ansible.builtin.command: ls /\n  changed_when: false\n"}),
     bad("commands-are-lists", "shell in a role", {TASKS: "- ansible.builtin.shell: ls | wc\n  changed_when: false\n"}),
     bad("commands-are-lists", "without changed_when", {TASKS: "- ansible.builtin.command:\n    argv: [ls]\n"}),

@@ -19,6 +19,7 @@ SECRET = re.compile(r"password|passwd|secret|vault|token|private_key", re.I)
 EXPRESSION = re.compile(r"\{\{(.*?)\}\}|\{%(.*?)%\}", re.S)
 QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
 NAME = re.compile(r"(?<![\w.])((?:standby|tibero)_\w+)(?!\w*\s*\()(?!\s*=[^=])")
+SETS = re.compile(r"\|\s*(difference|intersect|symmetric_difference|union)\([^()]*\)\s*(?!\s*\|\s*(?:length|sort)\b)")
 #: Keywords whose text is an expression without braces.
 BARE = ("when", "failed_when", "changed_when", "until", "that")
 
@@ -261,6 +262,16 @@ def own_names(tree: Tree) -> Iterator[Finding]:
                 yield Finding(place, 1, f"brings the variable {name}; {where}")
 
 
+def lists_keep_their_order(tree: Tree) -> Iterator[Finding]:
+    """Ansible makes sets of both lists, and the order of a set of texts is another in each run: a file that is made of it changes where nothing did."""
+    for path in tree.matching("roles/*/*/**/*.yml", "playbooks/**/*.yml"):
+        for number, line in enumerate(tree.text(path).splitlines(), 1):
+            for name in SETS.findall(line):
+                yield Finding(
+                    path, number, f"{name} loses the order of its list; use reject('in', ...) or select('in', ...)"
+                )
+
+
 RULES = (
     Rule(
         "no-swallowed-errors",
@@ -271,6 +282,7 @@ RULES = (
     Rule("commands-are-lists", "commands are argument lists with changed_when and without secrets", commands_are_lists),
     Rule("changed-is-seen", "changed is never read from a program's prose", changed_not_from_prose),
     Rule("short-task-files", f"a task file has at most {TASK_FILE_LINES} lines", short_task_files),
+    Rule("lists-keep-their-order", "no filter that loses the order of a list", lists_keep_their_order),
     Rule("asserts-can-fail", "no assert of a constant", asserts_can_fail),
     Rule(
         "roles-are-described", "every role has an argument specification, meta data and a README", roles_are_described
