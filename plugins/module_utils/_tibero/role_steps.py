@@ -25,9 +25,10 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.stepper im
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cold_copy
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.conversation import Gone
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import ALWAYS, BELOW, Wish
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import Driven, ensure
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.escort import Escort, Gone
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.escort import Escort
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look
 
 DEMOTE = "demote"
