@@ -13,13 +13,22 @@ from typing import Any, NamedTuple
 import yaml
 
 
-def unpack_client(inventory: Path, place: Path) -> Path:
-    """Unpack the emulator as a client of Tibero; its home."""
-    hosts = yaml.safe_load(inventory.read_text())["all"]["hosts"]
+class Client(NamedTuple):
+    """This machine as a client of a lab: the home of its client program, and variables by which Ansible reaches it."""
+
+    home: Path
+    variables: dict[str, Any]
+
+
+def unpack_client(inventory: Path, place: Path) -> Client:
+    """Unpack the emulator as a client of Tibero."""
+    member = next(iter(yaml.safe_load(inventory.read_text())["all"]["hosts"].values()))
     place.mkdir(parents=True, exist_ok=True)
-    tarball = next(iter(hosts.values()))["tibero_tarball"]
-    subprocess.run(["tar", "-xzf", tarball, "-C", str(place)], check=True)
-    return next(place.glob("tibero[67]"))
+    subprocess.run(["tar", "-xzf", member["tibero_tarball"], "-C", str(place)], check=True)
+    # Hosts that are directories share this machine, and their Python compiles a module once.
+    local = member["ansible_connection"] == "local"
+    given = {"ansible_python_interpreter": member["ansible_python_interpreter"]} if local else {}
+    return Client(next(place.glob("tibero[67]")), given)
 
 
 def policy(title: str, objectives: dict[str, int], **more: Any) -> dict[str, Any]:
@@ -40,11 +49,11 @@ def policy(title: str, objectives: dict[str, int], **more: Any) -> dict[str, Any
     }
 
 
-def variables(client: Path, evidence: Path, target: str, **more: Any) -> dict[str, Any]:
+def variables(client: Client, evidence: Path, target: str, **more: Any) -> dict[str, Any]:
     """Variables of a drill whose client is this machine. It runs the servers, the clients and Ansible, so there are few sessions, and the load does not
     slow down what it measures."""
     return {
-        "drill_clients": [{"host": "localhost", "home": str(client)}],
+        "drill_clients": [{"host": "localhost", "home": str(client.home)}],
         "drill_directory": str(evidence),
         "drill_writers": 2,
         "drill_direct_writers": 1,
@@ -56,6 +65,7 @@ def variables(client: Path, evidence: Path, target: str, **more: Any) -> dict[st
         "drill_lab_host": True,
         "drill_emulator": True,
         "standby_target": target,
+        **client.variables,
         **more,
     }
 

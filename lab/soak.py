@@ -19,8 +19,6 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from lab import cluster, drills
 from lab.hosts.api import Lab
 from lab.hosts.errors import LabError
@@ -41,8 +39,8 @@ class SoakError(Exception):
     """A round did not end as it should."""
 
 
-def build() -> tuple[Path, Path]:
-    """The cluster and a client: the inventory, and the home of the client."""
+def build() -> tuple[Path, drills.Client]:
+    """The cluster: its inventory, and a client of it."""
     backend = "namespaces" if os.geteuid() == 0 else "directories"
     lab, inventory = cluster.up(cluster.ClusterSpec(NAME, MEMBERS, backend=backend))
     for book in ("setup_primary.yml", "setup_standby.yml"):
@@ -59,12 +57,9 @@ def play(inventory: Path, book: str, log: Path, *arguments: str) -> None:
         raise SoakError(f"playbooks/{book} ended with {done.returncode}; what it said is in {log}")
 
 
-def drill(inventory: Path, client: Path, number: int) -> drills.Figures:
+def drill(inventory: Path, client: drills.Client, number: int) -> drills.Figures:
     """One drill, its folder verified by its own program. :raises SoakError: when it was not met."""
     given = drills.variables(client, PLACE, TARGET, drill_policy=drills.policy("A drill of the soak", OBJECTIVES))
-    hosts = yaml.safe_load(inventory.read_text())["all"]["hosts"]
-    if hosts[TARGET]["ansible_connection"] == "local":
-        given["ansible_python_interpreter"] = hosts[TARGET]["ansible_python_interpreter"]
     before = set(PLACE.glob("*/evidence.json"))
     play(inventory, "drill_switchover.yml", PLACE / f"round-{number}.log", "-e", json.dumps(given))
     (made,) = set(PLACE.glob("*/evidence.json")) - before
@@ -92,7 +87,7 @@ def table(found: Sequence[drills.Figures], wanted: int) -> str:
     for title, values in (("RTO", [one.rto_ns for one in found]), ("redundancy back", [one.rtrr_ns for one in found])):
         known = [value for value in values if value is not None]
         if known:
-            middle = int(statistics.median_high(known))
+            middle = statistics.median_high(known)
             ends = f"{seconds(min(known))} | {seconds(middle)} | {seconds(max(known))}"
             lines.append(f"| {title} | {len(known)} of {len(values)} | {ends} |")
     lines += [

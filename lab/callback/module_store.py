@@ -77,8 +77,8 @@ def built_of(plugins: Path) -> str:
 
 
 def _link_all(source: Path, target: Path) -> None:
-    # Ansible renames a payload to its name when it is whole and never writes to it again, so a link is as good as a copy.
+    # Ansible writes a payload under NAME-part beside NAME.lock, renames it when it is whole, and never writes to it again: a link is as good as a copy.
     for path in source.iterdir():
-        if path.suffix not in (".lock", ".part") and not path.name.endswith("-part"):
+        if not path.name.endswith(("-part", ".lock")):
             with suppress(FileExistsError):
                 os.link(path, target / path.name)

@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
-import time
 import typing as t
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 
 display = Display()
 
@@ -55,6 +57,8 @@ class ActionModule(ActionBase):
 
     _supports_check_mode = True
     _supports_async = False
+    #: Where its time comes from.
+    clock = Clock()
 
     def run(self, tmp: str | None = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         """Run the module until it says ``finished``.
@@ -71,14 +75,14 @@ class ActionModule(ActionBase):
         first = result
         arguments["job"] = result.get("job")
         host = str((task_vars or {}).get("inventory_hostname", "target"))
-        started = shown = time.monotonic()
+        started = shown = self.clock.now()
         interval = FIRST_INTERVAL
         while self._goes_on(result):
-            now = time.monotonic()
+            now = self.clock.now()
             if now - started >= QUIET_FOR and now - shown >= LAST_INTERVAL:
                 shown = now
                 display.display(progress_line(host, result.get("progress") or {}))
-            time.sleep(interval)
+            self.clock.sleep(interval)
             interval = min(interval * 1.5, LAST_INTERVAL)
             result = self._ask_patiently(arguments, task_vars, host)
         if "diff" in first and not result.get("failed"):
@@ -100,16 +104,24 @@ class ActionModule(ActionBase):
         """One question; a target that cannot be reached for a while does not end the watch, for the copy does not need
         us.
         """
-        lost = time.monotonic()
-        while True:
+
+        def ask() -> dict[str, t.Any] | str:
             try:
                 return self._ask(arguments, task_vars)
             except AnsibleConnectionFailure as error:
-                if time.monotonic() - lost >= UNREACHABLE_LIMIT:
-                    raise AnsibleConnectionFailure(
-                        f"{host} cannot be reached for {UNREACHABLE_LIMIT:.0f} s: {error}. The copy "
-                        f"on it goes on by itself. "
-                        "To do: run the same task again when the host answers; it attaches to the copy."
-                    ) from error
                 display.warning(f"{host} cannot be reached, the copy on it goes on: {error}")
-                time.sleep(LAST_INTERVAL)
+                return str(error)
+
+        remedy = "run the same task again when the host answers; it attaches to the copy"
+        try:
+            seen = wait_until(ask, _is_answer, UNREACHABLE_LIMIT, host, remedy, LAST_INTERVAL, self.clock).value
+        except DeadlineExceeded as over:
+            raise AnsibleConnectionFailure(
+                f"{host} cannot be reached for {UNREACHABLE_LIMIT:.0f} s: {over.details['last_seen']}. The copy on it "
+                f"goes on by itself. To do: {remedy}."
+            ) from over
+        return t.cast("dict[str, t.Any]", seen)
+
+
+def _is_answer(seen: dict[str, t.Any] | str) -> bool:
+    return not isinstance(seen, str)

@@ -48,7 +48,11 @@ def run(results: Mapping[str, tuple[str, str | None]], looped: bool, place: Path
     tasks = ""
     for name, (result, _) in results.items():
         (modules / f"{name}.py").write_text(MODULE.replace("RESULT", result), encoding="utf-8")
-        tasks += f"    - firedrill.standby.{name}:\n" + ("      loop: [1, 2]\n" if looped else "")
+        tasks += f"    - firedrill.standby.{name}:\n" + (
+            "      loop: [1, 2]\n      loop_control: {loop_var: tibero_one, index_var: tibero_number}\n"
+            if looped
+            else ""
+        )
     play = place / "play.yml"
     play.write_text(f"- hosts: localhost\n  gather_facts: false\n  tasks:\n{tasks}", encoding="utf-8")
     options = ("-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={gates.PYTHON}")

@@ -26,7 +26,6 @@ MAY_START_PROCESSES = {
 #: Who may sleep, and why.
 MAY_SLEEP = {
     "plugins/module_utils/_core/wait.py": "the one waiter",
-    "plugins/action/seed_pull.py": "asks a copy again that goes on by itself, until an outage is longer than its limit",
     "lab/emulator/tibero_emulator/settings.py": "the timing profile: a boot takes the seconds that a real one takes",
     "lab/emulator/tibero_emulator/tools/common.py": "the emulator is packed without the rest of the project, and has a waiter of its own",
     "lab/emulator/tests/server_harness.py": "the same, for its tests",

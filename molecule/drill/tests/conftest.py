@@ -47,13 +47,13 @@ class Drill:
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def client(tmp_path_factory: pytest.TempPathFactory) -> drills.Client:
     """A client of Tibero on the controller."""
     return drills.unpack_client(scenario.INVENTORY, Path(tmp_path_factory.mktemp("client")))
 
 
 @pytest.fixture(scope="session")
-def drill(bench: Bench, client: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Drill]:
+def drill(bench: Bench, client: drills.Client, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Drill]:
     evidence = Path(tmp_path_factory.mktemp("evidence"))
     objectives = {
         "rto_seconds": 120,

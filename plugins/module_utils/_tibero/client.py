@@ -73,7 +73,7 @@ class Query(NamedTuple):
     ``columns``: names, or (name, SQL expression) pairs; empty means ``SELECT *``, for views whose columns are not
     known. ``source``: the view. ``where``, ``order_by`` and ``group_by``, the last only with columns: SQL of our own,
     with values through :func:`marks.literal`. ``again``: whether to try ``SELECT *`` when the view turns out to lack a
-    column.
+    column, which is never done where there is ``group_by``.
     """
 
     source: str
@@ -432,7 +432,10 @@ class Tibero:
         again = [
             index
             for index in marked
-            if queries[index].again and answers[index].code and answers[index].code not in MODE_ERRORS
+            if queries[index].again
+            and not queries[index].group_by
+            and answers[index].code
+            and answers[index].code not in MODE_ERRORS
         ]
         if again:
             for index, answer in zip(again, self.ask([queries[index]._replace(columns=()) for index in again])):

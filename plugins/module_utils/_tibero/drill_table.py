@@ -9,7 +9,7 @@ Nothing that is not the drill's own is ever touched: a table of that name with o
 
 import hashlib
 import os
-from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, facts, probe_job
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import READS, RowsWriter
@@ -204,10 +204,30 @@ def rows_info(context: Context) -> Outcome:
         return Outcome(False, {"file": path, "rows": before, "damaged": 0, "alien": 0, "sha256": ""})
     detached.private_directory(os.path.dirname(path))
     temporary = path + ".new"
+    try:
+        writer, rows, sha256 = _write_rows(client, params, drill, temporary)
+        after = _count(client)
+        if not before == writer.rows == after:
+            raise UnknownState(
+                seen="{0} rows before, {1} read, {2} after".format(before, writer.rows, after),
+                meaning="The table changed while it was read, so the rows are of no one moment",
+                remedy="Stop the writers, let redo be applied, and read again",
+            )
+        os.rename(temporary, path)
+    finally:
+        if os.path.lexists(temporary):
+            os.unlink(temporary)
+    values = {"file": path, "rows": writer.rows, "damaged": rows.damaged, "alien": rows.alien, "sha256": sha256}
+    return Outcome(False, values)
+
+
+def _write_rows(
+    client: Tibero, params: Mapping[str, Any], drill: str, temporary: str
+) -> Tuple[RowsWriter, Reading, str]:
+    """All rows into a file of ours alone, safely on the disk; the file's digest is the last of the three."""
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(handle, "wb") as target:
-        head = {name: params[name] for name in ("leg", "read", "member")}
-        writer = RowsWriter(head, target.write)
+        writer = RowsWriter({name: params[name] for name in ("leg", "read", "member")}, target.write)
         rows = Reading(writer, drill)
         for queries in _pages(_writers(client)):
             for row in _rows(client, queries):
@@ -215,14 +235,4 @@ def rows_info(context: Context) -> Outcome:
         sha256 = writer.close()
         target.flush()
         os.fsync(target.fileno())
-    after = _count(client)
-    if not before == writer.rows == after:
-        os.unlink(temporary)
-        raise UnknownState(
-            seen="{0} rows before, {1} read, {2} after".format(before, writer.rows, after),
-            meaning="The table changed while it was read, so the rows are of no one moment",
-            remedy="Stop the writers, let redo be applied, and read again",
-        )
-    os.rename(temporary, path)
-    values = {"file": path, "rows": writer.rows, "damaged": rows.damaged, "alien": rows.alien, "sha256": sha256}
-    return Outcome(False, values)
+    return writer, rows, sha256

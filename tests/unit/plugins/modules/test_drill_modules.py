@@ -46,6 +46,8 @@ class Server(FakeTibero):
         self.enter("NORMAL")
         self.rows: list[dict[str, str]] | None = None
         self.grows = False
+        #: The first sequence of the page from which on the connection is lost; 0: it is not.
+        self.deaf_from = 0
         self.replies["CREATE TABLE"] = self._create
         self.replies["DROP TABLE"] = self._drop
 
@@ -62,6 +64,8 @@ class Server(FakeTibero):
             return [] if self.rows is None else [{"TABLE_NAME": "DRILL_LEDGER"}]
         if name != "DRILL_LEDGER":
             return super().view(name)
+        if self.deaf_from and "BETWEEN {0} AND".format(self.deaf_from) in self.statements[-1]:
+            return 2131
         return 8033 if self.rows is None else self._answer(self.statements[-1], self.rows)
 
     def _answer(self, text: str, rows: list[dict[str, str]]) -> list[dict[str, Any]]:
@@ -192,6 +196,18 @@ def test_a_table_that_changes_meanwhile_is_refused_and_no_file_is_left(server: S
     server.rows, server.grows = [row("w00", 1)], True
     with pytest.raises(UnknownState, match="The table changed while it was read"):
         rows(server, tmp_path)
+    assert os.listdir(tmp_path / "rows") == []
+
+
+def test_a_page_without_an_answer_is_refused_and_no_file_is_left(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drill_table, "PAGE", 2)
+    server.rows = [row("w00", seq) for seq in range(1, 6)]
+    server.deaf_from = 3
+    with pytest.raises(UnknownState, match="What the table of the drill is or holds") as refused:
+        rows(server, tmp_path)
+    assert refused.value.details["code"] == 2131
     assert os.listdir(tmp_path / "rows") == []
 
 

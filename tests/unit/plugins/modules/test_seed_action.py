@@ -11,6 +11,7 @@ import pytest
 from ansible.errors import AnsibleConnectionFailure
 
 from ansible_collections.firedrill.standby.plugins.action import seed_pull as action
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock
 
 RUNNING = {
     "percent": 42,
@@ -40,7 +41,7 @@ class Watched:
         self.plugin._templar = SimpleNamespace(template=lambda value: value)
         self.plugin._execute_module = self.answer
         monkeypatch.setattr(action.ActionBase, "run", lambda *_: {})
-        monkeypatch.setattr(action, "time", SimpleNamespace(monotonic=lambda: self.now, sleep=self.sleep))
+        self.plugin.clock = Clock(now=lambda: self.now, sleep=self.sleep)
         monkeypatch.setattr(action, "display", SimpleNamespace(display=self.shown.append, warning=self.warned.append))
 
     def sleep(self, seconds: float) -> None:

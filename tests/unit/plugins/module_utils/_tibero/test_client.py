@@ -120,6 +120,14 @@ def test_a_view_that_lacks_a_column_is_read_whole(fake: FakeTibero) -> None:
     assert len(fake.of("tbsql")) == 2
 
 
+def test_a_grouped_question_is_never_asked_without_its_groups(fake: FakeTibero) -> None:
+    fake.enter("NORMAL")
+    fake.lacks.add(("V$DATABASE", "RESETLOG_TSN"))
+    answer = fake.client().ask([Query("V$DATABASE", ("NAME", "RESETLOG_TSN"), group_by="NAME, RESETLOG_TSN")])[0]
+    assert not answer.is_known and answer.code
+    assert len(fake.of("tbsql")) == 1
+
+
 def test_values_that_look_like_output_stay_values(fake: FakeTibero) -> None:
     fake.enter("NORMAL")
     nasty = "SQL> TBR-1: x\n0 row selected.\n<<q0|=x>> | % \t  y "
