@@ -95,9 +95,24 @@ def test_a_line_that_is_removed_changed_or_added_is_told(stories: list[Any], dat
         lines[place_of] = line[: data.draw(st.integers(0, len(line) - 1))]
     seen = parse(b"".join(lines))
     assert seen.damage or not seen.closed
-    # Only taking the end line away, or all of a tail, looks like a probe that was killed: then the stream is not closed.
-    if not (how in ("remove", "tear") and place_of == len(lines) - (how == "tear")):
+    # Only what takes the end line away looks like a probe that was killed, and then the stream is not closed: a torn line takes the next one with it, as
+    # the text of its error.
+    takes_end = place_of >= len(lines) - 2 if how == "tear" else how == "remove" and place_of == len(lines)
+    if not takes_end:
         assert seen.damage
+
+
+@pytest.mark.parametrize("kept", [b"A 1 1015 ", b"F 1 1015 seoul1 ", b"A 1 1015 seoul1 -", b""])
+def test_a_torn_line_that_takes_the_end_with_it_leaves_the_stream_open(tmp_path: Path, kept: bytes) -> None:
+    path = tmp_path / "w00"
+    write(path, [("A", "", "", False)])
+    lines = path.read_bytes().splitlines(keepends=True)
+    outcome = next(number for number, line in enumerate(lines) if line.startswith(b"A 1 "))
+    assert lines[outcome + 1].startswith(b"Z ")
+    seen = parse(b"".join([*lines[:outcome], kept + lines[outcome + 1]]))
+    # What stands before it has no digest then: the verdict treats such a stream as lost.
+    assert not seen.closed or seen.damage
+    assert seen.covered == 0
 
 
 @settings(max_examples=200, deadline=None)
