@@ -103,7 +103,7 @@ def _drill(lab: Lab, inventory: Path) -> Path:
     _say("playbooks/drill_switchover.yml: there and back under load, measured by probes, sealed with its evidence")
     objectives = {"rto_seconds": 60, "rpo_seconds": 0, "rtrr_seconds": 120, "steady_seconds": 2}
     given = drills.variables(
-        drills.unpack_client(inventory, lab.directory / "client"),
+        drills.unpack_client(lab, inventory, lab.directory / "client"),
         EVIDENCE,
         "seoul2",
         drill_policy=drills.policy("A drill of the demo", objectives),

@@ -7,20 +7,38 @@ from __future__ import annotations
 import datetime
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
 
+from lab.cluster import ROOT
+from lab.hosts.api import Lab
+
+#: Faults of failover drills with the consent that each needs.
+CONSENTS = {
+    "kill_server": "the_server_is_killed",
+    "freeze": "the_server_is_frozen",
+    "crash_host": "the_host_is_crashed",
+    "cut_both": "the_member_is_isolated",
+    "cut_clients": "clients_are_cut_off",
+    "cut_standby": "the_standby_is_cut_off",
+    "none": "",
+}
+#: What a lab drills: a switchover and back, or a disaster by one of the faults.
+KINDS = ("switchover", *CONSENTS)
+
 
 class Client(NamedTuple):
-    """This machine as a client of a lab: the home of its client program, and variables by which Ansible reaches it."""
+    """This machine as a client of a lab: the home of its client program, variables by which Ansible reaches it, its address as members see it."""
 
     home: Path
     variables: dict[str, Any]
+    address: str
 
 
-def unpack_client(inventory: Path, place: Path) -> Client:
+def unpack_client(lab: Lab, inventory: Path, place: Path) -> Client:
     """Unpack the emulator as a client of Tibero."""
     member = next(iter(yaml.safe_load(inventory.read_text())["all"]["hosts"].values()))
     place.mkdir(parents=True, exist_ok=True)
@@ -28,7 +46,7 @@ def unpack_client(inventory: Path, place: Path) -> Client:
     # Hosts that are directories share this machine, and their Python compiles a module once.
     local = member["ansible_connection"] == "local"
     given = {"ansible_python_interpreter": member["ansible_python_interpreter"]} if local else {}
-    return Client(next(place.glob("tibero[67]")), given)
+    return Client(next(place.glob("tibero[67]")), given, lab.state().controller_address or "127.0.0.1")
 
 
 def policy(title: str, objectives: dict[str, int], **more: Any) -> dict[str, Any]:
@@ -49,11 +67,35 @@ def policy(title: str, objectives: dict[str, int], **more: Any) -> dict[str, Any
     }
 
 
+def book(kind: str) -> str:
+    """The playbook of a drill of this kind."""
+    return "drill_switchover.yml" if kind == "switchover" else "drill_failover.yml"
+
+
+def faults(kind: str) -> list[dict[str, str]]:
+    """What the policy of a drill of this kind says of faults."""
+    return [] if kind == "switchover" else [{"fault": kind, "consent": CONSENTS[kind]}]
+
+
+def consents(kind: str, lab: Lab) -> dict[str, Any]:
+    """What a disaster of a lab needs beside its policy: consents to a loss, and for a crash a power switch, which is the lab's."""
+    if kind == "switchover":
+        return {}
+    switch = ["/usr/bin/env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "lab"]
+    power = {
+        "drill_crash_command": ["/bin/sh", "-c", "kill -9 -1"],
+        "failover_fence_command": [*switch, "crash", "--name", lab.name, "--state", str(lab.root), "{member}"],
+        "drill_return_command": [*switch, "start", "--name", lab.name, "--state", str(lab.root), "{member}"],
+    }
+    given = {"standby_allow_data_loss": True, "reinstate_overwrite": True, "drill_ride_seconds": 10}
+    return {**given, **(power if kind == "crash_host" else {})}
+
+
 def variables(client: Client, evidence: Path, target: str, **more: Any) -> dict[str, Any]:
     """Variables of a drill whose client is this machine. It runs the servers, the clients and Ansible, so there are few sessions, and the load does not
     slow down what it measures."""
     return {
-        "drill_clients": [{"host": "localhost", "home": str(client.home)}],
+        "drill_clients": [{"host": "localhost", "home": str(client.home), "address": client.address}],
         "drill_directory": str(evidence),
         "drill_writers": 2,
         "drill_direct_writers": 1,

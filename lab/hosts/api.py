@@ -86,6 +86,11 @@ class Lab:
         """Where the lab keeps everything."""
         return self._store.directory
 
+    @property
+    def root(self) -> Path:
+        """The state directory of all labs."""
+        return self._store.root
+
     def _backend(self, kind: str) -> Backend:
         place = Place(self._store.directory, self._store.root)
         return Namespaces(place, self._runner) if kind == "namespaces" else Directories(place, self._runner)

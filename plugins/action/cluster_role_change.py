@@ -109,7 +109,8 @@ class ActionModule(ActionBase):
             seen = _registered.result(hostvars[name], "standby_observation") or {}
             modes[name] = str(((seen.get("state") or {}).get("protection_mode") or {}).get("value", "UNKNOWN"))
         allowed = bool(self._templar.template(self._task.args.get("allow_data_loss", False)))
-        failover = failover_plan.decide(views, transports, modes, found, wish, allowed)
+        overrides = {name: said for name, said in dict(self._task.args.get("overrides") or {}).items() if said}
+        failover = failover_plan.decide(views, transports, modes, found, wish, allowed, "primary" in overrides)
         decision = failover.decision
         new = decision.change.new if decision.change else ""
         standbys = [name for name, view in views.items() if view is not None and view.is_standby]
@@ -130,6 +131,7 @@ class ActionModule(ActionBase):
             "candidates": list(failover.why),
             "lost": list(failover.lost),
             "ahead": list(failover.ahead),
+            "overrides": overrides,
         }
         decision = decision._replace(payload={**decision.payload, "evidence": evidence})
         ports = [

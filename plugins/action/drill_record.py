@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pathlib
 import typing as t
 
+import yaml
 from ansible.plugins.action import ActionBase
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_baseline import baseline
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_document import (
     checks_of,
     fingerprints_of,
@@ -19,9 +22,13 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_docu
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import record_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_story import journal_path, story
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import canonical
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import METHOD
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _drill
 
 SPEC: dict[str, t.Any] = {"story": {"type": "dict", "required": True}, "staging": {"type": "path", "required": True}}
+#: How the probe of an engine works.
+METHODS: dict[str, t.Mapping[str, t.Any]] = {"tibero": METHOD}
 #: Directories of the staging place that go into the evidence as they are.
 COPIED = ("rows", "ledgers", "console", "observations")
 
@@ -45,7 +52,12 @@ class ActionModule(ActionBase):
         given = _drill.arguments(SPEC, self._task.args)
         told = dict(given["story"])
         try:
-            told["legs"] = [{**leg, "journal": _lines(str(leg.get("log") or ""))} for leg in told["legs"]]
+            # A change that was decided, and ended before its first step, has a journal that was never written.
+            told["legs"] = [
+                {**leg, "log": log if log and pathlib.Path(log).exists() else ""}
+                for leg, log in ((leg, str(leg.get("log") or "")) for leg in told["legs"])
+            ]
+            told["legs"] = [{**leg, "journal": _lines(str(leg["log"]))} for leg in told["legs"]]
             told.update(_looked_at(told))
             record = story(told)
             record_from(record)
@@ -71,17 +83,39 @@ def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The way back and the fields of the document that come from readiness, observations and fingerprints."""
     document = dict(told.get("document") or {})
     before, after = told.get("fingerprints_before") or {}, told.get("fingerprints_after") or {}
+    judged = told["classification"]
+    document["I.classification"] = {"value": {**judged, "source": "docs/evidence.md"}, "source": "raw/ledgers"}
+    for name, words in METHODS.get(str(judged["engine"]), {}).items():
+        document[f"I.{name}"] = {"value": words, "source": "raw/ledgers"}
+    document.setdefault("A.tool", {"value": _tool(), "source": "raw/drill.json"})
+    if told.get("described"):
+        digest = hashlib.sha256(canonical(told["described"]).encode("utf-8")).hexdigest()
+        document["A.configuration_sha256"] = {"value": digest, "source": "raw/drill.json"}
     if told.get("readiness"):
         document.update(checks_of(told["readiness"], "raw/observations/readiness.json"))
     if told.get("states"):
         place = "raw/observations/start-{0}.json"
-        members = members_of(told["states"], told.get("hosts") or {}, place)
+        looked = told.get("looked") or {}
+        members = members_of(told["states"], told.get("hosts") or {}, place, looked)
         document["G.members"] = {"value": members, "source": "raw/observations"}
+        document.update(baseline(looked, told["states"], told.get("clocks") or {}, str(told.get("primary") or "")))
     if before:
         taken = fingerprints_of(before, "raw/observations/fingerprint-start-{0}.txt")
         document["G.fingerprints"] = {"value": taken, "source": "raw/observations"}
     home = home_of(before, after, told.get("expected") or {}, told.get("original_layout"), told.get("left") or [])
     return {"document": document, "way_back": home}
+
+
+def _tool() -> dict[str, str]:
+    """This collection and its version, from what it was installed with or from its own checkout. A checkout does not say which commit it is: its files may
+    have been changed since."""
+    root = pathlib.Path(__file__).resolve().parents[2]
+    manifest, galaxy = root / "MANIFEST.json", root / "galaxy.yml"
+    if manifest.exists():
+        told = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]
+    else:
+        told = yaml.safe_load(galaxy.read_text(encoding="utf-8"))
+    return {"collection": f"{told['namespace']}.{told['name']}", "version": str(told["version"]), "commit": ""}
 
 
 def _lines(path: str) -> list[dict[str, t.Any]]:

@@ -54,6 +54,12 @@ options:
     description: Whether a failover may lose acknowledged redo.
     type: bool
     default: false
+  overrides:
+    description:
+      - What a person takes upon himself in a failover, each with C(by), the name, and C(reason); kept in the journal. C(primary) gives up a primary that
+        answers, C(fence) goes on where a lost member cannot be fenced.
+    type: dict
+    default: {}
   retreat:
     description: A step has just failed, so a change that is open is taken back where that is possible, and not tried again.
     type: bool

@@ -193,9 +193,10 @@ counts:
       schedule have come; C(late) intents were sent behind their slot; nothing was sent in C(busy) slots, because the operation before had no
       answer yet, in C(starting) slots, because the client program was not ready, and in C(behind) slots, because the probe was too slow.
     - C(worst_late_ms) is the largest distance of an intent behind its slot, C(seconds) how long the schedule has run.
+    - C(quiet_seconds) is how long no write of any stream was acknowledged; null before the first and after the end.
   type: dict
   returned: success
-  sample: {acked: 4711, failed: 12, unknown: 16, slots: 4800, late: 0, behind: 0, busy: 61, starting: 0, worst_late_ms: 1.2, seconds: 30.0}
+  sample: {acked: 4711, failed: 12, unknown: 16, slots: 4800, late: 0, behind: 0, busy: 61, starting: 0, worst_late_ms: 1.2, seconds: 30.0, quiet_seconds: 0.0}
 kept_schedule:
   description: V(false) when more than one in a hundred slots were late or missed by the fault of the probe itself; null before the first count.
   type: bool

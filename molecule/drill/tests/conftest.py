@@ -47,9 +47,9 @@ class Drill:
 
 
 @pytest.fixture(scope="session")
-def client(tmp_path_factory: pytest.TempPathFactory) -> drills.Client:
+def client(bench: Bench, tmp_path_factory: pytest.TempPathFactory) -> drills.Client:
     """A client of Tibero on the controller."""
-    return drills.unpack_client(scenario.INVENTORY, Path(tmp_path_factory.mktemp("client")))
+    return drills.unpack_client(bench.lab, scenario.INVENTORY, Path(tmp_path_factory.mktemp("client")))
 
 
 @pytest.fixture(scope="session")
@@ -63,12 +63,13 @@ def drill(bench: Bench, client: drills.Client, tmp_path_factory: pytest.TempPath
         "steady_seconds": 10,
     }
 
-    def run(book: str, *arguments: str, faults: list[dict[str, str]] | None = None, **variables: Any) -> Drill:
-        policy = drills.policy("A drill of the lab", objectives, faults=faults or [])
+    def run(kind: str, *arguments: str, **variables: Any) -> Drill:
+        policy = drills.policy("A drill of the lab", objectives, faults=drills.faults(kind))
         few = {"drill_writers": 3, "drill_interval_ms": 300, "drill_baseline_seconds": 10}
-        given = drills.variables(client, evidence, "seoul2", **{"drill_policy": policy, **few, **variables})
+        given = {"drill_policy": policy, **few, **drills.consents(kind, bench.lab), **variables}
+        given = drills.variables(client, evidence, "seoul2", **given)
         before = set(evidence.glob("*/objectives.json"))
-        code, text = bench.play(book, "-e", json.dumps(given), *arguments, journals="", limit=900.0)
+        code, text = bench.play(drills.book(kind), "-e", json.dumps(given), *arguments, journals="", limit=900.0)
         made = sorted(set(evidence.glob("*/objectives.json")) - before)
         folder = made[-1].parent if made else Path("/nonexistent")
         document = folder / "evidence.json"

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import itertools
+import json
+import re
 import shutil
 import threading
 import time
@@ -69,29 +71,62 @@ class Observer:
         return max(low, 0.0), first.ended - last.began
 
 
+class Approver:
+    """A person at another desk: waits until the drill waits, and lets it go on. Somebody whom the policy does not name tries first, in vain."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self.refused = self.approved = (-1, "")
+
+    def __enter__(self) -> Approver:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._over.set()
+        self._thread.join(60)
+
+    def _run(self) -> None:
+        folder = ""
+        while not folder and not self._over.wait(0.5):
+            said = " ".join(path.read_text(errors="replace") for path in self._bench.place.glob("*.txt"))
+            asked = r"Waiting for an approval of the step back, .*? -e drill_folder=(\S+) -e drill_step=back"
+            told = re.search(asked, " ".join(said.split()))
+            folder = told.group(1) if told else ""
+        if folder:
+            self.refused = self._approve(folder, "kim")
+            self.approved = self._approve(folder, "lee")
+
+    def _approve(self, folder: str, person: str) -> tuple[int, str]:
+        given = {"drill_folder": folder, "drill_step": "back", "drill_person": person}
+        return self._bench.play("drill_approve.yml", "-e", json.dumps(given), journals="")
+
+
 @pytest.fixture(scope="module")
-def there_and_back(bench: Bench, drill: Callable[..., Drill]) -> tuple[Drill, Observer]:
-    with Observer(bench) as observer:
-        made = drill("drill_switchover.yml")
-    return made, observer
+def there_and_back(bench: Bench, drill: Callable[..., Drill]) -> tuple[Drill, Observer, Approver]:
+    with Observer(bench) as observer, Approver(bench) as approver:
+        made = drill("switchover", drill_approve_before=["back"], drill_approval_timeout=300)
+    return made, observer, approver
 
 
 def test_check_mode_touches_nothing(bench: Bench, drill: Callable[..., Drill]) -> None:
-    made = drill("drill_switchover.yml", "--check")
+    made = drill("switchover", "--check")
     assert made.code == 0, made.text[-3000:]
     assert "The drill would begin: readiness is" in made.text
     assert not made.folder.exists() and bench.primaries() == ["seoul1"]
 
 
 def test_a_member_that_is_the_primary_cannot_be_the_target(bench: Bench, drill: Callable[..., Drill]) -> None:
-    made = drill("drill_switchover.yml", standby_target="seoul1")
+    made = drill("switchover", standby_target="seoul1")
     assert made.code != 0 and "allowed is a member that is not the primary (seoul1): seoul2, busan1" in " ".join(
         made.text.split()
     )
     assert not made.folder.exists()
 
 
-def test_it_is_met_and_home_again(bench: Bench, there_and_back: tuple[Drill, Observer]) -> None:
+def test_it_is_met_and_home_again(bench: Bench, there_and_back: tuple[Drill, Observer, Approver]) -> None:
     made = there_and_back[0]
     assert made.code == 0, made.text[-4000:]
     assert made.value("R.overall") in ("met", "met with findings"), made.value("R.reasons")
@@ -99,14 +134,27 @@ def test_it_is_met_and_home_again(bench: Bench, there_and_back: tuple[Drill, Obs
     assert bench.primaries() == ["seoul1"]
 
 
-def test_rows_were_written_and_none_is_lost(there_and_back: tuple[Drill, Observer]) -> None:
+def test_a_person_let_it_go_on_and_the_time_of_waiting_is_kept_apart(
+    there_and_back: tuple[Drill, Observer, Approver],
+) -> None:
+    made, _observer, approver = there_and_back
+    assert approver.refused[0] != 0 and "The policy names as approvers: lee" in " ".join(approver.refused[1].split())
+    assert approver.approved[0] == 0, approver.approved[1]
+    [approval] = made.value("E.approvals")
+    assert (approval["step"], approval["person"]) == ("back", "lee")
+    assert made.value("K.human_ns") > 10**9
+
+
+def test_rows_were_written_and_none_is_lost(there_and_back: tuple[Drill, Observer, Approver]) -> None:
     counts = there_and_back[0].value("L.counts")
     assert counts["acked"] > 200 and counts["lost"] == 0 and counts["survived"] >= counts["acked"]
     assert counts["alien"] == counts["phantom"] == counts["duplicate"] == counts["damaged"] == counts["holes"] == 0
 
 
-def test_its_outages_agree_with_an_observer_that_knows_nothing_of_it(there_and_back: tuple[Drill, Observer]) -> None:
-    made, observer = there_and_back
+def test_its_outages_agree_with_an_observer_that_knows_nothing_of_it(
+    there_and_back: tuple[Drill, Observer, Approver],
+) -> None:
+    made, observer, _approver = there_and_back
     orders = {each["leg"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["mark"] == "t0"}
     ends = {each["leg"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["mark"] == "t9"}
     for leg, old, new in (("there", "seoul1", "seoul2"), ("back", "seoul2", "seoul1")):
@@ -125,7 +173,7 @@ def test_its_outages_agree_with_an_observer_that_knows_nothing_of_it(there_and_b
         )
 
 
-def test_it_left_nothing(there_and_back: tuple[Drill, Observer]) -> None:
+def test_it_left_nothing(there_and_back: tuple[Drill, Observer, Approver]) -> None:
     made = there_and_back[0]
     assert made.value("O.original_layout") is True and made.value("O.residue") == []
     assert not [each for each in made.value("O.differences") if not each["explained"]]
@@ -134,7 +182,7 @@ def test_it_left_nothing(there_and_back: tuple[Drill, Observer]) -> None:
 
 
 def test_its_evidence_is_verified_and_a_tampered_copy_is_not(
-    there_and_back: tuple[Drill, Observer], tmp_path: Path
+    there_and_back: tuple[Drill, Observer, Approver], tmp_path: Path
 ) -> None:
     made = there_and_back[0]
     assert made.verify().returncode == 0
@@ -146,7 +194,7 @@ def test_its_evidence_is_verified_and_a_tampered_copy_is_not(
     assert tampered.returncode != 0 and ledger.name in tampered.stdout + tampered.stderr
 
 
-def test_the_report_is_there_in_three_languages(there_and_back: tuple[Drill, Observer]) -> None:
+def test_the_report_is_there_in_three_languages(there_and_back: tuple[Drill, Observer, Approver]) -> None:
     made = there_and_back[0]
     reports = made.folder.parent / "reports" / made.folder.name
     assert {path.name for path in reports.glob("report.*.html")} == {

@@ -9,7 +9,7 @@ Public: :func:`checks_of`, :func:`members_of`, :func:`fingerprints_of`, :func:`h
 
 from typing import Any, Dict, List, Mapping, Optional
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import fingerprint
+from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_baseline, fingerprint
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import SEVERITY
 
 NOT_RUN = "not run"
@@ -39,32 +39,29 @@ def checks_of(report: Mapping[str, Any], source: str) -> Dict[str, Dict[str, Any
     return {"H.checks": {"value": found, "source": source}, "H.counts": {"value": counts, "source": source}}
 
 
-def _value(state: Mapping[str, Any], field: str) -> Any:
-    fact = state.get(field) or {}
-    return None if fact.get("why") else fact.get("value")
-
-
-def members_of(states: Mapping[str, Mapping[str, Any]], hosts: Mapping[str, str], source: str) -> List[Dict[str, Any]]:
+def members_of(
+    states: Mapping[str, drill_baseline.Facts],
+    hosts: Mapping[str, str],
+    source: str,
+    looked: Optional[Mapping[str, drill_baseline.Facts]] = None,
+) -> List[Dict[str, Any]]:
     """``G.members`` from observations; what is not known of a member is null.
 
     :arg states: member -> ``state`` of tibero_instance_info. :arg hosts: member -> its address. :arg source: a pattern with ``{0}`` for the member.
+    :arg looked: member -> facts of readiness.
     """
     found = []
     for name in sorted(states):
         state = states[name]
         found.append(
-            {
-                "name": name,
-                "host": hosts.get(name, ""),
-                "role": _value(state, "role"),
-                "version": _value(state, "version"),
-                "build": None,
-                "page_size_bytes": None,
-                "byte_order": None,
-                "charset": None,
-                "licence_until": None,
-                "source": source.format(name),
-            }
+            dict(
+                drill_baseline.details((looked or {}).get(name) or {}),
+                name=name,
+                host=hosts.get(name, ""),
+                role=drill_baseline.fact(state, "role"),
+                version=drill_baseline.fact(state, "version"),
+                source=source.format(name),
+            )
         )
     return found
 

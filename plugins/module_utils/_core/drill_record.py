@@ -22,6 +22,8 @@ DRILL_SCHEMA = "firedrill.standby/drill/1"
 ROWS_SCHEMA = "firedrill.standby/rows/1"
 #: The reads: (a) the new primary, (b) every member, (c) after the way home.
 READS: Tuple[str, ...] = ("a", "b", "c")
+#: Kinds of legs beside "switchover": a standby took over from a primary that was lost; nobody took over, and ``old`` is a standby all along.
+FAILOVER, RIDE = "failover", "ride"
 
 
 class Mark(NamedTuple):

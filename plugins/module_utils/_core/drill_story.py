@@ -15,7 +15,7 @@ Public: :class:`Instant`, :class:`Step`, :func:`carried`, :func:`steps_of`, :fun
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import DRILL_SCHEMA
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import DRILL_SCHEMA, RIDE
 
 #: Actions of a journal by what they mean for the timeline: the former primary serves no more, the new one is told to take over.
 FENCING_ACTIONS = ("demote",)
@@ -33,7 +33,7 @@ class Instant(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of a role change that came to its end. ``began``, ``ended``: when."""
+    """One step of a role change that came to its end. ``began``, ``ended``: when; ``seen``: what the member told of it."""
 
     number: int
     member: str
@@ -41,6 +41,7 @@ class Step(NamedTuple):
     title: str
     began: Instant
     ended: Instant
+    seen: Mapping[str, Any] = {}
 
 
 def steps_of(lines: Iterable[Mapping[str, Any]], source: str) -> List[Step]:
@@ -70,6 +71,7 @@ def steps_of(lines: Iterable[Mapping[str, Any]], source: str) -> List[Step]:
                 str(word.get("title", "")),
                 Instant(first, max(last - took, first), int(word["wall_ns"]), source),
                 Instant(min(first + took, last), last, int(line["wall_ns"]), source),
+                line.get("seen") or {},
             )
     return [found[number] for number in sorted(found)]
 
@@ -103,14 +105,17 @@ def _instant(stamp: Mapping[str, Any], source: str) -> Instant:
 def marks_of(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]], source: str) -> Dict[str, Any]:
     """The marks of one leg.
 
-    :arg leg: ``old``, ``new``, ``stamps`` (by mark, readings of the controller's own clock) and ``journal`` (lines).
+    :arg leg: ``kind``, ``old``, ``new``, ``stamps`` (by mark, readings of the controller's own clock) and ``journal`` (lines).
     """
     stamps = {str(name): stamp for name, stamp in (leg.get("stamps") or {}).items() if stamp}
     moments = {name: _instant(stamp, "raw/drill.json") for name, stamp in stamps.items() if re.match(r"t\d+\Z", name)}
     steps = steps_of(leg.get("journal") or (), source)
     fences = [step for step in steps if step.member == leg["old"] and step.action in FENCING_ACTIONS]
     promotions = [step for step in steps if step.member == leg["new"] and step.action in PROMOTING_ACTIONS]
-    if fences:
+    # Where nobody takes over, the standby must not accept writes from the fault on.
+    if leg.get("kind") == RIDE and "t0" in moments:
+        moments.setdefault("t3", moments["t0"])
+    elif fences:
         moments.setdefault("t3", fences[0].ended)
     elif promotions and "t2" in moments:
         # A failover fences before its journal begins, after it was decided; nobody is promoted before the fence was seen from every survivor.
@@ -164,6 +169,28 @@ def _fence(leg: Mapping[str, Any], method: str, wall: int, source: str) -> Dict[
     }
 
 
+def positions_of(leg: Mapping[str, Any], unit: str = "TSN") -> Dict[str, Any]:
+    """The cross-check of the ledger: the last log position of the old primary, and the one at which the new one went its own way.
+
+    :arg leg: ``old``, ``new``, ``journal``, and ``old_last`` where the log of an old primary was read afterwards. Else its own word counts, given
+        when it stopped and when it ran as a standby.
+    """
+    steps = steps_of(leg.get("journal") or (), "")
+    told = [str(step.seen.get("position", "")) for step in steps if step.member == leg["old"]]
+    if str(leg.get("old_last") or ""):
+        told = [str(leg["old_last"])]
+    branch = [str(step.seen.get("branch_point", "")) for step in steps if step.action in PROMOTING_ACTIONS]
+    last, opened = [int(text) for text in told if text.isdigit()], [int(text) for text in branch if text.isdigit()]
+    return {
+        "unit": unit,
+        "old_last": max(last) if last else None,
+        "new_open": opened[-1] if opened else None,
+        "why": ""
+        if last and opened
+        else "the journal of the change and the log of {0} do not tell both".format(leg["old"]),
+    }
+
+
 def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
     source = journal_path(str(leg["name"]))
     return {
@@ -176,7 +203,7 @@ def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[
         "reads": [
             _read(leg, dict(each, read=read), readings) for each in leg.get("reads") or () for read in each["reads"]
         ],
-        "positions": leg.get("positions") or {},
+        "positions": positions_of(leg),
     }
 
 
@@ -211,7 +238,7 @@ def story(told: Mapping[str, Any]) -> Dict[str, Any]:
 
     :arg told: ``drill_id``, ``type``, ``members``, ``ledgers`` (paths in the evidence), ``legs``, ``readings``, ``classification``, ``way_back``,
         ``human_ns``, and ``document``, fields by path with their value, or with ``value`` and ``source``. A leg has ``name``, ``kind``, ``old``, ``new``,
-        ``stamps``, ``journal``, ``mode``, ``positions`` and ``reads``, each of those with ``reads`` (a, b, c), ``member`` and ``stamp``, or ``why``
+        ``stamps``, ``journal``, ``mode``, ``old_last`` and ``reads``, each of those with ``reads`` (a, b, c), ``member`` and ``stamp``, or ``why``
         they could not be taken.
     :raises KeyError: when something of this is missing.
     """

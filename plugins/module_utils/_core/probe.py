@@ -175,6 +175,8 @@ class Stream:
         self._open: Optional[int] = None
         self._missed: Optional[ledger.Missed] = None
         self._anchored: Optional[int] = None
+        #: When the last operation was acknowledged; None before the first.
+        self.acked_at: Optional[int] = None
 
     def begin(self, start: int) -> None:
         """Say when the schedule starts."""
@@ -229,10 +231,12 @@ class Stream:
     def _take(self, answer: Optional[Answer], clock: Clock) -> None:
         if answer is None or self._open is None:
             return
-        self.writer.outcome(answer.outcome, self._open, clock.now(), answer.node, answer.error[:ERROR_LIMIT])
+        ended = clock.now()
+        self.writer.outcome(answer.outcome, self._open, ended, answer.node, answer.error[:ERROR_LIMIT])
         self._open = None
         if answer.outcome == ledger.ACKED:
             self.counts.acked += 1
+            self.acked_at = ended
         elif answer.outcome == ledger.FAILED:
             self.counts.failed += 1
         else:
@@ -398,10 +402,16 @@ class Probe:
         record = total.as_dict()
         record.update(
             seconds=round(age / SECOND, 1),
+            quiet_seconds=self._quiet(),
             epoch=self._wanted.epoch,
             broken={stream.spec.name: stream.broken for stream in self._streams if stream.broken},
         )
         return record
+
+    def _quiet(self) -> Optional[float]:
+        """Seconds since the last acknowledged write, of whichever stream; None before the first."""
+        ends = [each.acked_at for each in self._streams if each.spec.kind == "write" and each.acked_at is not None]
+        return round((self._clock.now() - max(ends)) / SECOND, 1) if ends else None
 
     def _end(self, start: int, drain: int, before_end: Callable[[], None]) -> Summary:
         """Wait for what is open, then end every ledger."""

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Merged, Step
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_plan, role_steps
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_plan import (
     BEGIN,
     CLOSE,
@@ -93,28 +93,31 @@ def decide(
     found: Optional[Merged],
     wish: Wish,
     allow_loss: bool,
+    give_up: bool = False,
 ) -> Failover:
     """Who takes over.
 
     :arg views: what every member is, None for one that does not answer. :arg transports: how each receives redo.
     :arg modes: protection mode that each surviving instance has, UNKNOWN where that is not known.
-    :arg allow_loss: the operator's consent to lose acknowledged redo.
+    :arg allow_loss: the operator's consent to lose acknowledged redo. :arg give_up: a person's word that a primary that answers serves nobody; it
+        is fenced like one that is lost.
     :raises Refusal: a primary is healthy, no standby is left, or a loss is possible and not allowed. :raises UnknownState: positions are not known.
     """
     primaries = [name for name, view in views.items() if view is not None and view.is_primary]
-    lost = tuple(name for name, view in views.items() if view is None or (view.may_be_primary and not view.is_primary))
     if found is not None and found.change.kind == "failover":
-        return _go_on(views, lost, found, wish)
+        return _go_on(views, found, wish)
     if primaries and (not wish.target or wish.target in primaries) and _done_before(primaries, wish):
         words = "{0} is primary already".format(primaries[0])
         return Failover(Decision(NOTHING, None, (), "", words, {}), (), (), _no_loss(words))
-    if primaries:
+    if primaries and not give_up:
         raise Refusal(
             seen="{0} is an open primary and answers".format(", ".join(primaries)),
             meaning="A failover would put a second primary beside it, and give up what it has not sent yet",
-            remedy="Run playbooks/switchover.yml; if it is sick although it answers, stop it by hand first (`tbdown -t ABORT` on its host)",
-            details={"primaries": primaries},
+            remedy="Run playbooks/switchover.yml. If it serves nobody although it answers, such as one that clients and standbys cannot reach, give "
+            "failover_primary_override with by and reason; it is fenced first",
+            details={"variable": "failover_primary_override", "primaries": primaries},
         )
+    lost = _to_fence(views, "")
     candidates = _candidates(views, transports)
     chosen, why = _choose(candidates, wish.target, views)
     loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN))
@@ -151,10 +154,16 @@ def _no_loss(words: str) -> Loss:
     return Loss(True, "", "", "0", words)
 
 
-def _go_on(views: Mapping[str, Optional[View]], lost: Tuple[str, ...], found: Merged, wish: Wish) -> Failover:
+def _to_fence(views: Mapping[str, Optional[View]], but: str) -> Tuple[str, ...]:
+    """Everybody who is or may be a primary, but for the one who shall be."""
+    return tuple(name for name, view in views.items() if name != but and (view is None or view.may_be_primary))
+
+
+def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Failover:
     """A failover that stopped half-way goes on."""
     change = found.change
     view = views.get(change.new)
+    lost = _to_fence(views, change.new)
     if wish.target not in ("", change.new) or view is None:
         raise Refusal(
             seen="The failover {0} to {1} is half done (begun by {2} at {3}); {1} {4}".format(
@@ -171,6 +180,7 @@ def _go_on(views: Mapping[str, Optional[View]], lost: Tuple[str, ...], found: Me
         )
     words = "{0} is primary; resumed".format(change.new)
     decided = _no_loss("it had been decided")
+    role_plan.refuse_two(views if view.is_primary else {})
     if view.is_primary:
         return Failover(Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {}), lost, (), decided)
     payload: Dict[str, Any] = {

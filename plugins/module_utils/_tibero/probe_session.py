@@ -15,7 +15,7 @@ A session that ran into its time limit is killed with its program and never aske
 import errno
 import os
 import socket
-from typing import Dict, Mapping, NamedTuple, Optional, Tuple, TypeVar
+from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, FAILED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_session import (
@@ -38,6 +38,15 @@ LAUNCH_LIMIT = 10 * 10**9
 #: Between two starts of the program for one session, so that a program that dies at once is not started in a circle.
 LAUNCH_INTERVAL = 10**9
 _Part = TypeVar("_Part")
+
+#: How the probe works, as group I of the evidence tells it; what each says is in this file.
+METHOD: Mapping[str, Any] = {
+    "mix": "a write is one row inserted and its own commit, a read is one row asked for; a session that stays for each stream",
+    "isolation": "the default of the server, which is not asked",
+    "ack_rule": "one row inserted and 'Commit completed.' printed by tbsql, without any error",
+    "limits": {"connect_ns": CONNECT_LIMIT, "statement_ns": STATEMENT_LIMIT},
+    "retry_policy": "none: an operation is sent once; a session that got no answer in time is ended and opened anew",
+}
 
 
 class Rule(NamedTuple):

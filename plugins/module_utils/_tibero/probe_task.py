@@ -217,7 +217,9 @@ def _values(status: detached.Status) -> Dict[str, Any]:
         "pid": status.process.pid if status.process and status.is_running else None,
         "age": status.age,
         "heartbeat_age": status.heartbeat_age,
-        "counts": {name: counts.get(name) for name in probe.Counts.NAMES + ("worst_late_ms", "seconds")},
+        "counts": {
+            name: counts.get(name) for name in probe.Counts.NAMES + ("worst_late_ms", "seconds", "quiet_seconds")
+        },
         "kept_schedule": counts.get("kept_schedule"),
         "broken": dict(counts.get("broken") or {}),
         "reason": str(counts.get("reason", "")),

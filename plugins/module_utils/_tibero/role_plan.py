@@ -126,7 +126,7 @@ def decide(
     :arg members: all members of the cluster. :arg views: what each is, None for one that did not answer.
     :raises Refusal: the wish cannot be done; nothing was changed. :raises UnknownState: what is seen does not decide it.
     """
-    _refuse_two(views)
+    refuse_two(views)
     if open_change is not None:
         return _go_on(views, open_change, wish)
     _refuse_target(members, wish.target)
@@ -148,7 +148,8 @@ def _all(views: Mapping[str, Optional[View]]) -> str:
     return "; ".join("{0}: {1}".format(name, view.text() if view else "no answer") for name, view in views.items())
 
 
-def _refuse_two(views: Mapping[str, Optional[View]]) -> None:
+def refuse_two(views: Mapping[str, Optional[View]]) -> None:
+    """:raises UnknownState: more than one member is an open primary."""
     primaries = [name for name, view in views.items() if view is not None and view.is_primary]
     if len(primaries) > 1:
         raise UnknownState(

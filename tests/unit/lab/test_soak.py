@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_policy import CONSENTS
 from lab import drills, soak
 
 SECOND = 10**9
@@ -28,19 +29,23 @@ def test_no_figure_is_shown_better_than_it_is(nanoseconds: int | None, shown: st
 
 
 def test_the_distribution_names_its_number_and_never_hides_what_nothing_bounds() -> None:
-    lines = soak.table([one(20 * SECOND), one(None), one(40 * SECOND), one(30 * SECOND)], 59).splitlines()
+    lines = soak.table(
+        [("switchover", each) for each in (one(20 * SECOND), one(None), one(40 * SECOND), one(30 * SECOND))], 59
+    ).splitlines()
     assert lines[0].startswith("4 drills of 59")
-    assert "| RTO | 3 of 4 | 20.0 | 30.0 | 40.0 |" in lines
-    assert "| redundancy back | 4 of 4 | 30.0 | 30.0 | 30.0 |" in lines
-    assert "| 01X | met | unbounded | 30.0 | 0 | 100 | 0 |" in lines
+    assert "| switchover, RTO | 3 of 4 | 20.0 | 30.0 | 40.0 |" in lines
+    assert "| switchover, redundancy back | 4 of 4 | 30.0 | 30.0 | 30.0 |" in lines
+    assert "| switchover | 01X | met | unbounded | 30.0 | 0 | 100 | 0 |" in lines
 
 
 def test_of_an_even_number_the_later_of_the_middle_ones_is_shown() -> None:
-    assert "| RTO | 2 of 2 | 20.0 | 30.0 | 30.0 |" in soak.table([one(20 * SECOND), one(30 * SECOND)], 2)
+    assert "| none, RTO | 2 of 2 | 20.0 | 30.0 | 30.0 |" in soak.table(
+        [("none", one(20 * SECOND)), ("none", one(30 * SECOND))], 2
+    )
 
 
 def test_differences_that_are_not_known_are_not_none() -> None:
-    assert "| 100 | unknown |" in soak.table([one(SECOND, differences=None)], 1)
+    assert "| 100 | unknown |" in soak.table([("none", one(SECOND, differences=None))], 1)
 
 
 def test_figures_are_the_upper_ends_of_the_document(tmp_path: Path) -> None:
@@ -57,3 +62,19 @@ def test_rounds_are_a_number_from_one_on(rounds: str) -> None:
     with pytest.raises(SystemExit) as ended:
         soak.main([rounds])
     assert ended.value.code == 2
+
+
+def test_kinds_are_counted_apart() -> None:
+    lines = soak.table([("switchover", one(20 * SECOND)), ("freeze", one(40 * SECOND))], 2).splitlines()
+    assert "| switchover, RTO | 1 of 1 | 20.0 | 20.0 | 20.0 |" in lines
+    assert "| freeze, RTO | 1 of 1 | 40.0 | 40.0 | 40.0 |" in lines
+
+
+def test_an_unknown_drill_is_refused() -> None:
+    with pytest.raises(SystemExit) as ended:
+        soak.main(["1", "earthquake"])
+    assert ended.value.code == 2
+
+
+def test_every_fault_of_a_policy_can_be_drilled_with_its_consent() -> None:
+    assert drills.CONSENTS == CONSENTS

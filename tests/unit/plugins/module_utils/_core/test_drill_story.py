@@ -15,6 +15,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_stor
     Instant,
     carried,
     marks_of,
+    positions_of,
     steps_of,
     story,
 )
@@ -186,3 +187,38 @@ def test_a_story_without_its_parts_is_none(missing: str) -> None:
     del broken[missing]
     with pytest.raises(KeyError):
         story(broken)
+
+
+def test_where_nobody_takes_over_the_standby_counts_as_fenced_from_the_fault_on() -> None:
+    readings = [{"client": "desk", "before": START, "after": START, "mono": 50 * SECOND, "same": True}]
+    ride = leg(kind="ride", old="busan1", new="seoul1", journal=[])
+    marks = marks_of(ride, readings, "")
+    assert marks["t3"] == marks["t0"] and "t4" not in marks and "t5" not in marks
+    assert "t3" not in marks_of({**ride, "stamps": {}}, readings, "")
+
+
+def seen(event: dict[str, Any], **told: str) -> dict[str, Any]:
+    return {**event, "seen": told}
+
+
+def test_positions_of_a_planned_change_are_the_words_of_both() -> None:
+    lines = journal()
+    lines[2], lines[6], lines[8] = (
+        seen(lines[2], position="191"),
+        seen(lines[6], position="198"),
+        seen(lines[8], position="201", branch_point="198"),
+    )
+    found = positions_of(leg(journal=lines))
+    assert (found["old_last"], found["new_open"], found["unit"], found["why"]) == (198, 198, "TSN", "")
+
+
+def test_the_log_of_a_lost_primary_counts_more_than_its_word() -> None:
+    lines = journal()
+    lines[2], lines[8] = seen(lines[2], position="191"), seen(lines[8], branch_point="198")
+    assert positions_of(leg(journal=lines, old_last="205"))["old_last"] == 205
+    assert positions_of(leg(journal=lines, old_last="UNKNOWN"))["old_last"] is None
+
+
+def test_positions_that_nobody_told_are_not_known() -> None:
+    found = positions_of(leg(journal=[]))
+    assert found["old_last"] is found["new_open"] is None and "do not tell both" in found["why"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,13 @@ class Played(Session):
 
 
 def run(
-    place: Path, time: Time, sessions: list[Session], seconds: float, interval: int = 100 * MS, kind: str = "write"
+    place: Path,
+    time: Time,
+    sessions: list[Session],
+    seconds: float,
+    interval: int = 100 * MS,
+    kind: str = "write",
+    report: Callable[[dict[str, Any]], None] = lambda counts: None,
 ) -> tuple[probe.Summary, list[ledger.Ledger]]:
     """Run streams to the end of a played time; the summary and the ledgers."""
     specs = probe.spread([f"w{number:02d}" for number in range(len(sessions))], kind, "application", interval)
@@ -106,7 +113,7 @@ def run(
     def control() -> probe.Control:
         return probe.Control(7, "the test is over" if time.now >= end else "")
 
-    summary = probe.Probe(streams, control, lambda counts: None, time.clock(), time).run()
+    summary = probe.Probe(streams, control, report, time.clock(), time).run()
     return summary, [ledger.read(probe.ledger_path(str(place), spec.name)) for spec in specs]
 
 
@@ -134,6 +141,27 @@ def test_a_stall_is_not_hidden_by_clients_that_wait(tmp_path: Path) -> None:
     # Nothing is made up for afterwards: an operation for a slot, never two.
     assert summary.counts.slots == len(seen.operations) + summary.counts.busy
     assert summary.kept_schedule, "the server was slow, not the probe"
+
+
+def test_it_tells_for_how_long_no_write_was_acknowledged(tmp_path: Path) -> None:
+    """One stream that hangs says nothing of the service; all of them do."""
+    told: list[dict[str, Any]] = []
+    time = Time()
+    stall = (time.now + 1_000 * MS, time.now + 4_000 * MS)
+    run(tmp_path, time, [Played(time, stall), Played(time, stall)], 6, report=told.append)
+    quiet = {counts["seconds"]: counts["quiet_seconds"] for counts in told}
+    assert quiet[1.0] <= 0.1 and 1.9 <= quiet[3.0] <= 2.1 and quiet[5.0] <= 0.1
+    told.clear()
+    (tmp_path / "one").mkdir()
+    run(tmp_path / "one", time, [Played(time, (time.now, time.now + 9_000 * MS)), Played(time)], 3, report=told.append)
+    assert max(counts["quiet_seconds"] for counts in told if counts["quiet_seconds"] is not None) <= 0.1
+
+
+def test_reads_do_not_tell_that_writes_get_through(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = []
+    time = Time()
+    run(tmp_path, time, [Played(time)], 3, kind="read", report=told.append)
+    assert told and {counts["quiet_seconds"] for counts in told} == {None}
 
 
 def test_every_operation_is_sent_in_its_own_slot(tmp_path: Path) -> None:

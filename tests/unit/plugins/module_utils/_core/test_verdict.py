@@ -216,6 +216,33 @@ def test_a_lost_suffix_within_the_objective_is_met_and_no_hole(scene: Scene) -> 
     assert any("log positions and ledger disagree" in each["what"] for each in found["Q"]["findings"]["value"])
 
 
+@pytest.mark.parametrize(
+    ("kind", "old_last", "agrees"),
+    [("switchover", 4711, True), ("switchover", 4720, False), ("failover", 4711, True), ("failover", 4720, True)],
+)
+def test_log_of_its_own_speaks_against_a_primary_that_handed_over_and_not_against_one_that_was_lost(
+    scene: Scene, kind: str, old_last: int, agrees: bool
+) -> None:
+    first = scene.drill["legs"][0]
+    first.update(kind=kind, positions={"unit": "TSN", "old_last": old_last, "new_open": 4711})
+    found = judged(scene)
+    position = found["L"]["positions"]["value"][0]
+    assert position["agrees"] is agrees
+    assert ("nothing beyond was acknowledged" in position["why"]) == (agrees and old_last > 4711)
+    told = [
+        each["what"] for each in found["Q"]["findings"]["value"] if "log positions and ledger disagree" in each["what"]
+    ]
+    assert len(told) == (0 if agrees else 1)
+
+
+def test_a_loss_without_any_log_of_its_own_is_told_of_a_failover_too(scene: Scene) -> None:
+    lost_suffix(scene)
+    scene.objectives.update(rpo_ns=SECOND, rpo_transactions=100)
+    scene.drill["legs"][0]["kind"] = "failover"
+    findings = judged(scene)["Q"]["findings"]["value"]
+    assert any("log positions and ledger disagree" in each["what"] for each in findings)
+
+
 def test_flapping_is_judged_by_the_sum(scene: Scene) -> None:
     for stream in ("w00", "w01", "w02", "w03"):
         for each in scene.streams[stream]:

@@ -201,3 +201,28 @@ def test_nobody_is_promoted_beside_a_member_that_is_neither_harmless_nor_fenced(
     for name, view in views.items():
         assert name in found.lost or (view is not None and not view.may_be_primary), name
     assert allow or found.loss.none
+
+
+def test_a_primary_that_is_given_up_is_fenced_like_one_that_is_lost() -> None:
+    views = {"seoul1": OPEN, "seoul2": follows("100"), "busan1": None}
+    found = decide(views, TRANSPORTS, dict.fromkeys(views, "PERFORMANCE"), None, wish("seoul2"), True, give_up=True)
+    assert found.lost == ("seoul1", "busan1") and found.decision.change.new == "seoul2"
+    again = decide(views, TRANSPORTS, dict.fromkeys(views, "PERFORMANCE"), None, wish("seoul1"), True, give_up=True)
+    assert again.decision.mode == role_plan.NOTHING
+
+
+def test_going_on_fences_a_former_primary_that_came_back_meanwhile() -> None:
+    views = {"seoul1": OPEN, "seoul2": follows("100"), "busan1": follows("99")}
+    found = choose(views, found=half_done())
+    assert found.decision.mode == role_plan.RESUME and found.lost == ("seoul1",)
+
+
+def test_the_one_who_takes_over_is_not_fenced_while_it_is_half_way() -> None:
+    views = {"seoul1": DEAD, "seoul2": View(facts.PRIMARY, facts.MOUNTED, True, "100"), "busan1": follows("99")}
+    assert choose(views, found=half_done(stop=journal.DONE, take_over=journal.BEGUN)).lost == ("seoul1",)
+
+
+def test_two_primaries_are_told_and_not_covered_up() -> None:
+    views = {"seoul1": OPEN, "seoul2": OPEN, "busan1": follows("99")}
+    with pytest.raises(UnknownState, match="2 members are primary: seoul1, seoul2"):
+        choose(views, found=half_done(stop=journal.DONE, take_over=journal.DONE))
