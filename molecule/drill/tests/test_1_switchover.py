@@ -126,6 +126,17 @@ def test_a_member_that_is_the_primary_cannot_be_the_target(bench: Bench, drill: 
     assert not made.folder.exists()
 
 
+def test_one_that_is_stopped_is_reported_all_the_same_and_leaves_nothing(
+    bench: Bench, drill: Callable[..., Drill]
+) -> None:
+    made = drill("switchover", drill_stop_before=["there"])
+    assert made.code != 0 and "The drill was stopped at there" in " ".join(made.text.split())
+    assert made.value("A.state") == "stopped" and len(made.value("E.stopped_by")) == 1
+    assert made.value("O.residue") == [] and made.value("O.original_layout") is True
+    assert (made.folder.parent / "reports" / made.folder.name / "report.en.html").exists()
+    assert made.verify().returncode == 0 and bench.primaries() == ["seoul1"]
+
+
 def test_it_is_met_and_home_again(bench: Bench, there_and_back: tuple[Drill, Observer, Approver]) -> None:
     made = there_and_back[0]
     assert made.code == 0, made.text[-4000:]

@@ -15,7 +15,7 @@ Public: :class:`Instant`, :class:`Step`, :func:`carried`, :func:`steps_of`, :fun
 import re
 from typing import Any, Dict, Iterable, List, Mapping, NamedTuple, Optional, Sequence
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import DRILL_SCHEMA, RIDE
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import DRILL_SCHEMA, FAILOVER, RIDE
 
 #: Actions of a journal by what they mean for the timeline: the former primary serves no more, the new one is told to take over.
 FENCING_ACTIONS = ("demote",)
@@ -172,22 +172,30 @@ def _fence(leg: Mapping[str, Any], method: str, wall: int, source: str) -> Dict[
 def positions_of(leg: Mapping[str, Any], unit: str = "TSN") -> Dict[str, Any]:
     """The cross-check of the ledger: the last log position of the old primary, and the one at which the new one went its own way.
 
-    :arg leg: ``old``, ``new``, ``journal``, and ``old_last`` where the log of an old primary was read afterwards. Else its own word counts, given
-        when it stopped and when it ran as a standby.
+    :arg leg: ``kind``, ``old``, ``new``, ``journal``, and of a failover ``old_last``, what the log of the lost primary was seen to reach afterwards. After a
+        planned change the old primary's own word counts, given when it stopped and when it ran as a standby.
     """
     steps = steps_of(leg.get("journal") or (), "")
     told = [str(step.seen.get("position", "")) for step in steps if step.member == leg["old"]]
-    if str(leg.get("old_last") or ""):
-        told = [str(leg["old_last"])]
     branch = [str(step.seen.get("branch_point", "")) for step in steps if step.action in PROMOTING_ACTIONS]
-    last, opened = [int(text) for text in told if text.isdigit()], [int(text) for text in branch if text.isdigit()]
+    opened = [int(text) for text in branch if text.isdigit()]
+    why = ""
+    if leg["kind"] == FAILOVER:
+        # What a lost primary is known to have reached is a lower bound: it tells something only when it lies beyond.
+        told = [
+            text for text in (str(leg.get("old_last") or ""),) if text.isdigit() and opened and int(text) > opened[-1]
+        ]
+        why = "how far the log of {0} went beyond is not known".format(leg["old"])
+    last = [int(text) for text in told if text.isdigit()]
+    if not opened:
+        why = "no journal tells where {0} opened".format(leg["new"])
+    elif not last:
+        why = why or "{0} did not say how far it came".format(leg["old"])
     return {
         "unit": unit,
         "old_last": max(last) if last else None,
         "new_open": opened[-1] if opened else None,
-        "why": ""
-        if last and opened
-        else "the journal of the change and the log of {0} do not tell both".format(leg["old"]),
+        "why": "" if last and opened else why,
     }
 
 

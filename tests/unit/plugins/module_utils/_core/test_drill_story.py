@@ -212,13 +212,17 @@ def test_positions_of_a_planned_change_are_the_words_of_both() -> None:
     assert (found["old_last"], found["new_open"], found["unit"], found["why"]) == (198, 198, "TSN", "")
 
 
-def test_the_log_of_a_lost_primary_counts_more_than_its_word() -> None:
+@pytest.mark.parametrize(
+    ("old_last", "known"), [("205", 205), ("198", None), ("40", None), ("UNKNOWN", None), ("", None)]
+)
+def test_the_log_of_a_lost_primary_tells_something_only_beyond_the_branch(old_last: str, known: int | None) -> None:
     lines = journal()
     lines[2], lines[8] = seen(lines[2], position="191"), seen(lines[8], branch_point="198")
-    assert positions_of(leg(journal=lines, old_last="205"))["old_last"] == 205
-    assert positions_of(leg(journal=lines, old_last="UNKNOWN"))["old_last"] is None
+    found = positions_of(leg(kind="failover", journal=lines, old_last=old_last))
+    assert (found["old_last"], found["new_open"]) == (known, 198)
+    assert bool(found["why"]) == (known is None)
 
 
 def test_positions_that_nobody_told_are_not_known() -> None:
     found = positions_of(leg(journal=[]))
-    assert found["old_last"] is found["new_open"] is None and "do not tell both" in found["why"]
+    assert found["old_last"] is found["new_open"] is None and "no journal tells where busan1 opened" in found["why"]
