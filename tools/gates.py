@@ -89,9 +89,9 @@ def environment(collections: Path = COLLECTIONS, isolated: bool = True) -> dict[
     }
 
 
-def isolated_home() -> Path:
+def isolated_home(name: str = "home") -> Path:
     """A home directory below .cache with the user's configuration of pip."""
-    home = CACHE / "home"
+    home = CACHE / name
     home.mkdir(parents=True, exist_ok=True)
     real = Path(os.path.expanduser(f"~{pwd.getpwuid(os.getuid()).pw_name}"))
     for name in (".config", ".pip"):

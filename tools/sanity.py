@@ -6,16 +6,18 @@ else.
     python tools/sanity.py DIRECTORY [ARGUMENT...]
 
 ansible-test installs pip into its own virtual environments with a script that it downloads from a server of the Ansible
-project. The same is had from the Python that runs it, so that script is laid into its cache beforehand. Its other
-requirements come through pip.
+project. The same is had from the environment that runs it, so a script is laid into its cache beforehand that copies pip
+from there. Its other requirements come through pip.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import yaml
@@ -24,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tools import gates, tree
 
-PLACE = tree.CACHE / "sanity" / "ansible_collections" / "firedrill" / "standby"
-BOOTSTRAP = "import ensurepip; ensurepip.bootstrap()\n"
+#: ansible-test makes some ten environments. To copy pip costs each a tenth of what it costs to install it with ensurepip.
+BOOTSTRAP = "import shutil, sysconfig\nshutil.copytree({pip!r}, sysconfig.get_path('purelib'), dirs_exist_ok=True)\n"
 VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -46,10 +48,24 @@ def pip_version() -> str:
 
 
 def lay_bootstrap(home: Path) -> None:
-    """Lay the script with which ansible-test installs pip."""
+    """Lay the script with which ansible-test installs pip, and the pip that it copies: files and record, since
+    ansible-test removes pip with `pip uninstall` when an environment is made.
+
+    :raises RuntimeError: when pip has no record of its files.
+    """
     cache = home / ".ansible" / "test" / "cache"
-    cache.mkdir(parents=True, exist_ok=True)
-    (cache / f"get_pip_{pip_version().replace('.', '_')}.py").write_text(BOOTSTRAP, encoding="utf-8")
+    pip = cache / "pip"
+    shutil.rmtree(pip, ignore_errors=True)
+    files = metadata.distribution("pip").files
+    if not files:
+        raise RuntimeError("pip of this environment has no record of its files; remove .venv to have it made anew")
+    for file in files:
+        # Its programs lie outside, and ansible-test calls none.
+        if ".." not in file.parts and Path(str(file.locate())).is_file():
+            (pip / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(str(file.locate()), pip / file)
+    script = BOOTSTRAP.format(pip=str(pip))
+    (cache / f"get_pip_{pip_version().replace('.', '_')}.py").write_text(script, encoding="utf-8")
 
 
 def excluded(root: Path) -> list[str]:
@@ -60,16 +76,21 @@ def excluded(root: Path) -> list[str]:
 
 
 def main() -> int:
-    surroundings = {**gates.environment(), "PYTHONWARNINGS": "ignore"}
-    lay_bootstrap(Path(surroundings["HOME"]))
+    root = Path(sys.argv[1]).resolve()
+    # Samples have another place than the project, so that neither waits for the end of the other.
+    name = "sanity" if root == tree.COPY else "sanity-sample"
+    place = tree.CACHE / name / "ansible_collections" / "firedrill" / "standby"
+    home = gates.isolated_home(f"{name}-home")
+    surroundings = {**gates.environment(), "HOME": str(home), "PYTHONWARNINGS": "ignore"}
     command = gates.tool("ansible-test", "sanity", "--local", "--requirements", "--python", VERSION, "--color", "no")
-    for name in ("ANSIBLE_COLLECTIONS_PATH", "MYPYPATH"):
-        surroundings.pop(name)
+    for variable in ("ANSIBLE_COLLECTIONS_PATH", "MYPYPATH"):
+        surroundings.pop(variable)
     # ansible-test makes its environments where they are missing; two runs at a time would make the same ones. It also
     # leaves files among those it judges, so it gets a copy of its own.
-    with tree.alone("sanity"):
-        tree.copy_to(PLACE, Path(sys.argv[1]).resolve())
-        done = subprocess.run([*command, *excluded(PLACE), *sys.argv[2:]], cwd=PLACE, env=surroundings, check=False)
+    with tree.alone(name):
+        lay_bootstrap(home)
+        tree.copy_to(place, root)
+        done = subprocess.run([*command, *excluded(place), *sys.argv[2:]], cwd=place, env=surroundings, check=False)
     return done.returncode
 
 
