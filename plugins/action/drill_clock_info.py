@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, ledger
@@ -25,6 +26,16 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         name, now = ledger.clock()
         before = ledger.anchor(now)
+        if boolean(self._task.args.get("controller", False)):
+            reading = {
+                "client": "controller",
+                "mono": before.mono,
+                "client_wall": before.wall,
+                "clock": name,
+                "same": True,
+            }
+            result["reading"] = {**reading, "before": before.mono, "after": now(), "wall": before.wall}
+            return {**result, "changed": False}
         result.update(self._execute_module(module_name="firedrill.standby.drill_clock_info", task_vars=task_vars))
         after = now()
         reading = result.get("reading")

@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
+import tarfile
 import typing as t
 
 import yaml
@@ -50,8 +51,10 @@ class ActionModule(ActionBase):
 
     def _make(self) -> dict[str, t.Any]:
         given = _drill.arguments(SPEC, self._task.args)
-        told = dict(given["story"])
+        told, staging = dict(given["story"]), pathlib.Path(given["staging"])
         try:
+            for packed in sorted((staging / "ledgers").glob("*/*.tar")):
+                _unpack(packed)
             # A change that was decided, and ended before its first step, has a journal that was never written.
             told["legs"] = [
                 {**leg, "log": log if log and pathlib.Path(log).exists() else ""}
@@ -61,20 +64,22 @@ class ActionModule(ActionBase):
             told.update(_looked_at(told))
             record = story(told)
             record_from(record)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
             raise Refusal(
                 seen=f"The story of the drill cannot be told: {error!r}",
                 meaning="Something that the drill should have noted is missing, or has another shape",
                 remedy="keep the folder of the drill; its raw files are whole, and the role drill names what it notes",
             ) from error
-        staging = pathlib.Path(given["staging"])
         raw: list[dict[str, t.Any]] = [{"dest": "raw/drill.json", "content": record}]
         raw += [
             {"dest": journal_path(str(leg["name"])), "src": str(leg["log"])} for leg in told["legs"] if leg.get("log")
         ]
         for name in COPIED:
+            files = sorted(path for path in (staging / name).rglob("*") if path.is_file())
+            # A file in a directory of its client has that in its name.
             raw += [
-                {"dest": f"raw/{name}/{path.name}", "src": str(path)} for path in sorted((staging / name).glob("*"))
+                {"dest": f"raw/{name}/{'-'.join(path.relative_to(staging / name).parts)}", "src": str(path)}
+                for path in files
             ]
         return {"changed": False, "record": record, "raw": raw}
 
@@ -104,6 +109,20 @@ def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         document["G.fingerprints"] = {"value": taken, "source": "raw/observations"}
     home = home_of(before, after, told.get("expected") or {}, told.get("original_layout"), told.get("left") or [])
     return {"document": document, "way_back": home}
+
+
+def _unpack(packed: pathlib.Path) -> None:
+    """Lay the ledgers of a client, which came in one piece, beside that piece, which is removed.
+
+    :raises ValueError: for anything that is no plain file of this directory: a client is not trusted with paths.
+    """
+    with tarfile.open(packed) as archive:
+        for member in archive:
+            content = archive.extractfile(member) if member.isfile() else None
+            if content is None or member.name != pathlib.PurePosixPath(member.name).name:
+                raise ValueError(f"{packed} holds {member.name!r}, which is no ledger")
+            (packed.parent / member.name).write_bytes(content.read())
+    packed.unlink()
 
 
 def _tool() -> dict[str, str]:

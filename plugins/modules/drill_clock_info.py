@@ -19,6 +19,10 @@ options:
     description: Name of the host in the ledgers. Default is the name that its kernel tells.
     type: str
     default: ''
+  controller:
+    description: Whether only the controller's own clock is read, which asks no host and takes no time; O(client) does not count then.
+    type: bool
+    default: false
 seealso:
   - module: firedrill.standby.drill_probe
 """
@@ -86,7 +90,8 @@ def read_clock(context: Context) -> Outcome:
 
 def main() -> None:
     """Run the module."""
-    run_module({"client": {"type": "str", "default": ""}}, read_clock)
+    spec = {"client": {"type": "str", "default": ""}, "controller": {"type": "bool", "default": False}}
+    run_module(spec, read_clock)
 
 
 if __name__ == "__main__":

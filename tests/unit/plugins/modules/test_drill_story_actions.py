@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -66,6 +68,48 @@ def test_the_record_and_the_files_that_go_with_it(monkeypatch: pytest.MonkeyPatc
     assert made["raw"][0]["content"] == made["record"]
 
 
+def pack(path: Path, names: list[str]) -> None:
+    path.parent.mkdir(parents=True)
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            member = tarfile.TarInfo(name)
+            member.size = 3
+            archive.addfile(member, io.BytesIO(b"{}\n"))
+
+
+def test_ledgers_that_came_in_one_piece_are_evidence_one_by_one(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    pack(staging / "ledgers" / "there-app1" / "probe.tar", ["w00.ledger", "w01.ledger"])
+    for _again in range(2):
+        made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging))
+        assert [each["dest"] for each in made["raw"] if "ledgers" in each["dest"]] == [
+            "raw/ledgers/there-app1-w00.ledger",
+            "raw/ledgers/there-app1-w01.ledger",
+            "raw/ledgers/there-desk-w00.ledger",
+        ]
+    assert (staging / "ledgers" / "there-app1" / "w01.ledger").read_bytes() == b"{}\n"
+
+
+@pytest.mark.parametrize("name", ["../journal.jsonl", "/etc/x", "a/b.ledger"])
+def test_a_client_cannot_write_anywhere_else(monkeypatch: pytest.MonkeyPatch, staging: Path, name: str) -> None:
+    pack(staging / "ledgers" / "there-app1" / "probe.tar", [name])
+    made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging))
+    assert made["failed"] and name in made["msg"] and (staging / "journal.jsonl").stat().st_size > 3
+
+
+def test_what_is_no_archive_is_told(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    pack(staging / "ledgers" / "there-app1" / "probe.tar", [])
+    (staging / "ledgers" / "there-app1" / "probe.tar").write_text("torn")
+    assert act(monkeypatch, drill_record, story=story(staging), staging=str(staging))["failed"]
+
+
+def test_a_change_that_never_began_has_no_journal(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    never = story(staging)
+    never["legs"][0]["log"] = str(staging / "never.jsonl")
+    made = act(monkeypatch, drill_record, story=never, staging=str(staging))
+    assert not made.get("failed"), made
+    assert "raw/journals/there.jsonl" not in [each["dest"] for each in made["raw"]]
+
+
 def test_a_story_that_lacks_something_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
     broken = story(staging)
     del broken["classification"]
@@ -116,6 +160,12 @@ def test_another_kernel_or_another_clock_is_another_clock(
     booted = detached.boot_id() if boot is None else boot
     answer = {"reading": {"client": "desk", "mono": 5, "client_wall": 6, "clock": clock, "boot_id": booted}}
     assert act(monkeypatch, drill_clock_info, lambda: answer)["reading"]["same"] is False
+
+
+def test_the_controllers_own_clock_asks_no_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    reading = act(monkeypatch, drill_clock_info, lambda: pytest.fail("a host was asked"), controller=True)["reading"]
+    assert reading["same"] and reading["before"] == reading["mono"] <= reading["after"]
+    assert abs(reading["wall"] - time.time_ns()) < 60 * 10**9
 
 
 def test_a_client_that_does_not_answer_is_a_failure_and_no_reading(monkeypatch: pytest.MonkeyPatch) -> None:
