@@ -192,27 +192,27 @@ def pytest(*arguments: str, interpreter: str = PYTHON) -> list[str]:
     return [interpreter, "-m", "pytest", "-q", "--no-header", "-p", "no:cacheprovider", "-p", "tools.skips", *arguments]
 
 
-#: The long ones first, so that the short ones fill the gaps beside them.
+#: The long ones first, so that the short ones fill the gaps beside them and none runs on alone at the end.
 LINT = (
-    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=900, in_checkout=True),
     Gate("sanity", "ansible-test sanity on what the artefact holds", _sanity, limit=900),
-    Gate("importer", "Galaxy's importer takes the artefact without a warning", _importer),
+    Gate("gates-bite", "each gate fails on a broken sample", _bite, limit=900, in_checkout=True),
+    Gate("ansible-lint", "production profile, strict, no code excluded", _ansible_lint),
+    Gate("docs", "documentation can be rendered, its references lead somewhere", _docs),
     Gate(
         "artefact",
         "the artefact installs offline; documentation and playbooks work from it",
         _artefact,
         in_checkout=True,
     ),
-    Gate("ansible-lint", "production profile, strict, no code excluded", _ansible_lint),
-    Gate("docs", "documentation can be rendered, its references lead somewhere", _docs),
-    Gate("ruff", "style, imports, types present, usual mistakes; formatting at 120 columns", _ruff),
+    Gate("house", "the rules of the house, tests/gates/test_house_rules.py", _house, in_checkout=True),
+    Gate("importer", "Galaxy's importer takes the artefact without a warning", _importer),
     Gate("mypy", "strict types of plugins and tools", _mypy),
+    Gate("ruff", "style, imports, types present, usual mistakes; formatting at 120 columns", _ruff),
     Gate("vermin", f"managed-host code runs on Python {MANAGED_PYTHON}", _vermin),
     Gate("yamllint", "YAML of code, docs and examples", _yamllint),
     Gate("shellcheck", "shell scripts", _shellcheck),
     Gate("changelog", "changelog and fragments", _changelog),
     Gate("reuse", "every file has its licence", _reuse),
-    Gate("house", "the rules of the house, tests/gates/test_house_rules.py", _house, in_checkout=True),
 )
 
 
