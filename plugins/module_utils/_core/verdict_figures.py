@@ -449,7 +449,7 @@ def _position(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
             why = told
             court.note(WARNING, RPO, "leg {0}: log positions and ledger disagree: {1}".format(leg.name, why))
         elif beyond and not lost:
-            why = told + "; nothing beyond was acknowledged"
+            why = told
     elif not why:
         why = "not both positions are known"
     return {

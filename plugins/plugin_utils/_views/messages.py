@@ -572,6 +572,19 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "{2} 종료 시 {0} {1}, {4} 개방 시 {3}, 원장 기준 유실 {5}",
         "{2} 结束时 {0} 为 {1}，{4} 开放时为 {3}；台账所记丢失：{5}",
     ),
+    (
+        "how far the log of {0} went beyond is not known",
+        "{0}의 로그가 분기점을 얼마나 넘었는지 알 수 없음",
+        "{0} 的日志超出分叉点多远不得而知",
+    ),
+    ("no journal tells where {0} opened", "{0}이(가) 어디에서 개방되었는지 저널에 없음", "没有日志记载 {0} 从何处开放"),
+    ("{0} did not say how far it came", "{0}이(가) 어디까지 진행했는지 밝히지 않음", "{0} 未报告其进行到何处"),
+    ("it was not read", "읽지 않음", "未读取"),
+    (
+        "its instance stopped and kept from starting, or the command of the site; its ports seen closed from every survivor",
+        "인스턴스를 정지하고 기동을 막았거나 현장의 명령을 실행함, 남은 모든 멤버에서 포트가 닫힌 것을 확인함",
+        "实例已停止并被禁止启动，或已执行现场命令；从每个幸存成员确认其端口已关闭",
+    ),
     ("not both positions are known", "두 위치를 모두 알지는 못함", "两个位置并非都已知"),
     ("the last position of {0} was not read", "{0}의 마지막 위치를 읽지 못함", "未读到 {0} 的最后位置"),
     (
