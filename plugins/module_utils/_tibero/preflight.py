@@ -847,6 +847,19 @@ def _target(own: Facts) -> Check:
     if ours and own["process"].equals(True) and own["open_mode"].is_known and own["open_mode"].value in BELOW_OPEN:
         observed = "mounted by an interrupted run of ours: {0}".format(fact.value.get("detail"))
         return Check(name, question, expected, observed, fact.source, OK)
+    if ours and own["process"].equals(True) and not own["open_mode"].is_known:
+        # Such as one that is booted or stopped at this very moment, by a run that was interrupted.
+        return Check(
+            name,
+            question,
+            expected,
+            "an instance runs here beside an unfinished copy of ours, and does not tell its mode: {0}".format(
+                own["open_mode"].why
+            ),
+            own["process"].source,
+            FAIL,
+            "It may start or stop right now, by a run that was interrupted: run again in a minute. If it stays so, stop it with tbdown",
+        )
     if own["process"].equals(True):
         return Check(
             name,

@@ -433,6 +433,12 @@ def test_target(own: dict[str, t.Any], verdict: str, shown: str) -> None:
     assert check.verdict == verdict and shown in check.observed
 
 
+def test_an_instance_that_an_interrupted_run_may_be_starting_is_waited_for_and_not_moved_away() -> None:
+    check = one(judged({"target": OURS, "process": True, "open_mode": DARK, "role": DARK}), "target.state")
+    assert check.verdict == FAIL and "does not tell its mode: was hidden" in check.observed
+    assert "run again in a minute" in check.remedy and "away" not in check.remedy
+
+
 def passwd(digest: str | None, salt: str = "s") -> dict[str, t.Any]:
     return {"password_file": {"path": "/x/.passwd", "digest": digest, "salt": salt}}
 
