@@ -180,8 +180,8 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Fa
         )
     words = "{0} is primary; resumed".format(change.new)
     decided = _no_loss("it had been decided")
-    role_plan.refuse_two(views if view.is_primary else {})
     if view.is_primary:
+        role_plan.refuse_two(views)
         return Failover(Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {}), lost, (), decided)
     payload: Dict[str, Any] = {
         step.action: found.marks[step.number].seen
