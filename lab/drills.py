@@ -113,7 +113,8 @@ def variables(client: Client, evidence: Path, target: str, **more: Any) -> dict[
 
 
 class Figures(NamedTuple):
-    """What one drill measured: its id, its verdict, upper ends in nanoseconds (None: nothing bounds it), rows."""
+    """What one drill measured: its id, its verdict, upper ends in nanoseconds (None: nothing bounds it), rows; and whether a failover of it had said
+    before the promotion that something may be lost."""
 
     drill: str
     verdict: str
@@ -122,6 +123,16 @@ class Figures(NamedTuple):
     lost: int
     acked: int
     differences: int | None
+    holes: int = 0
+    foreseen: bool = False
+
+
+def foreseen(folder: Path) -> bool:
+    """Whether a journal of a role change in this folder holds the prediction of a loss."""
+    lines = [line for path in folder.glob("raw/journals/*.jsonl") for line in path.read_text("utf-8").splitlines()]
+    seen = [json.loads(line).get("seen") for line in lines]
+    losses = [each["evidence"].get("loss") for each in seen if isinstance(each, dict) and "evidence" in each]
+    return any(loss is not None and not loss["none"] for loss in losses)
 
 
 def figures(folder: Path) -> Figures:
@@ -131,5 +142,13 @@ def figures(folder: Path) -> Figures:
     counts = document["L"]["counts"]["value"]
     verdict = document["R"]["overall"]["value"]
     return Figures(
-        folder.name, verdict, upper["rto"], upper["rtrr"], counts["lost"], counts["acked"], upper["way_back"]
+        folder.name,
+        verdict,
+        upper["rto"],
+        upper["rtrr"],
+        counts["lost"],
+        counts["acked"],
+        upper["way_back"],
+        counts["holes"],
+        foreseen(folder),
     )

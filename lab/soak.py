@@ -3,8 +3,11 @@
 """`make soak`: drills in a row on one lab under load, and the table of their figures.
 
 One clean drill says little of the next. 59 in a row without a failure say, with 95 % confidence, that fewer than one in twenty fails on this lab: the
-emulator, on this machine. They say nothing of a real server. The table is written to build/soak/figures-KINDS.md as it grows, so that a run that is stopped
+emulator, on this machine. They say nothing of a real server. The table is written to build/soak/figures-KINDS-TRANSPORT.md as it grows, so that a run that is stopped
 leaves what it measured.
+
+A drill by SYNC runs in AVAILABILITY, which promises that nothing acknowledged is lost. One by ASYNC runs in PERFORMANCE, may lose the end of what each writer
+wrote, and then has to have said so before it promoted.
 """
 
 from __future__ import annotations
@@ -24,15 +27,12 @@ from lab import cluster, drills
 from lab.hosts.api import Lab
 from lab.hosts.errors import LabError
 
-NAME = "soak"
 PLACE = cluster.ROOT / "build" / "soak"
-MEMBERS: dict[str, cluster.Vars] = {
-    "seoul1": {"standby_bootstrap_primary": True},
-    "seoul2": {"tibero_transport": "LGWR SYNC"},
-    "busan1": {"tibero_transport": "LGWR ASYNC"},
-}
-#: A failover of two members on one machine rebuilds one of them, which takes its time; without PROTECTION nothing promises that nothing is lost.
-OBJECTIVES = {"rto_seconds": 120, "rpo_seconds": 0, "rtrr_seconds": 400, "steady_seconds": 2}
+TARGET = "seoul2"
+#: The protection mode, and the seconds that a drill may lose, by how the target gets its redo.
+TRANSPORTS = {"SYNC": ("availability", 0), "ASYNC": ("performance", 10)}
+#: A failover of two members on one machine rebuilds one of them, which takes its time.
+OBJECTIVES = {"rto_seconds": 120, "rtrr_seconds": 400, "steady_seconds": 2}
 GOOD = ("met", "met with findings")
 
 
@@ -41,29 +41,42 @@ class SoakError(Exception):
 
 
 class Ground(NamedTuple):
-    """Where drills take place: the lab, its inventory, a client of it, and which standby takes over."""
+    """Where drills take place: the lab, its inventory, a client of it, and how the standby that takes over gets its redo."""
 
     lab: Lab
     inventory: Path
     client: drills.Client
-    target: str
+    transport: str
 
 
-def build(target: str) -> Ground:
+def members(transport: str) -> dict[str, cluster.Vars]:
+    """The members of a soak."""
+    return {
+        "seoul1": {"standby_bootstrap_primary": True},
+        TARGET: {"tibero_transport": f"LGWR {transport}"},
+        "busan1": {"tibero_transport": "LGWR ASYNC"},
+    }
+
+
+def build(name: str, transport: str) -> Ground:
     """The cluster, built by our playbooks."""
     backend = "namespaces" if os.geteuid() == 0 else "directories"
-    lab, inventory = cluster.up(cluster.ClusterSpec(NAME, MEMBERS, backend=backend))
+    protection, _ = TRANSPORTS[transport]
+    spec = cluster.ClusterSpec(
+        name, members(transport), backend=backend, variables={"tibero_protection_mode": protection}
+    )
+    lab, inventory = cluster.up(spec)
     for book in ("setup_primary.yml", "setup_standby.yml"):
         print(f"playbooks/{book}", flush=True)
-        play(inventory, book, PLACE / f"{Path(book).stem}.log")
-    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), target)
+        play(inventory, book, PLACE / f"{Path(book).stem}-{transport.lower()}.log")
+    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), transport)
 
 
-def kept(name: str, target: str) -> Ground:
+def kept(name: str, transport: str) -> Ground:
     """A lab that runs already."""
     lab = Lab.open(name)
     inventory = lab.directory / "inventory.yml"
-    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), target)
+    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), transport)
 
 
 def play(inventory: Path, book: str, log: Path, *arguments: str) -> None:
@@ -76,11 +89,18 @@ def play(inventory: Path, book: str, log: Path, *arguments: str) -> None:
 
 def drill(ground: Ground, kind: str, number: int) -> drills.Figures:
     """One drill, its folder verified by its own program. :raises SoakError: when it was not met."""
-    policy = drills.policy("A drill of the soak", OBJECTIVES, faults=drills.faults(kind))
+    _, allowed = TRANSPORTS[ground.transport]
+    policy = drills.policy("A drill of the soak", {**OBJECTIVES, "rpo_seconds": allowed}, faults=drills.faults(kind))
     more = drills.consents(kind, ground.lab)
-    given = drills.variables(ground.client, PLACE, ground.target, drill_policy=policy, **more)
+    given = drills.variables(ground.client, PLACE, TARGET, drill_policy=policy, **more)
     before = set(PLACE.glob("*/evidence.json"))
-    play(ground.inventory, drills.book(kind), PLACE / f"round-{number}.log", "-e", json.dumps(given))
+    play(
+        ground.inventory,
+        drills.book(kind),
+        PLACE / f"round-{ground.transport.lower()}-{number}.log",
+        "-e",
+        json.dumps(given),
+    )
     (made,) = set(PLACE.glob("*/evidence.json")) - before
     checked = subprocess.run(
         [sys.executable, "-I", str(made.parent / "verify.py")], capture_output=True, text=True, check=False
@@ -88,6 +108,14 @@ def drill(ground: Ground, kind: str, number: int) -> drills.Figures:
     if checked.returncode:
         raise SoakError(f"{made.parent}/verify.py ended with {checked.returncode}: {checked.stdout[-400:]}")
     return drills.figures(made.parent)
+
+
+def doubts(one: drills.Figures) -> list[str]:
+    """What a drill may not show although its objectives were met: a hole, or a loss that nobody had foreseen."""
+    found = [f"{one.holes} acknowledged writes are lost from the middle"] if one.holes else []
+    if one.lost and not one.foreseen:
+        found.append(f"{one.lost} acknowledged writes are lost, and the failover had said that none can be")
+    return found
 
 
 def seconds(nanoseconds: int | None) -> str:
@@ -126,7 +154,7 @@ def table(found: Sequence[tuple[str, drills.Figures]], wanted: int) -> str:
 def run(ground: Ground, kinds: Sequence[str], rounds: int) -> list[tuple[str, drills.Figures]]:
     """Drills in a row, their kinds in turn. :raises SoakError: at the first that is not met."""
     found: list[tuple[str, drills.Figures]] = []
-    figures = PLACE / f"figures-{'-'.join(kinds)}.md"
+    figures = PLACE / f"figures-{'-'.join(dict.fromkeys(kinds))}-{ground.transport.lower()}.md"
     for number in range(1, rounds + 1):
         start, kind = time.monotonic(), kinds[(number - 1) % len(kinds)]
         one = drill(ground, kind, number)
@@ -136,6 +164,8 @@ def run(ground: Ground, kinds: Sequence[str], rounds: int) -> list[tuple[str, dr
         print(f"{number:3} of {rounds} {kind}: {said}; {time.monotonic() - start:.0f} s", flush=True)
         if one.verdict not in GOOD:
             raise SoakError(f"{one.drill} is {one.verdict}; its report says why")
+        if doubts(one):
+            raise SoakError(f"{one.drill}: {'; '.join(doubts(one))}")
     return found
 
 
@@ -144,7 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=59)
     parser.add_argument("kind", nargs="*", help=f"of {', '.join(drills.KINDS)}, in turn; default switchover")
-    parser.add_argument("--target", choices=sorted(set(MEMBERS) - {"seoul1"}), default="seoul2")
+    parser.add_argument("--transport", choices=list(TRANSPORTS), default="SYNC", help=f"how {TARGET} gets its redo")
     parser.add_argument("--keep", help="use the lab of this name, and leave it running")
     options = parser.parse_args(arguments)
     kinds = options.kind or ["switchover"]
@@ -152,18 +182,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.rounds < 1 or unknown:
         parser.error(f"unknown drills: {', '.join(unknown)}" if unknown else "ROUNDS is a number from 1 on")
     PLACE.mkdir(parents=True, exist_ok=True)
-    if not options.keep:
-        Lab(name=NAME).down()
+    name = options.keep or f"soak-{options.transport.lower()}"
     try:
-        found = run(
-            kept(options.keep, options.target) if options.keep else build(options.target), kinds, options.rounds
-        )
+        if not options.keep:
+            Lab(name=name).down()
+        ground = (kept if options.keep else build)(name, options.transport)
+        found = run(ground, kinds, options.rounds)
     except (SoakError, LabError, subprocess.CalledProcessError) as error:
         print(f"\nThe soak stopped: {error}", file=sys.stderr)
         return 1
     finally:
         if not options.keep:
-            Lab(name=NAME).down()
+            Lab(name=name).down()
     print(table(found, options.rounds))
     return 0
 

@@ -18,6 +18,13 @@ extends_documentation_fragment:
   - firedrill.standby.attributes.action_group
   - firedrill.standby.tibero
   - firedrill.standby.tibero.login
+options:
+  settle_timeout:
+    description:
+      - How long to wait, in seconds, for a server that runs and takes no login, as one that is just starting or stopping. V(0) looks once.
+      - The module does not fail when the limit is reached; it tells what it saw last.
+    type: float
+    default: 0.0
 seealso:
   - module: firedrill.standby.tibero_instance
 """

@@ -4,11 +4,12 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """What the modules tibero_instance and tibero_instance_info do."""
 
-from typing import Any, Dict
+from typing import Any, Dict, List, Optional
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import STOPPED, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     cold_copy,
     fence,
@@ -24,7 +25,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
     NEVER,
     Wish,
 )
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import ensure
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import LASTING_ERRORS, ensure
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look, running
 
 #: Conflict 5 of the reference: 7 and late 6 without underscore, 6 by its manual with one.
@@ -40,7 +41,7 @@ INSTANCE_SPEC: Dict[str, Any] = dict(
     stop_suspended={"type": "bool", "default": False},
 )
 
-INFO_SPEC: Dict[str, Any] = dict(options.COMMON_SPEC)
+INFO_SPEC: Dict[str, Any] = dict(options.COMMON_SPEC, settle_timeout={"type": "float", "default": 0.0})
 
 
 def values_of(seen: Seen) -> Dict[str, Any]:
@@ -89,7 +90,31 @@ def ensure_instance(context: Context) -> Outcome:
 def instance_info(context: Context) -> Outcome:
     """Observe; see the module's documentation. Never fails because the instance is down or silent."""
     client = options.client_of(context)
-    return Outcome(False, observation(client, look(client)))
+    return Outcome(False, observation(client, settled(client, context.params["settle_timeout"])))
+
+
+def settled(client: Tibero, timeout: float, clock: Optional[Clock] = None) -> Seen:
+    """An observation that is not made in the middle of a boot or a shutdown, such as one that a run began which was interrupted.
+
+    Both take seconds, in which the server runs and takes no login. A wrong password stays wrong: nothing is waited for.
+
+    :arg timeout: seconds; 0 looks once.
+    :returns: what was seen last, at the latest at the limit; a caller judges an instance that is still silent as it would without a wait.
+    """
+    last: List[Seen] = []
+
+    def observe() -> Seen:
+        last[:] = [look(client)]
+        return last[0]
+
+    def is_settled(seen: Seen) -> bool:
+        return not running(seen.state) or bool(seen.answers) or seen.login in LASTING_ERRORS
+
+    try:
+        wait_until(observe, is_settled, timeout, "the instance to start or to stop", "", interval=0.5, clock=clock)
+    except DeadlineExceeded:
+        pass  # what was seen last is the answer
+    return last[0]
 
 
 def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:

@@ -78,3 +78,29 @@ def test_an_unknown_drill_is_refused() -> None:
 
 def test_every_fault_of_a_policy_can_be_drilled_with_its_consent() -> None:
     assert drills.CONSENTS == CONSENTS
+
+
+def journal(place: Path, name: str, **evidence: object) -> None:
+    (place / "raw" / "journals").mkdir(parents=True, exist_ok=True)
+    records = [{"event": "begin", "seen": None}, {"event": "end", "seen": {"branch_point": "7", "evidence": evidence}}]
+    (place / "raw" / "journals" / name).write_text("\n".join(map(json.dumps, records)))
+
+
+def test_a_loss_is_foreseen_by_the_journal_of_the_promotion_only(tmp_path: Path) -> None:
+    assert not drills.foreseen(tmp_path)
+    journal(tmp_path, "home.jsonl", candidates=[])
+    journal(tmp_path, "disaster.jsonl", loss={"none": True, "first": "", "last": ""})
+    assert not drills.foreseen(tmp_path)
+    journal(tmp_path, "disaster.jsonl", loss={"none": False, "first": "8", "last": "UNKNOWN"})
+    assert drills.foreseen(tmp_path)
+
+
+def test_a_hole_and_a_loss_that_was_not_foreseen_end_the_soak() -> None:
+    assert soak.doubts(one(0, lost=3, foreseen=True)) == [] and soak.doubts(one(0)) == []
+    assert "3 acknowledged writes are lost, and the failover" in soak.doubts(one(0, lost=3))[0]
+    assert "lost from the middle" in soak.doubts(one(0, lost=3, holes=1, foreseen=True))[0]
+
+
+def test_sync_may_lose_nothing_and_async_runs_in_performance() -> None:
+    assert soak.TRANSPORTS["SYNC"] == ("availability", 0) and soak.TRANSPORTS["ASYNC"][0] == "performance"
+    assert soak.members("ASYNC")[soak.TARGET] == {"tibero_transport": "LGWR ASYNC"}

@@ -24,6 +24,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.apply_wa
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.instance_tasks import (
     ensure_instance,
     instance_info,
+    settled,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.query_tasks import (
     clean_statement,
@@ -35,7 +36,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.standby_
     ensure_archive_mode,
     ensure_standby_controlfile,
 )
-from tests.unit.plugins.module_utils._tibero.fake_tibero import BOOT_BANNER, PASSWORD, PID, FakeTibero
+from tests.unit.plugins.module_utils._tibero.fake_tibero import BOOT_BANNER, PASSWORD, PID, FakeTibero, FakeTime
 
 INSTANCE = {
     "state": "started",
@@ -93,6 +94,35 @@ def test_info_tells_no_software_from_no_database(fake: FakeTibero) -> None:
     state = info(fake)["state"]
     assert state["software"] == {"value": False, "source": f"no Tibero below tibero_home {fake.home}"}
     assert state["role"] == {"value": "none", "source": f"no Tibero below tibero_home {fake.home}"}
+
+
+# --------------------------------------------------------------------------------------- settling
+
+
+def test_an_instance_that_is_just_booting_is_waited_for(fake: FakeTibero) -> None:
+    fake.enter("RECOVERY")
+    fake.login_error, time = 2131, FakeTime()
+    time.on_sleep = lambda now: setattr(fake, "login_error", 2131 if now < 1.5 else 0)
+    seen = settled(fake.client(), 60.0, time.clock())
+    assert seen.answers and seen.state.role.value == "standby" and time.time == 1.5
+
+
+def test_one_that_is_just_stopping_is_waited_for(fake: FakeTibero) -> None:
+    fake.enter("RECOVERY")
+    fake.login_error, time = 2131, FakeTime()
+    time.on_sleep = lambda now: setattr(fake, "process", "")
+    assert settled(fake.client(), 60.0, time.clock()).state.process.equals(False) and time.time == 0.5
+
+
+@pytest.mark.parametrize(("error", "waited"), [(2131, 2.0), (17001, 0.0)])
+def test_a_silent_one_is_told_as_it_is_at_the_limit_and_a_wrong_password_at_once(
+    fake: FakeTibero, error: int, waited: float
+) -> None:
+    fake.enter("RECOVERY")
+    fake.login_error, time = error, FakeTime()
+    seen = settled(fake.client(), 2.0, time.clock())
+    assert seen.login == error and not seen.answers and time.time == waited
+    assert info(fake)["open_mode"] == "UNKNOWN"
 
 
 # --------------------------------------------------------------------------------------- instance

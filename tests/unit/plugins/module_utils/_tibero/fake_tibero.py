@@ -342,6 +342,7 @@ class FakeTibero:
     def context(self, check_mode: bool = False, **params: Any) -> Context:
         """The context of a module, with the common parameters set."""
         common = {"tb_home": str(self.home), "tb_sid": self.sid, "timeout": 5, "sys_user": "sys", "alias": None}
+        common["settle_timeout"] = 0.0
         return Context({**common, "sys_password": self.passwords["sys"], **params}, check_mode, self)
 
     def programs(self) -> list[str]:
