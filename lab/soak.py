@@ -3,8 +3,8 @@
 """`make soak`: drills in a row on one lab under load, and the table of their figures.
 
 One clean drill says little of the next. 59 in a row without a failure say, with 95 % confidence, that fewer than one in twenty fails on this lab: the
-emulator, on this machine. They say nothing of a real server. The table is written to build/soak/figures-KINDS-TRANSPORT.md as it grows, so that a run that is stopped
-leaves what it measured.
+emulator, on this machine. They say nothing of a real server. The table is written to build/soak/figures-KINDS-TRANSPORT.md as it grows, so that a
+run that is stopped leaves what it measured.
 
 A drill by SYNC runs in AVAILABILITY, which promises that nothing acknowledged is lost. One by ASYNC runs in PERFORMANCE, may lose the end of what each writer
 wrote, and then has to have said so before it promoted.
