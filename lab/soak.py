@@ -6,8 +6,8 @@ One clean drill says little of the next. 59 in a row without a failure say, with
 emulator, on this machine. They say nothing of a real server. The table is written to build/soak/figures-KINDS-TRANSPORT.md as it grows, so that a
 run that is stopped leaves what it measured.
 
-A drill by SYNC runs in AVAILABILITY, which promises that nothing acknowledged is lost. One by ASYNC runs in PERFORMANCE, may lose the end of what each writer
-wrote, and then has to have said so before it promoted.
+A drill by SYNC runs in PROTECTION, which promises that nothing acknowledged is lost; both standbys are SYNC, so that the mode still holds once one of them
+is the primary. One by ASYNC runs in PERFORMANCE, may lose the end of what each writer wrote, and then has to have said so before it promoted.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ from lab.hosts.errors import LabError
 
 PLACE = cluster.ROOT / "build" / "soak"
 TARGET = "seoul2"
-#: The protection mode, and the seconds that a drill may lose, by how the target gets its redo.
-TRANSPORTS = {"SYNC": ("availability", 0), "ASYNC": ("performance", 10)}
+#: The protection mode, and the seconds that a drill may lose, by how the standbys get their redo.
+TRANSPORTS = {"SYNC": ("protection", 0), "ASYNC": ("performance", 10)}
 #: A failover of two members on one machine rebuilds one of them, which takes its time.
 OBJECTIVES = {"rto_seconds": 120, "rtrr_seconds": 400, "steady_seconds": 2}
 GOOD = ("met", "met with findings")
@@ -41,7 +41,7 @@ class SoakError(Exception):
 
 
 class Ground(NamedTuple):
-    """Where drills take place: the lab, its inventory, a client of it, and how the standby that takes over gets its redo."""
+    """Where drills take place: the lab, its inventory, a client of it, and how the standbys get their redo."""
 
     lab: Lab
     inventory: Path
@@ -53,8 +53,7 @@ def members(transport: str) -> dict[str, cluster.Vars]:
     """The members of a soak."""
     return {
         "seoul1": {"standby_bootstrap_primary": True},
-        TARGET: {"tibero_transport": f"LGWR {transport}"},
-        "busan1": {"tibero_transport": "LGWR ASYNC"},
+        **{name: {"tibero_transport": f"LGWR {transport}"} for name in (TARGET, "busan1")},
     }
 
 
@@ -174,7 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)
     parser.add_argument("rounds", nargs="?", type=int, default=59)
     parser.add_argument("kind", nargs="*", help=f"of {', '.join(drills.KINDS)}, in turn; default switchover")
-    parser.add_argument("--transport", choices=list(TRANSPORTS), default="SYNC", help=f"how {TARGET} gets its redo")
+    parser.add_argument("--transport", choices=list(TRANSPORTS), default="SYNC", help="how the standbys get their redo")
     parser.add_argument("--keep", help="use the lab of this name, and leave it running")
     options = parser.parse_args(arguments)
     kinds = options.kind or ["switchover"]

@@ -102,5 +102,9 @@ def test_a_hole_and_a_loss_that_was_not_foreseen_end_the_soak() -> None:
 
 
 def test_sync_may_lose_nothing_and_async_runs_in_performance() -> None:
-    assert soak.TRANSPORTS["SYNC"] == ("availability", 0) and soak.TRANSPORTS["ASYNC"][0] == "performance"
-    assert soak.members("ASYNC")[soak.TARGET] == {"tibero_transport": "LGWR ASYNC"}
+    assert soak.TRANSPORTS["SYNC"] == ("protection", 0) and soak.TRANSPORTS["ASYNC"][0] == "performance"
+    assert [each.get("tibero_transport") for each in soak.members("ASYNC").values()] == [
+        None,
+        "LGWR ASYNC",
+        "LGWR ASYNC",
+    ]
