@@ -4,11 +4,12 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import existing
+from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, existing
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, files
 
@@ -43,6 +44,16 @@ def standby_drill_ways(
     return cluster.drill_ways([cluster.Member(**member) for member in members], alias, application, direct)
 
 
+def standby_drill_tripped(
+    policy: t.Mapping[str, t.Any], quiet: t.Sequence[float | None], pressed: t.Mapping[str, t.Any] | None = None
+) -> list[str]:
+    """What ends a drill early now, in words."""
+    try:
+        return drill_policy.tripped(policy, quiet, datetime.datetime.now(datetime.UTC), pressed)
+    except StandbyError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 def standby_existing(
     directories: t.Sequence[t.Mapping[str, t.Any]],
     account: t.Mapping[str, t.Any],
@@ -70,6 +81,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "standby_answering": standby_answering,
+            "standby_drill_tripped": standby_drill_tripped,
             "standby_drill_ways": standby_drill_ways,
             "standby_existing": standby_existing,
             "standby_files": standby_files,

@@ -21,7 +21,8 @@ description:
   - The fault is done, watched and healed by a detached process on the target itself, which heals V(freeze) and the cuts after O(seconds) also
     when the controller and the SSH session are gone. When it is told to end (SIGTERM, such as at a shutdown of the host) it heals first. When
     it is killed, O(state=absent) heals by its record.
-  - Nothing heals V(kill_server). The way back is the reinstatement of the member. A cluster manager or service unit that starts the server
+  - Nothing heals V(kill_server), since a timer cannot know whether another member has been promoted meanwhile. The way back is the reinstatement of
+    the member. A cluster manager or service unit that starts the server
     again does so against the drill; switch it off beforehand.
   - What cannot be known of V(crash_host) is the end of it. The module returns about three seconds before the host dies, so
     RV(begun_wall_ns) is what was announced; whether and when the host died is only seen from outside, by the clients of the drill. Later

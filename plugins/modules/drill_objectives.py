@@ -228,17 +228,22 @@ options:
         description: Reference.
         type: str
       stop_conditions:
-        description: What ends the drill early.
+        description:
+          - What ends the drill early. It is looked at before each step and while the drill waits; a role change that is under way is finished or undone
+            by its journal first.
+          - A person stops a drill with C(playbooks/drill_stop.yml), whatever is named here.
         type: list
         elements: dict
         default: []
         suboptions:
           name:
-            description: Its name.
+            description:
+              - V(outage_seconds), the clients of one host got no write through for O(policy.stop_conditions[].limit) seconds.
+              - V(window_seconds_left), the window ends in so many seconds, or is over.
             type: str
             required: true
           limit:
-            description: Its limit.
+            description: Its limit in seconds, 1 or more.
             type: int
             required: true
       abort_authority:

@@ -78,3 +78,19 @@ def test_it_left_nothing(disaster: Drill) -> None:
     assert not [each for each in disaster.value("O.differences") if not each["explained"]], disaster.value(
         "O.differences"
     )
+
+
+def test_a_stop_condition_heals_the_fault_and_nobody_is_promoted(bench: Bench, drill: Callable[..., Drill]) -> None:
+    policy = drills.policy(
+        "Stopped early",
+        {"rto_seconds": 120, "rpo_seconds": 0},
+        faults=drills.faults("kill_server"),
+        stop_conditions=[{"name": "outage_seconds", "limit": 4}],
+    )
+    made = drill("kill_server", drill_policy=policy, drill_detect_seconds=40)
+    assert made.code != 0 and made.value("A.state") == "stopped", made.text[-4000:]
+    [stopped] = made.value("E.stopped_by")
+    assert stopped["by"].startswith("outage_seconds: no write got through for ")
+    assert made.value("N.fences") == []
+    assert bench.primaries() == ["seoul1"] and made.value("O.original_layout") is True
+    assert made.verify().returncode == 0

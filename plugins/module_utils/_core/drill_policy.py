@@ -4,12 +4,12 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """The policy of a drill: what people declare beforehand. One argument specification, one function that freezes it or refuses.
 
-Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :func:`decide`, :func:`when`, :func:`moment`, :class:`Frozen`.
+Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :data:`STOP_CONDITIONS`, :func:`decide`, :func:`tripped`, :func:`when`, :func:`moment`, :class:`Frozen`.
 """
 
 import datetime
 import re
-from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import (
@@ -137,6 +137,11 @@ _FIGURES: Tuple[Tuple[str, str, int], ...] = (
     ("production_writes_per_second", "production_rate_milli", 1000),
     ("steady_seconds", "steady_ns", 10**9),
 )
+#: Stop conditions: what is watched before each step and while a drill waits. A role change that is under way is finished or undone by its journal first.
+STOP_CONDITIONS: Dict[str, str] = {
+    "outage_seconds": "the clients of one host got no write through for so many seconds",
+    "window_seconds_left": "the window of the policy ends in so many seconds, or is over",
+}
 #: Criteria that have no figure of their own: they are always judged.
 _ALWAYS = (FENCING, INTEGRITY, WAY_BACK)
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)?(Z|[+-]\d\d:?\d\d)\Z")
@@ -312,6 +317,61 @@ def _faults(policy: Mapping[str, Any]) -> None:
             )
 
 
+def _stops(policy: Mapping[str, Any]) -> None:
+    for each in policy.get("stop_conditions") or ():
+        name, limit = str(each.get("name")), each.get("limit")
+        if name not in STOP_CONDITIONS:
+            raise _refuse(
+                "stop_conditions",
+                "stop_conditions names {0!r}".format(name),
+                "Nothing watches that, so nothing would stop the drill. Watched are {0}".format(
+                    "; ".join("{0}: {1}".format(*pair) for pair in sorted(STOP_CONDITIONS.items()))
+                ),
+                "name one of these; what a person watches is stopped with playbooks/drill_stop.yml",
+            )
+        if not isinstance(limit, int) or limit < 1:
+            raise _refuse(
+                "stop_conditions",
+                "The limit of {0} is {1!r}".format(name, limit),
+                "It is a number of seconds, 1 or more",
+                "correct it",
+            )
+
+
+def tripped(
+    policy: Mapping[str, Any],
+    quiet: Sequence[Optional[float]],
+    now: datetime.datetime,
+    pressed: Optional[Mapping[str, Any]] = None,
+) -> List[str]:
+    """What ends a drill early now, in words; empty when it may go on.
+
+    :arg policy: as it was frozen. :arg quiet: of each client host, for how many seconds none of its writes was acknowledged; None when it cannot tell,
+        which trips nothing. :arg now: with a zone. :arg pressed: what a person wrote down who stops the drill: ``by`` and ``reason``.
+    """
+    found = []
+    if pressed:
+        found.append("{0} stopped it: {1}".format(pressed.get("by"), pressed.get("reason")))
+    limits = {str(each["name"]): float(each["limit"]) for each in policy.get("stop_conditions") or ()}
+    silent = max((float(each) for each in quiet if each is not None), default=0.0)
+    if "outage_seconds" in limits and silent >= limits["outage_seconds"]:
+        found.append(
+            "outage_seconds: no write got through for {0:.1f} s, the limit is {1:.0f} s".format(
+                silent, limits["outage_seconds"]
+            )
+        )
+    if "window_seconds_left" in limits:
+        end = str((policy.get("window") or {}).get("end") or "")
+        left = (moment(end, "window.end") - now).total_seconds()
+        if left <= limits["window_seconds_left"]:
+            found.append(
+                "window_seconds_left: the window ends {0}, in {1:.0f} s, the limit is {2:.0f} s".format(
+                    end, left, limits["window_seconds_left"]
+                )
+            )
+    return found
+
+
 def whole(value: Any) -> Any:
     """The same data with fractions as texts: what is frozen has one text only."""
     if isinstance(value, float):
@@ -328,13 +388,15 @@ def decide(policy: Mapping[str, Any], now: datetime.datetime, guaranteed: Option
 
     :arg policy: as :data:`POLICY_SPEC` says. :arg now: with a zone. :arg guaranteed: whether the replication mode in force promises that nothing is
         lost; None when it is not known.
-    :raises Refusal: no objectives, one person for two, outside of the window, a blackout date, a fault without consent.
+    :raises Refusal: no objectives, one person for two, outside of the window, a blackout date, a fault without consent, a stop condition that nothing
+        watches.
     """
     figures = _figures(policy)
     _criteria(policy, figures)
     differs = _people(policy)
     when(policy, now)
     _faults(policy)
+    _stops(policy)
     warnings: List[str] = []
     if figures["rpo_ns"] == 0 and guaranteed is not True:
         mode = "does not promise it" if guaranteed is False else "is not known to promise it"
