@@ -8,11 +8,13 @@ import json
 import os
 from typing import Any, Dict, List, Tuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import fault as core_fault
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.seed import manifest
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     cold_copy,
+    fault,
     hot_backup,
     preflight_task,
     rmgr,
@@ -27,6 +29,7 @@ COPY = "copy"
 RECOVERY = "recovery"
 COLD_COPY = "cold copy"
 HOT_BACKUP = "hot backup"
+FAULT = "fault of a drill"
 #: States of a journal of a role change after which nothing is left to do.
 ENDED = ("done", "undone")
 
@@ -81,11 +84,26 @@ def _backups(client: Tibero) -> List[Dict[str, str]]:
     return found
 
 
-def leftovers(client: Tibero, seed_dir: str) -> "Fact[Any]":
-    """``[{kind, state, detail}]``: unfinished or unreadable records of earlier runs; empty if there are none."""
+def _faults(client: Tibero, base: str) -> List[Dict[str, str]]:
+    """Records of faults lie there until somebody has heard how they ended, whoever began them."""
+    engine = fault.engine(client)
+    users = {0, os.geteuid()} | ({engine.owner} if engine.owner is not None else set())
+    places = [core_fault.directory_of(base, engine, user) for user in sorted(users)]
+    return [
+        {"kind": FAULT, "state": UNFINISHED, "detail": "its record is {0}".format(place)}
+        for place in places
+        if os.path.lexists(place)
+    ]
+
+
+def leftovers(client: Tibero, seed_dir: str, base: str = core_fault.BASE) -> "Fact[Any]":
+    """``[{kind, state, detail}]``: unfinished or unreadable records of earlier runs; empty if there are none.
+
+    :arg base: where faults of drills keep their records.
+    """
     source = client.record_directory
     try:
-        return known(_journal(client) + _copies(client, seed_dir) + _backups(client), source)
+        return known(_journal(client) + _copies(client, seed_dir) + _backups(client) + _faults(client, base), source)
     except (OSError, ValueError) as error:
         return unknown(source, str(error))
 

@@ -249,6 +249,7 @@ def _of_primary(primary: Seen, transports: Sequence[str], limits: Thresholds) ->
         Item(check, (SWITCHOVER,))
         for check in (
             alone.unfinished(primary),
+            alone.faulted(primary),
             alone.sessions(primary, limits),
             alone.transactions(primary, limits),
             alone.recover_files(primary),
@@ -399,6 +400,7 @@ def _by_itself(own: Seen, limits: Thresholds) -> List[Item]:
             pairs.recovering(own),
             alone.own_login(own),
             alone.unfinished(own),
+            alone.faulted(own),
             alone.notes(own),
             alone.licence(own, limits),
             alone.files(own),

@@ -154,6 +154,23 @@ def unfinished(seen: Seen) -> Check:
     return answer(question, [seen.facts["leftovers"]], judge)
 
 
+def faulted(seen: Seen) -> Check:
+    """PC-A7: a fault of an earlier drill of which nobody has heard the end."""
+    question = Question(
+        ident("PC-A7", "fault", seen.name),
+        "Is no fault of an earlier drill left on {0}?".format(seen.name),
+        "none",
+        "Close that drill with playbooks/drill_close.yml, which heals it; without its folder run firedrill.standby.drill_fault with state absent as the "
+        "user whom the path names",
+    )
+
+    def judge() -> Tuple[str, str]:
+        found = leftovers.by_kind(seen.facts["leftovers"], leftovers.FAULT)
+        return (FAIL if found else OK), "; ".join(each["detail"] for each in found) or "none"
+
+    return answer(question, [seen.facts["leftovers"]], judge)
+
+
 def notes(seen: Seen) -> Check:
     """PC-D3: what the observation remarked."""
     question = Question(

@@ -225,6 +225,8 @@ CASES: list[tuple[str, str, t.Any, str, str]] = [
     ("PC-A7.journal.seoul1", "seoul1", {"leftovers": DARK}, UNKNOWN, "was hidden"),
     ("PC-A7.copies.seoul2", "seoul2", copy_left("unfinished"), FAIL, "copy unfinished"),
     ("PC-A7.copies.seoul2", "seoul2", copy_left("unreadable"), UNKNOWN, "unreadable"),
+    ("PC-A7.fault.seoul1", "seoul1", {"leftovers": [{"kind": "fault of a drill", "state": "unfinished", "detail": "x"}]}, FAIL, "x"),
+    ("PC-A7.fault.seoul2", "seoul2", {"leftovers": DARK}, UNKNOWN, "was hidden"),
     ("PC-A7.copies.seoul1", "seoul1", {"leftovers": [{"kind": "cold copy", "state": "unfinished", "detail": "at 1"}]}, FAIL, "cold copy"),
     # backup
     ("PC-A4.backup.seoul1", "seoul1", {"backup_open": True}, FAIL, "open"),

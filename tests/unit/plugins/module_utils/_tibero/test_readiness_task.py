@@ -16,9 +16,11 @@ from fake_tibero import PASSWORD, SID, FakeTibero, FakeTime
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, network
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.fault import directory_of as fault_directory
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import held_ports
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.leftovers import journal_path
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.fault import engine
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.leftovers import journal_path, leftovers
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness_facts import MemberFacts
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness_task import (
     READINESS_SPEC,
@@ -222,6 +224,16 @@ def test_a_role_change_that_ended_is_no_leftover(host: Host, state: str) -> None
     path.parent.mkdir(parents=True)
     path.write_text(json.dumps({"state": state}))
     assert value(host.run(), "leftovers") == []
+
+
+@pytest.mark.parametrize("user", [0, os.getuid()])
+def test_the_record_of_a_fault_is_found_whoever_began_it(host: Host, tmp_path: Path, user: int) -> None:
+    client = host.tibero.client()
+    assert leftovers(client, "", str(tmp_path)).value == []
+    place = Path(fault_directory(str(tmp_path), engine(client), user))
+    place.mkdir()
+    [left] = leftovers(client, "", str(tmp_path)).value or []
+    assert (left["kind"], left["state"]) == ("fault of a drill", "unfinished") and str(place) in left["detail"]
 
 
 def test_what_copies_and_backups_left_is_found(host: Host) -> None:
