@@ -9,9 +9,9 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, existing
+from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, existing, journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, files
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, failover_plan, files, role_plan
 
 
 def standby_tip(primary_tip: t.Mapping[str, str], plan: t.Mapping[str, t.Any]) -> dict[str, str]:
@@ -75,6 +75,17 @@ def standby_answering(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     return {"name": variables["inventory_hostname"], "address": member["address"], "port": int(port)}
 
 
+def standby_returns(observation: t.Mapping[str, t.Any], name: str, silent: t.Sequence[str]) -> bool:
+    """Whether a member that a half-done switchover stopped is booted as a standby, so that it can take over."""
+    seen = observation.get("role_change") or {}
+    if "change" not in seen or seen.get("working"):
+        return False
+    try:
+        return failover_plan.returns(name, role_plan.view_of(observation), journal.record_from(seen), silent)
+    except StandbyError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 class FilterModule:
     """Registers the filters."""
 
@@ -86,5 +97,6 @@ class FilterModule:
             "standby_existing": standby_existing,
             "standby_files": standby_files,
             "standby_peers": standby_peers,
+            "standby_returns": standby_returns,
             "standby_tip": standby_tip,
         }

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
-from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Merged, Step
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Merged, Record, Step
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_plan, role_steps
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_plan import (
     BEGIN,
@@ -117,19 +117,16 @@ def decide(
             "failover_primary_override with by and reason; it is fenced first",
             details={"variable": "failover_primary_override", "primaries": primaries},
         )
+    if found is not None and _promotion_begun(found, views):
+        return _promoted_half(found, _to_fence(views, found.change.new), wish, allow_loss)
     lost = _to_fence(views, "")
     candidates = _candidates(views, transports)
     chosen, why = _choose(candidates, wish.target, views)
+    replaced = _replaced(found, chosen.name, lost)
     loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN))
-    if not loss.none and not allow_loss:
-        raise Refusal(
-            seen=loss.text(),
-            meaning="{0} would become the primary without what it did not receive; what was acknowledged to clients may be gone".format(
-                chosen.name
-            ),
-            remedy="If that is acceptable, say so: -e standby_allow_data_loss=true (recorded with this figure). Else bring the primary back",
-            details={"variable": "standby_allow_data_loss", "loss": dict(loss._asdict())},
-        )
+    if found is not None and _goal(found.change) in lost and _goal(found.change) != chosen.name:
+        loss = _loss_of_goal(chosen, found.change)
+    _refuse_loss(loss, chosen.name, allow_loss)
     change = Change(
         wish.change_id,
         "failover",
@@ -138,7 +135,7 @@ def decide(
         wish.holder,
         wish.started_at,
         steps(chosen.name),
-        undoes=_replaced(found, chosen.name),
+        undoes=replaced,
     )
     words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
     ahead = tuple(each.name for each in candidates if each.position > chosen.position)
@@ -196,19 +193,120 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Fa
     return Failover(Decision(RESUME, change, todo, journal.CHANGE_DONE, words, payload), lost, (), decided)
 
 
-def _replaced(found: Optional[Merged], chosen: str) -> str:
-    """The id of the half-done switchover that this failover replaces, when its own target takes over; "" without one."""
+def _refuse_loss(loss: Loss, new: str, allowed: bool) -> None:
+    if loss.none or allowed:
+        return
+    raise Refusal(
+        seen=loss.text(),
+        meaning="{0} would become the primary without what it did not receive; what was acknowledged to clients may be gone".format(
+            new
+        ),
+        remedy="If that is acceptable, say so: -e standby_allow_data_loss=true (recorded with this figure). Else bring the primary back",
+        details={"variable": "standby_allow_data_loss", "loss": dict(loss._asdict())},
+    )
+
+
+# --------------------------------------------------------------------------- in the middle of a switchover
+
+
+def _goal(change: Change) -> str:
+    """Who may have become the primary by a half-done change."""
+    return change.old if change.kind == "undo" else change.new
+
+
+def returns(name: str, view: Optional[View], record: Optional[Record], silent: Sequence[str]) -> bool:
+    """Whether a member that a half-done switchover stopped is booted as a standby, so that it can say how far it is and take over.
+
+    Only while the other one of the two is lost: else playbooks/switchover.yml goes on or takes it back. Its own journal proves that it may be booted so:
+    the promotion was not begun on the target; the former primary was stopped for the switchover (H, MAN: it boots RECOVERY then, and is refused
+    otherwise).
+    """
+    if record is None or not record.is_open or view is None or not view.is_stopped:
+        return False
+    change = record.change
+    marked = {step.action for step in change.steps if step.number in record.marks}
+    if change.kind == "switchover" and name == change.new:
+        return change.old in silent and role_steps.PROMOTE not in marked
+    return change.kind == "switchover" and name == change.old and change.new in silent and role_steps.DEMOTE in marked
+
+
+def _promotion_begun(found: Merged, views: Mapping[str, Optional[View]]) -> bool:
+    """Whether the target of a half-done switchover died while it was promoted: only its own boot can tell whether it is a primary."""
+    change = found.change
+    numbers = [step.number for step in change.steps if step.action == role_steps.PROMOTE]
+    view = views.get(change.new)
+    begun = bool(numbers) and found.state_of(numbers[0]) == journal.BEGUN
+    return change.kind == "switchover" and begun and view is not None and view.is_stopped
+
+
+def _promoted_half(found: Merged, lost: Tuple[str, ...], wish: Wish, allow_loss: bool) -> Failover:
+    """The failover ends the promotion that the switchover began."""
+    change = found.change
+    _refuse_other(found, wish.target or change.new)
+    loss = Loss(
+        False,
+        UNKNOWN,
+        UNKNOWN,
+        UNKNOWN,
+        "{0} died while the switchover {1} promoted it, so its position cannot be read; the switchover promotes only who holds every TSN".format(
+            change.new, change.id
+        ),
+    )
+    _refuse_loss(loss, change.new, allow_loss)
+    stopped = [step.number for step in change.steps if step.action == role_steps.STOP]
+    payload: Dict[str, Any] = {role_steps.TAKE_OVER: {"begun": True}}
+    if stopped and found.state_of(stopped[0]) == journal.DONE:
+        payload[role_steps.STOP] = found.marks[stopped[0]].seen
+    own = Change(
+        wish.change_id,
+        "failover",
+        ",".join(lost),
+        change.new,
+        wish.holder,
+        wish.started_at,
+        steps(change.new),
+        undoes=change.id,
+    )
+    words = "{0} is primary; {1}; {2} to be reinstated".format(change.new, loss.text(), ", ".join(lost) or "nobody")
+    why = ("{0} is taken: the switchover {1} had begun to promote it".format(change.new, change.id),)
+    return Failover(Decision(BEGIN, own, (2,), journal.CHANGE_DONE, words, payload), lost, why, loss)
+
+
+def _loss_of_goal(chosen: Candidate, change: Change) -> Loss:
+    return Loss(
+        False,
+        str(chosen.position + 1),
+        UNKNOWN,
+        UNKNOWN,
+        "{0} may have been promoted by the half-done {1} {2}, and what it accepted then nobody else holds".format(
+            _goal(change), change.kind, change.id
+        ),
+    )
+
+
+def _replaced(found: Optional[Merged], chosen: str, lost: Sequence[str]) -> str:
+    """The id of the half-done change that this failover replaces, "" without one.
+
+    Its goal may have been promoted: either it takes over itself, or it is lost, and fenced before anybody is promoted.
+    """
     if found is None:
         return ""
-    if found.change.new == chosen:
-        return found.change.id
+    if _goal(found.change) not in lost:
+        _refuse_other(found, chosen)
+    return found.change.id
+
+
+def _refuse_other(found: Merged, chosen: str) -> None:
+    change = found.change
+    if chosen == _goal(change):
+        return
     raise Refusal(
         seen="The {0} {1} from {2} to {3} is half done, and {4} would take over".format(
-            found.change.kind, found.change.id, found.change.old, found.change.new, chosen
+            change.kind, change.id, change.old, change.new, chosen
         ),
-        meaning="{0} may have been promoted by it, so nobody else is".format(found.change.new),
-        remedy="Name its target: -e standby_target={0}".format(found.change.new),
-        details={"change": found.change.as_dict()},
+        meaning="{0} may have been promoted by it, so nobody else is".format(_goal(change)),
+        remedy="Name its target: -e standby_target={0}".format(_goal(change)),
+        details={"change": change.as_dict()},
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.firedrill.standby.plugins.filter.standby import standby_returns
 from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Mark, Merged
@@ -172,6 +173,68 @@ def test_a_half_done_switchover_is_replaced_by_its_own_target_only() -> None:
     assert choose(views, "seoul2", found=found).decision.change.undoes == "c1"
     with pytest.raises(Refusal, match="seoul2 may have been promoted by it"):
         choose(views, "busan1", found=found)
+
+
+def switchover(**marks: str) -> Merged:
+    """Half done, from seoul1 to seoul2; marks by action."""
+    change = Change("c1", "switchover", "seoul1", "seoul2", "ops", "then", role_steps.switchover("seoul1", "seoul2"))
+    numbers = {step.action: step.number for step in change.steps}
+    seen = {numbers[action]: Mark(word, "", {"position": "120"}) for action, word in marks.items()}
+    return Merged(change, seen, ("seoul2",))
+
+
+def test_where_the_target_of_a_switchover_is_lost_its_former_primary_or_a_third_may_take_over() -> None:
+    """It is fenced first; what it may have accepted as a primary is a possible loss, in every mode."""
+    views = {"seoul1": follows("120"), "seoul2": None, "busan1": follows("118")}
+    found = choose(views, found=switchover(demote=journal.DONE), mode="PROTECTION")
+    assert found.decision.change.new == "seoul1" and found.decision.change.undoes == "c1"
+    assert found.lost == ("seoul2",) and not found.loss.none and "seoul2 may have been promoted" in found.loss.text()
+    with pytest.raises(Refusal, match="seoul2 may have been promoted by the half-done switchover c1"):
+        choose(views, found=switchover(demote=journal.DONE), mode="PROTECTION", allow_loss=False)
+
+
+@pytest.mark.parametrize("recorded", [facts.STANDBY, facts.PRIMARY])
+def test_a_target_that_died_while_it_was_promoted_is_promoted_to_its_end(recorded: str) -> None:
+    died = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "", recorded)
+    views = {"seoul1": None, "seoul2": died, "busan1": follows("118")}
+    found = choose(views, found=switchover(stop=journal.DONE, promote=journal.BEGUN))
+    assert found.decision.change.new == "seoul2" and found.decision.todo == (2,) and found.lost == ("seoul1",)
+    assert found.decision.payload == {"take_over": {"begun": True}, "stop": {"position": "120"}}
+    with pytest.raises(Refusal, match="seoul2 died while the switchover c1 promoted it"):
+        choose(views, found=switchover(promote=journal.BEGUN), allow_loss=False)
+    with pytest.raises(Refusal, match="seoul2 may have been promoted by it"):
+        choose(views, "busan1", found=switchover(promote=journal.BEGUN))
+
+
+STOPPED = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "", facts.STANDBY)
+
+
+@pytest.mark.parametrize(
+    ("name", "marks", "silent", "back"),
+    [
+        ("seoul2", ["stop"], ["seoul1"], True),
+        ("seoul2", ["stop"], [], False),  # playbooks/switchover.yml goes on
+        ("seoul2", ["stop", "promote"], ["seoul1"], False),  # it may be a primary
+        ("seoul1", ["demote"], ["seoul2"], True),
+        ("seoul1", [], ["seoul2"], False),  # nobody stopped it for the switchover
+        ("seoul1", ["demote"], ["busan1"], False),
+        ("busan1", [], ["seoul1", "seoul2"], False),
+    ],
+)
+def test_who_was_stopped_by_a_switchover_is_had_back_only_when_the_other_is_lost(
+    name: str, marks: list[str], silent: list[str], back: bool
+) -> None:
+    found = switchover(**dict.fromkeys(marks, journal.DONE))
+    record = journal.Record(found.change, journal.OPEN, "", found.marks)
+    assert failover_plan.returns(name, STOPPED, record, silent) is back
+    assert not failover_plan.returns(name, STOPPED, record._replace(state=journal.CHANGE_DONE), silent)
+    assert not failover_plan.returns(name, follows("9"), record, silent)
+    assert not failover_plan.returns(name, STOPPED, None, silent)
+    seen = {**record.as_dict(), "working": False}
+    observed = {"role": "UNKNOWN", "open_mode": "stopped", "running": False, "role_change": seen}
+    assert standby_returns(observed, name, silent) is back
+    assert not standby_returns({**observed, "role_change": {**seen, "working": True}}, name, silent)
+    assert not standby_returns({**observed, "role_change": {"unreadable": "x"}}, name, silent)
 
 
 @pytest.mark.parametrize(("view", "target"), [(None, ""), (follows("9"), "busan1")])
