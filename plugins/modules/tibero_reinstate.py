@@ -10,7 +10,8 @@ version_added: 0.1.0
 description:
   - O(state=looked) tells what there is to do before anything is mounted. O(state=planned) chooses the cheapest method
     that is proven possible and says why, and why each cheaper one is not. O(state=begun) chooses in the same way and
-    writes down which files may be overwritten. O(state=finished) closes that record once the member is seen as a standby.
+    writes down which files may be overwritten. O(state=finished) closes that record once the member is seen as a
+    standby, and the journal of a role change that another one replaced.
   - The methods, from cheap to dear, are V(rejoin) as it is after a switchover, V(reverse_sync) when asked for,
     V(resync) of the blocks that differ, and V(rebuild) from a whole copy. A condition that is not known rules a method
     out.

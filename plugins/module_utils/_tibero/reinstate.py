@@ -20,7 +20,7 @@ import os
 import time
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core import reinstate as core
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
@@ -40,6 +40,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     divergence,
     divergence_export,
     options,
+    role_change_task,
     role_record,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
@@ -398,8 +399,15 @@ def _looked(context: Context, client: Tibero, seen: Seen, record: Optional[Recor
 
 
 def _finished(context: Context, client: Tibero) -> Outcome:
+    """Close our record, and the journal of a role change that was replaced by the one after which this member was reinstated.
+
+    Such a journal would be taken for a half-done change as soon as the next one replaces the journal that says so.
+    """
     record = read_record(client)
-    if record is None:
+    own = role_change_task.journal_of(client)
+    change = own.read()
+    replaced = change.change if change is not None and change.is_open else None
+    if record is None and replaced is None:
         return Outcome(False, {"record": record_path(client), "begun": False})
     seen = look(client)
     if not context.check_mode:
@@ -410,7 +418,12 @@ def _finished(context: Context, client: Tibero) -> Outcome:
                 remedy="Run playbooks/reinstate.yml again: it goes on where it stopped",
                 details={"state": seen.state.as_dict()},
             )
-        os.unlink(record_path(client))
+        if replaced is not None:
+            own.close(replaced.id, journal.UNDONE, "another change took its place, and this member was reinstated")
+        if record is not None:
+            os.unlink(record_path(client))
+    if record is None:
+        return Outcome(True, {"record": record_path(client), "begun": False})
     values = dict(_values(client, seen, record, False))
     return Outcome(True, values, {"reinstate": record.method}, {}, record_path(client))
 

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import reinstate, role_record
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import reinstate, role_record, role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_change_task import journal_of
 from tests.unit.plugins.modules.test_tibero_divergence import Former
 
 DBID = "881590366"
@@ -200,6 +202,24 @@ def test_played_finished_only_when_it_is_seen_as_a_standby(member: Member) -> No
     assert member.reinstate("finished").changed
     assert not member.record.exists()
     assert member.reinstate("looked").values["to_do"] == "nothing"
+    assert not member.reinstate("finished").changed
+
+
+@pytest.mark.parametrize("overwrites", [True, False])
+def test_played_the_journal_of_a_change_that_another_one_replaced_is_closed(member: Member, overwrites: bool) -> None:
+    """Also after a rejoin, which leaves no record of ours."""
+    own = journal_of(member.client())
+    steps = role_steps.switchover("seoul1", "seoul2")
+    own.open(Change("c1", "switchover", "seoul1", "seoul2", "ops", "2026-01-01T00:00:00Z", steps))
+    if overwrites:
+        member.reinstate("begun")
+    with pytest.raises(UnknownState, match="It is not seen as a standby"):
+        member.reinstate("finished")
+    member.views.pop("V$DATABASE")
+    member.enter("RECOVERY")
+    assert member.reinstate("finished", check_mode=True).changed and own.read().is_open  # type: ignore[union-attr]
+    assert member.reinstate("finished").changed
+    assert own.read().state == "undone" and not member.record.exists()  # type: ignore[union-attr]
     assert not member.reinstate("finished").changed
 
 
