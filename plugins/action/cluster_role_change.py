@@ -52,8 +52,13 @@ class ActionModule(ActionBase):
         names = [str(name) for name in self._task.args.get("members", variables["ansible_play_hosts_all"])]
         members = _registered.members(hostvars, names)
         cluster.check_cluster(members)
-        views = {name: role_plan.view_of(_registered.result(hostvars[name], "standby_observation")) for name in names}
-        records = _registered.journals(hostvars, names)
+        # A member that dropped out since it was observed is silent now, whatever it was then.
+        gone = set(variables["ansible_play_hosts_all"]) - set(variables["ansible_play_hosts"])
+        seen = {
+            name: None if name in gone else _registered.result(hostvars[name], "standby_observation") for name in names
+        }
+        views = {name: role_plan.view_of(observed) for name, observed in seen.items()}
+        records = _registered.journals(hostvars, [name for name in names if name not in gone])
         for name, record in records.items():
             _refuse_working(name, record, hostvars[name])
         found = journal.merge(records)

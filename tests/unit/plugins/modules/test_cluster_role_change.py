@@ -1,0 +1,69 @@
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The decision about a role change on the controller: whose observation counts."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ansible_collections.firedrill.standby.plugins.action import cluster_role_change as action
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import OPEN, Change, Record
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_steps
+from tests.unit.plugins.module_utils._tibero.readiness_scene import MEMBERS, described
+
+CHANGE = Change("c1", "switchover", "seoul1", "seoul2", "ops", "then", role_steps.switchover("seoul1", "seoul2"))
+
+
+def observed(role: str, open_mode: str) -> dict[str, Any]:
+    position = {"position": {"value": "120"}}
+    return {"role": role, "open_mode": open_mode, "running": True, "state": position, "role_change": {}}
+
+
+@pytest.fixture
+def decide(monkeypatch: pytest.MonkeyPatch) -> Any:
+    def run(observations: dict[str, Any], gone: tuple[str, ...] = (), **arguments: Any) -> dict[str, Any]:
+        hostvars = {
+            name: {
+                "standby_described": {"member": described(name)._asdict()},
+                "standby_observation": observations[name],
+            }
+            for name in MEMBERS
+        }
+        here = [name for name in MEMBERS if name not in gone]
+        task_vars = {"hostvars": hostvars, "ansible_play_hosts_all": list(MEMBERS), "ansible_play_hosts": here}
+        plugin = action.ActionModule.__new__(action.ActionModule)
+        plugin._task = SimpleNamespace(args={"target": "seoul2", **arguments}, check_mode=True)
+        plugin._templar = SimpleNamespace(template=lambda value: value)
+        monkeypatch.setattr(action.ActionBase, "run", lambda *_: {})
+        monkeypatch.setattr(action, "_refuse_few_forks", lambda needed: None)
+        return dict(plugin.run(task_vars=task_vars))
+
+    return run
+
+
+STANDBYS = {name: observed("standby", "recovery") for name in MEMBERS}
+
+
+def test_all_that_answer_are_weighed(decide: Any) -> None:
+    made = decide({**STANDBYS, "seoul1": observed("primary", "read_write")})
+    assert made["ansible_facts"]["standby_change"]["mode"] == "begin"
+
+
+def test_a_member_that_dropped_out_is_not_what_it_was_seen_as_before(decide: Any) -> None:
+    """The former primary of a switchover whose host was lost after it handed over: no second primary, but one that is silent."""
+    record = Record(CHANGE, OPEN, "", {}).as_dict()
+    new = {**observed("primary", "read_write"), "role_change": record}
+    seen = {**STANDBYS, "seoul1": observed("primary", "read_write"), "seoul2": new}
+    assert "2 members are primary" in decide(seen, retreat=True)["msg"]
+    failed = decide(seen, gone=("seoul1",), retreat=True)
+    assert failed["failed"] and "seoul1 does not answer, and the switchover c1 is half done" in failed["msg"]
+
+
+def test_the_journal_of_a_member_that_dropped_out_is_of_before_too(decide: Any) -> None:
+    record = Record(CHANGE, OPEN, "", {}).as_dict()
+    seen = {**STANDBYS, "seoul1": {**observed("primary", "read_write"), "role_change": record}}
+    failed = decide(seen, gone=("seoul1",))
+    assert failed["failed"] and "No open primary" in failed["msg"]
