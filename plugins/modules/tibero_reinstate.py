@@ -56,7 +56,7 @@ options:
   switchover_stop:
     description:
       - What the role change recorded right after the SWITCHOVER stop. C(control_files) is a list of path, size and time of
-        change in nanoseconds of each control file.
+        change in nanoseconds of each control file, C(position) the TSN at which it was stopped.
     type: dict
     default: {}
   primary_database_id:

@@ -42,6 +42,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     options,
     role_change_task,
     role_record,
+    role_steps,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.instance_tasks import values_of
@@ -119,28 +120,16 @@ def _write_record(client: Tibero, record: Record) -> None:
 # ----------------------------------------------------------------------------------- what is known
 
 
-def control_file_stamps(client: Tibero) -> List[List[Any]]:
-    """Path, size and time of change of each control file; a boot that opens them changes the time."""
-    found: List[List[Any]] = []
-    for path in client.control_files() or ():
-        try:
-            seen = os.stat(path)
-            found.append([path, seen.st_size, seen.st_mtime_ns])
-        except OSError:
-            found.append([path, None, None])
-    return found
-
-
 def untouched(client: Tibero, stop: Mapping[str, Any]) -> "Fact[bool]":
     """Whether nobody has booted the instance since its SWITCHOVER stop.
 
     :arg stop: what the role change wrote down right after the stop: ``control_files``, as
-        :func:`control_file_stamps` gives them.
+        :func:`role_steps.control_file_stamps` gives them.
     """
     recorded = [list(one) for one in stop.get("control_files") or ()]
     if not recorded:
         return unknown("record of the SWITCHOVER stop", "none is given")
-    same = sorted(map(str, recorded)) == sorted(map(str, control_file_stamps(client)))
+    same = sorted(map(str, recorded)) == sorted(map(str, role_steps.control_file_stamps(client)))
     return known(same, "control files against the record of the SWITCHOVER stop")
 
 
@@ -157,6 +146,21 @@ def _lost_by(params: Mapping[str, Any]) -> "Fact[bool]":
     return known(lost_by == SWITCHOVER, "lost_by is {0}".format(lost_by))
 
 
+def _held(params: Mapping[str, Any]) -> "Fact[bool]":
+    """Also when a failover replaced the switchover: the stop ships all redo (H), and the new primary must have got it."""
+    position = str((params.get("switchover_stop") or {}).get("position") or "")
+    branch_point = str(params.get("branch_point") or "")
+    if not position:
+        return unknown("record of the SWITCHOVER stop", "none is given")
+    if not (position.isdigit() and branch_point.isdigit()):
+        return unknown(
+            "journals", "the stop was at TSN {0!r}, the branch point is {1!r}".format(position, branch_point)
+        )
+    return known(
+        int(branch_point) >= int(position), "stopped at TSN {0}, branch point {1}".format(position, branch_point)
+    )
+
+
 def _rejoin(client: Tibero, params: Mapping[str, Any], seen: Seen) -> Tuple[Condition, ...]:
     clean = untouched(client, params.get("switchover_stop") or {})
     if not seen.state.process.equals(False):
@@ -164,6 +168,7 @@ def _rejoin(client: Tibero, params: Mapping[str, Any], seen: Seen) -> Tuple[Cond
     return (
         Condition("the role was given up by a switchover, which ships all redo first", _lost_by(params)),
         Condition("nobody has booted the instance since the SWITCHOVER stop", clean),
+        Condition("the new primary held what this member had at that stop", _held(params)),
     )
 
 

@@ -9,6 +9,7 @@ boots RECOVERY; the new one boots FAILOVER. The shorter order, FAILOVER before R
 offered for PERFORMANCE alone: in the other modes a primary does not boot without its SYNC standby.
 """
 
+import os
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
@@ -155,6 +156,18 @@ def _refuse_sessions(client: Tibero) -> None:
         )
 
 
+def control_file_stamps(client: Tibero) -> List[List[Any]]:
+    """Path, size and time of change of each control file; a boot that opens them changes the time."""
+    found: List[List[Any]] = []
+    for path in client.control_files() or ():
+        try:
+            seen = os.stat(path)
+            found.append([path, seen.st_size, seen.st_mtime_ns])
+        except OSError:
+            found.append([path, None, None])
+    return found
+
+
 def _demote(client: Tibero, terms: Terms) -> Dict[str, Any]:
     """Ship all redo and stop. What commits after the position was read is shipped by the stop itself (H)."""
     if terms.sessions == SESSIONS_WAIT:
@@ -164,7 +177,9 @@ def _demote(client: Tibero, terms: Terms) -> Dict[str, Any]:
         driven, notes = _stop_escorted(client)
     else:
         driven, notes = ensure(client, Wish(STOPPED, "switchover")), []
-    return {"position": _shown(position), "notes": list(driven.notes) + notes}
+    # By this a later reinstatement tells that nobody has booted it since, so that it may follow as it is.
+    stop = {"position": _shown(position), "control_files": control_file_stamps(client)}
+    return {"position": _shown(position), "notes": list(driven.notes) + notes, "switchover_stop": stop}
 
 
 def _stop_escorted(client: Tibero, spawner: Spawner = spawn) -> Tuple[Driven, List[str]]:

@@ -66,6 +66,7 @@ def test_played_resync_after_a_failover_and_why(member: Member) -> None:
         "  not rejoin as it is:",
         "    not so: the role was given up by a switchover, which ships all redo first (lost_by is failover)",
         "    UNKNOWN whether nobody has booted the instance since the SWITCHOVER stop (record of the SWITCHOVER stop: none is given)",
+        "    UNKNOWN whether the new primary held what this member had at that stop (record of the SWITCHOVER stop: none is given)",
         "  not reverse synchronisation:",
         "    it is taken only when it is asked for by name",
     ]
@@ -126,11 +127,11 @@ def test_played_an_open_former_primary_is_refused(member: Member) -> None:
 
 
 def _stop(member: Member) -> dict[str, Any]:
-    return {"control_files": reinstate.control_file_stamps(member.client())}
+    return {"position": "1203", "control_files": role_steps.control_file_stamps(member.client())}
 
 
 def test_played_rejoin_after_a_switchover_that_nobody_undid(member: Member) -> None:
-    given = {"lost_by": "switchover", "switchover_stop": _stop(member), "branch_point": ""}
+    given = {"lost_by": "switchover", "switchover_stop": _stop(member), "branch_point": "1203"}
     assert member.reinstate("looked", **given).values["to_do"] == "rejoin"
     values = member.reinstate(**given).values
     assert (values["method"], values["seed"], values["replaces"]) == ("rejoin", False, {"data": [], "logs": []})
@@ -146,6 +147,14 @@ def test_played_no_rejoin_once_the_control_file_was_touched_or_nobody_recorded_t
         assert looked.values["to_do"] == "measure"
         assert member.reinstate(lost_by="switchover", switchover_stop=given).values["method"] == "resync"
     assert member.reinstate("looked", lost_by="", switchover_stop=_stop(member)).values["to_do"] == "measure"
+
+
+@pytest.mark.parametrize("branch_point", ["1202", "", "UNKNOWN"])
+def test_played_no_rejoin_where_the_new_primary_is_not_known_to_have_held_everything(
+    member: Member, branch_point: str
+) -> None:
+    given = {"lost_by": "switchover", "switchover_stop": _stop(member), "branch_point": branch_point}
+    assert member.reinstate("looked", **given).values["to_do"] == "measure"
 
 
 def test_played_reverse_synchronisation_has_its_own_conditions(member: Member) -> None:

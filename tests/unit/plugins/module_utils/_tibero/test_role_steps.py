@@ -73,7 +73,10 @@ def _with_sessions(fake: FakeTibero, looks: Any, others: tuple[dict[str, str], .
 
 def test_demote_reads_the_position_and_stops_by_switchover(fake: FakeTibero) -> None:
     fake.enter("NORMAL")
-    assert act(fake, role_steps.DEMOTE)["position"] == "36092"
+    (fake.data / "c1.ctl").write_bytes(b"as the stop left it")
+    seen = act(fake, role_steps.DEMOTE)
+    assert seen["position"] == seen["switchover_stop"]["position"] == "36092"
+    assert seen["switchover_stop"]["control_files"] == role_steps.control_file_stamps(fake.client()) != []
     assert fake.programs() == ["tbdown -t SWITCHOVER"]
 
 
