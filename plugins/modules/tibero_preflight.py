@@ -111,6 +111,12 @@ options:
         that the primary cannot open now is then no obstacle yet; see RV(to_open).
     type: bool
     default: false
+  keeps_files:
+    description:
+      - Whether nothing is copied, because a former primary follows with its files as they are. Space for a copy is not asked for then, and its
+        files stand in nobody's way.
+    type: bool
+    default: false
   reach:
     description:
       - Ports of other members to try, each with the keys C(member), C(host) and C(port). A port to which a connection

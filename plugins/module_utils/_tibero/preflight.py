@@ -105,7 +105,8 @@ class Limits(NamedTuple):
 class Wish(NamedTuple):
     """What the host is to become. ``transport``: "LGWR SYNC", "LGWR ASYNC" or "ARCH ASYNC"; ``seed_method``: hot, cold
     or rmgr. ``prepared``: the role host will prepare the operating system later in the same run, so what it sets is not
-    asked for yet. ``opens_ports``: it will open the ports in the firewall of this host too.
+    asked for yet. ``opens_ports``: it will open the ports in the firewall of this host too. ``keeps_files``: nothing is
+    copied; a former primary follows with its files as they are.
     """
 
     transport: str = ""
@@ -113,6 +114,7 @@ class Wish(NamedTuple):
     character_set: str = ""
     prepared: bool = False
     opens_ports: bool = False
+    keeps_files: bool = False
 
 
 LIMITS = Limits()
@@ -835,8 +837,11 @@ def _session(own: Facts, limits: Limits) -> List[Check]:
 # ------------------------------------------------------------------------- the copy and the primary
 
 
-def _target(own: Facts) -> Check:
+def _target(own: Facts, wish: Wish) -> Check:
     name, question = "target.state", "May the copy be put here without losing anything?"
+    if wish.keeps_files and own["process"].equals(False):
+        source = own["process"].source
+        return Check(name, question, "a stopped former primary that rejoins", "nothing is copied", source, OK)
     if _built(own):
         return Check(name, question, "empty, or a standby of this primary", "a standby already", own["role"].source, OK)
     fact = own["target"]
@@ -1080,7 +1085,8 @@ def judge(
         )
         found += [licence_check(primary, "primary", today, limits)]
         found += _reach(own, "here") + _reach(primary, "primary", to_be_opened(own, primary, wish))
-        found += _space(own, primary, limits) + [clock_check(own, limits), _password_file(own, primary), _target(own)]
+        found += [] if wish.keeps_files else _space(own, primary, limits)
+        found += [clock_check(own, limits), _password_file(own, primary), _target(own, wish)]
         found += _primary_state(primary) + [_archiving(own, primary, wish)] + _jobs(own, primary)
     found = core.tolerate(found, list(tolerate))
     if [check for check in core.blockers(found) if check.id == "primary.open"]:

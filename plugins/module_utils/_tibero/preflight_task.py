@@ -52,6 +52,7 @@ PREFLIGHT_SPEC: Dict[str, Any] = dict(
     seed_method={"type": "str", "default": "hot", "choices": ["hot", "cold", "rmgr"]},
     prepared={"type": "bool", "default": False},
     opens_ports={"type": "bool", "default": False},
+    keeps_files={"type": "bool", "default": False},
     reach={"type": "list", "elements": "dict", "default": []},
     reach_timeout={"type": "float", "default": 5.0},
     listen={"type": "int", "default": 0},
@@ -437,6 +438,7 @@ def _judge(context: Context, client: Tibero, own: Facts) -> _Judged:
         params["character_set"],
         params["prepared"],
         params["opens_ports"],
+        params["keeps_files"],
     )
     seen = _toward(primary, params["member"]) if primary is not None else None
     today = datetime.date(*[int(part) for part in str(own["today"].value).split("-")])

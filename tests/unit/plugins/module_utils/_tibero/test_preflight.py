@@ -433,6 +433,17 @@ def test_target(own: dict[str, t.Any], verdict: str, shown: str) -> None:
     assert check.verdict == verdict and shown in check.observed
 
 
+def test_a_former_primary_that_rejoins_keeps_its_files_and_needs_no_space_for_a_copy() -> None:
+    own = {"target": FOREIGN, "process": False, "role": DARK, "recorded_role": facts.PRIMARY}
+    rejoins = WISH._replace(keeps_files=True)
+    found = judged(own, wish=rejoins)
+    assert one(found, "target.state").verdict == OK
+    assert [check.id for check in judged(own) if check.id.startswith("space.data")]
+    assert not [check.id for check in found if check.id.startswith("space.data")]
+    running = {**own, "process": True, "role": facts.PRIMARY}
+    assert one(judged(running, wish=rejoins), "target.state").verdict == FAIL
+
+
 def test_an_instance_that_an_interrupted_run_may_be_starting_is_waited_for_and_not_moved_away() -> None:
     check = one(judged({"target": OURS, "process": True, "open_mode": DARK, "role": DARK}), "target.state")
     assert check.verdict == FAIL and "does not tell its mode: was hidden" in check.observed
