@@ -1,6 +1,6 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the sweep breaks: three operations, their moments, four faults."""
+"""What the sweep breaks: three operations, their moments, four faults; and switchovers that a failover has to end."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ MOMENTS = {
     "switchover": ("1", "2", "3", "4"),
     "failover": ("fence", "1", "2", "prove"),
     "reinstate": ("mount", "export", "record", "copy", "boot", "close"),
+    # Whose host is lost for good in the middle of a switchover: the former primary's, the target's, or the former primary's while the target dies too.
+    "takeover": ("old", "new", "promote"),
 }
 FAULTS = ("controller", "ssh", "crash", "freeze")
 #: The line of the playbook's output that says that a moment has come.
@@ -58,7 +60,7 @@ def cases() -> list[Case]:
         Case(operation, moment, fault)
         for operation, moments in MOMENTS.items()
         for moment in moments
-        for fault in FAULTS
+        for fault in (FAULTS if operation != "takeover" else ("crash",))
     ]
 
 
@@ -67,7 +69,9 @@ def together(chosen: Iterable[Case]) -> list[tuple[Case, ...]]:
     chosen = list(chosen)
     by = {operation: [case for case in chosen if case.operation == operation] for operation in MOMENTS}
     ways = zip_longest(by["failover"], by["reinstate"])
-    return [(case,) for case in by["switchover"]] + [tuple(case for case in pair if case) for pair in ways]
+    return [(case,) for case in by["switchover"] + by["takeover"]] + [
+        tuple(case for case in pair if case) for pair in ways
+    ]
 
 
 def tenth(day: int) -> list[tuple[Case, ...]]:

@@ -65,6 +65,8 @@ def run_cases(bench: Bench, cases: tuple[Case, ...]) -> Result:
     by = {case.operation: case for case in cases}
     if "switchover" in by:
         runs, broken = broken_switchover(bench, by["switchover"])
+    elif "takeover" in by:
+        runs, broken = taken_over(bench, by["takeover"])
     else:
         runs, broken = there_and_back(bench, by.get("failover"), by.get("reinstate"))
     ended = "done" if runs <= RUNS else "stopped"
@@ -88,6 +90,54 @@ def broken_switchover(bench: Bench, case: Case) -> tuple[int, list[str]]:
     if not prober.acknowledged:
         broken.append("no row was acknowledged, so nothing was proved about rows")
     return runs, broken + whole(bench, table, [[row] for row in prober.acknowledged])
+
+
+def taken_over(bench: Bench, case: Case) -> tuple[int, list[str]]:
+    """A switchover whose controller and one host are lost, the failover that ends it, and the way back of that host: as it is, with nothing copied, where
+    its own SWITCHOVER stop allows that."""
+    old = only_primary(bench)
+    new = other(old)
+    lost_host, goal = (new, old) if case.moment == "new" else (old, new)
+    table = make_table(bench, old)
+    prober = Prober(bench, table)
+    prober.start()
+    try:
+        lose(bench, old, new, "4" if case.moment == "promote" else "2", lost_host)
+        if case.moment == "promote":
+            bench.lab.crash(new)
+            bench.lab.start(new)
+        consent = json.dumps({"standby_allow_data_loss": True, "failover_fence_command": power_switch(bench.lab)})
+        failover = Operation("failover", ("-e", f"standby_target={goal}", "-e", consent), goal)
+        runs, broken = until_done(bench, failover)
+    finally:
+        prober.stop()
+    broken += whole(bench, table, [[row] for row in prober.acknowledged], without=lost_host)
+    if broken:
+        return RUNS + 1, broken
+    bench.lab.start(lost_host)
+    more, broken = until_done(bench, Operation("reinstate", way_back(lost_host, case.moment != "old"), lost_host))
+    return max(runs, more), broken + whole(bench, make_table(bench, goal), [])
+
+
+def way_back(member: str, overwrites: bool) -> tuple[str, ...]:
+    """Arguments of the reinstatement. Without consent to overwrite only a rejoin is possible."""
+    return ("-e", f"standby_member={member}", "-e", json.dumps({"reinstate_overwrite": overwrites}))
+
+
+def lose(bench: Bench, old: str, new: str, step: str, host: str) -> None:
+    """Begin a switchover, and take the power of a host and the controller away as soon as a step has begun."""
+    before = set(bench.journals.glob("*/*.jsonl"))
+    running, output = Operation("switchover", ("-e", f"standby_target={new}"), old).start(bench)
+    wait_for(
+        f"step {step} of the switchover to begin",
+        lambda: begun(set(bench.journals.glob("*/*.jsonl")) - before, int(step)) or running.poll() is not None,
+        seconds=LIMIT,
+    )
+    if running.poll() is not None:
+        raise AssertionError(f"the switchover ended before step {step}: {output.read_text()[-2000:]}")
+    bench.lab.crash(host)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
 
 
 def failed_over(bench: Bench, case: Case | None) -> tuple[int, list[str], str]:

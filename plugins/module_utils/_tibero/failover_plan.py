@@ -231,11 +231,11 @@ def returns(name: str, view: Optional[View], record: Optional[Record], silent: S
 
 
 def _promotion_begun(found: Merged, views: Mapping[str, Optional[View]]) -> bool:
-    """Whether the target of a half-done switchover died while it was promoted: only its own boot can tell whether it is a primary."""
+    """Whether the target of a half-done switchover died in or after its promotion: only its own boot can tell whether it is a primary."""
     change = found.change
     numbers = [step.number for step in change.steps if step.action == role_steps.PROMOTE]
     view = views.get(change.new)
-    begun = bool(numbers) and found.state_of(numbers[0]) == journal.BEGUN
+    begun = bool(numbers) and found.state_of(numbers[0]) != journal.NOT_BEGUN
     return change.kind == "switchover" and begun and view is not None and view.is_stopped
 
 
@@ -248,7 +248,7 @@ def _promoted_half(found: Merged, lost: Tuple[str, ...], wish: Wish, allow_loss:
         UNKNOWN,
         UNKNOWN,
         UNKNOWN,
-        "{0} died while the switchover {1} promoted it, so its position cannot be read; the switchover promotes only who holds every TSN".format(
+        "{0} died when the switchover {1} promoted it, so its position cannot be read; the switchover promotes only who holds every TSN".format(
             change.new, change.id
         ),
     )

@@ -193,17 +193,18 @@ def test_where_the_target_of_a_switchover_is_lost_its_former_primary_or_a_third_
         choose(views, found=switchover(demote=journal.DONE), mode="PROTECTION", allow_loss=False)
 
 
+@pytest.mark.parametrize("promote", [journal.BEGUN, journal.FAILED, journal.DONE])
 @pytest.mark.parametrize("recorded", [facts.STANDBY, facts.PRIMARY])
-def test_a_target_that_died_while_it_was_promoted_is_promoted_to_its_end(recorded: str) -> None:
+def test_a_target_that_died_when_it_was_promoted_is_promoted_to_its_end(recorded: str, promote: str) -> None:
     died = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "", recorded)
     views = {"seoul1": None, "seoul2": died, "busan1": follows("118")}
-    found = choose(views, found=switchover(stop=journal.DONE, promote=journal.BEGUN))
+    found = choose(views, found=switchover(stop=journal.DONE, promote=promote))
     assert found.decision.change.new == "seoul2" and found.decision.todo == (2,) and found.lost == ("seoul1",)
     assert found.decision.payload == {"take_over": {"begun": True}, "stop": {"position": "120"}}
-    with pytest.raises(Refusal, match="seoul2 died while the switchover c1 promoted it"):
-        choose(views, found=switchover(promote=journal.BEGUN), allow_loss=False)
+    with pytest.raises(Refusal, match="seoul2 died when the switchover c1 promoted it"):
+        choose(views, found=switchover(promote=promote), allow_loss=False)
     with pytest.raises(Refusal, match="seoul2 may have been promoted by it"):
-        choose(views, "busan1", found=switchover(promote=journal.BEGUN))
+        choose(views, "busan1", found=switchover(promote=promote))
 
 
 STOPPED = View(facts.UNKNOWN, facts.STOPPED, False, facts.UNKNOWN, "", facts.STANDBY)
