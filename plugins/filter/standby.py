@@ -4,12 +4,11 @@
 
 from __future__ import annotations
 
-import datetime
 import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, existing, journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, drill_program, existing, journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, failover_plan, files, role_plan
 
@@ -49,7 +48,7 @@ def standby_drill_tripped(
 ) -> list[str]:
     """What ends a drill early now, in words."""
     try:
-        return drill_policy.tripped(policy, quiet, datetime.datetime.now(datetime.UTC), pressed)
+        return drill_policy.tripped(policy, quiet, drill_program.now(), pressed)
     except StandbyError as error:
         raise AnsibleFilterError(str(error)) from error
 
