@@ -8,7 +8,12 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, drill_program, existing, journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core import (
+    drill_policy,
+    drill_program,
+    existing,
+    journal,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, failover_plan, files, role_plan
 
