@@ -82,6 +82,7 @@ class Wish(NamedTuple):
     control_address: str = ""
     control_port: int = 22
     crash_command: Tuple[str, ...] = ()
+    boot_command: Tuple[str, ...] = ()
 
 
 class Ports(NamedTuple):
@@ -257,8 +258,9 @@ def _family(engine: Engine, system: System) -> Family:
 def _plan_processes(wish: Wish, engine: Engine, host: Host) -> Plan:
     system = host.system
     family = _family(engine, system)
-    if wish.fault == FREEZE:
+    if wish.fault == FREEZE or wish.boot_command:
         _refuse_killed_timer(host)
+    _refuse_program("boot_command", wish.boot_command)
 
     def keep(diary: Diary, targets: Sequence[fault_process.Target]) -> None:
         diary.note(targets=[target.as_dict() for target in targets])
@@ -406,14 +408,18 @@ def _refuse_sysrq(system: System) -> None:
         )
 
 
-def _plan_crash(wish: Wish, host: Host, directory: str) -> Plan:
-    system, command = host.system, wish.crash_command
+def _refuse_program(option: str, command: Sequence[str]) -> None:
     if command and not (os.path.isabs(command[0]) and os.access(command[0], os.X_OK)):
         raise Refusal(
-            seen="crash_command begins with {0!r}".format(command[0]),
+            seen="{0} begins with {1!r}".format(option, command[0]),
             meaning="That is no absolute path of a program that this user may run",
-            remedy="Correct crash_command; it is a list of a program and its arguments",
+            remedy="Correct {0}; it is a list of a program and its arguments".format(option),
         )
+
+
+def _plan_crash(wish: Wish, host: Host, directory: str) -> Plan:
+    system, command = host.system, wish.crash_command
+    _refuse_program("crash_command", command)
     if not command:
         _refuse_sysrq(system)
 
@@ -528,6 +534,7 @@ def _live(diary: Diary, wish: Wish, prepared: Plan, host: Host, lease: str) -> N
     :raises Cancelled: at any line, once, when somebody asks this process to end (SIGTERM).
     """
     heals = wish.fault == FREEZE or wish.fault in CUTS
+    boots = wish.fault == KILL and bool(wish.boot_command)
     diary.note(
         lease=lease,
         phase=ARMED,
@@ -536,7 +543,7 @@ def _live(diary: Diary, wish: Wish, prepared: Plan, host: Host, lease: str) -> N
         member=wish.member,
         method=prepared.method,
         source=prepared.source,
-        seconds=wish.seconds if heals else 0,
+        seconds=wish.seconds if heals or boots else 0,
         processes_before=prepared.processes,
     )
     try:
@@ -548,10 +555,24 @@ def _live(diary: Diary, wish: Wish, prepared: Plan, host: Host, lease: str) -> N
         raise
     if not heals:
         diary.note(phase=DONE, in_force_wall_ns=host.system.wall_ns(), healed_by=NOBODY)
+        if boots and not _wait_for_end(lease, float(diary.values["heals_at_monotonic"])):
+            _boot(diary, wish.boot_command, host)
         return
     diary.note(phase=IN_FORCE, in_force_wall_ns=host.system.wall_ns())
     ended = _wait_for_end(lease, float(diary.values["heals_at_monotonic"]))
     _heal_until_done(diary, host, DRILL if ended else TIMER)
+
+
+def _boot(diary: Diary, command: Sequence[str], host: Host) -> None:
+    """Nobody ended the drill: have the server started by who knows in which role it may run, if in any."""
+    try:
+        done = host.runner(Command(tuple(command), deadline=HEAL_LIMIT))
+    except OSError as error:
+        diary.note(heal_error={"seen": str(error)})
+        return
+    diary.note(command=done.describe())
+    if done.returncode == 0:
+        diary.note(phase=HEALED, healed_wall_ns=host.system.wall_ns(), healed_by=TIMER)
 
 
 def _work(job: detached.Job, wish: Wish, prepared: Plan, host: Host, directory: str) -> Mapping[str, Any]:
@@ -743,7 +764,7 @@ def _present(wish: Wish, engine: Engine, host: Host, check_mode: bool) -> Outcom
     started = detached.start(directory, JOB, _key(wish), lambda job: _work(job, wish, prepared, host, directory))
     status = wait_until(
         lambda: detached.ask(directory, JOB),
-        lambda seen: not seen.is_running or seen.progress.get("phase") in (ANNOUNCED, IN_FORCE),
+        lambda seen: not seen.is_running or seen.progress.get("phase") in (ANNOUNCED, IN_FORCE, DONE),
         BEGIN_LIMIT,
         "the fault to be in force",
         "Run the module with state: absent, which ends it",

@@ -27,6 +27,7 @@ FAULT_SPEC: Dict[str, Any] = dict(
     control_address={"type": "str", "default": ""},
     control_port={"type": "int", "default": 22},
     crash_command={"type": "list", "elements": "str", "default": []},
+    boot_command={"type": "list", "elements": "str", "default": []},
 )
 
 
@@ -50,6 +51,7 @@ def _wish(params: Mapping[str, Any]) -> core.Wish:
         control_address=str(params["control_address"]),
         control_port=int(params["control_port"]),
         crash_command=tuple(params["crash_command"]),
+        boot_command=tuple(params["boot_command"]),
     )
 
 

@@ -375,6 +375,48 @@ def test_exactly_the_instance_is_killed_and_nothing_heals_it(scene: Scene) -> No
     assert scene.states() - {"gone"} <= {"S", "R"} and scene.left() == []
 
 
+@pytest.mark.parametrize(("code", "healed_by"), [(0, "timer"), (3, "nobody")])
+def test_a_killed_server_is_started_by_the_timer_when_nobody_ends_the_drill(
+    scene: Scene, code: int, healed_by: str
+) -> None:
+    """3 is how the program of role service says that it stays down, such as for a fence."""
+    called = scene.base / "called"
+
+    def runner(command: Command) -> Completed:
+        assert command.argv == (sys.executable, "boot")
+        called.touch()
+        return Completed(command.argv, code, "said", "", 0.0, False)
+
+    scene.runner = runner
+    scene.sleep(2)
+    begun = scene.run(fault="kill_server", seconds=1, boot_command=(sys.executable, "boot"))
+    assert begun.values["fault_state"] == "done" and begun.values["heals_at_wall_ns"]
+    until(lambda: scene.run(check=True, state="absent").values["command"], "the timer")
+    ended = scene.run(state="absent").values
+    assert called.exists() and ended["command"]["rc"] == code
+    assert ended["executed"]["healed_by"] == healed_by and bool(ended["executed"]["healed_wall_ns"]) is (code == 0)
+    called.unlink()
+    assert scene.left() == []
+
+
+def test_a_drill_that_goes_on_is_not_booted_under_its_hands(scene: Scene) -> None:
+    def runner(command: Command) -> Completed:
+        raise AssertionError(f"{command.argv} was run")
+
+    scene.runner = runner
+    scene.sleep(1)
+    scene.run(fault="kill_server", seconds=30, boot_command=(sys.executable, "boot"))
+    ended = scene.run(state="absent").values
+    assert ended["executed"]["healed_by"] == "nobody" and ended["fault_state"] == "done" and scene.left() == []
+
+
+def test_a_boot_command_that_cannot_be_run_is_refused_before_anybody_is_killed(scene: Scene) -> None:
+    scene.sleep(1)
+    with pytest.raises(Refusal, match="boot_command begins with 'tbboot'"):
+        scene.run(fault="kill_server", boot_command=("tbboot",))
+    assert scene.states() <= {"S", "R"} and scene.left() == []
+
+
 def test_a_process_that_does_not_die_is_told_and_stays_on_record(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     scene.sleep(2)
     immortal = scene.sleepers[1].pid
