@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -242,7 +243,16 @@ def until_done(bench: Bench, operation: Operation) -> tuple[int, list[str]]:
         code, text = operation.play(bench)
         if code == 0:
             return runs, []
+        do_as_told(bench, text)
     return RUNS + 1, [f"I10: {RUNS} further runs did not end it: {text[-2500:]}"]
+
+
+def do_as_told(bench: Bench, said: str) -> None:
+    """Do what a playbook asks a person for: start the primary that is stopped, on its own host."""
+    found = re.search(r"standby_target is '+(\w+)'+: stopped, and our own record says that it is the primary", said)
+    if found and "Start it on its host with `tbboot`" in said:
+        boot = "tbdown clean </dev/null; tbboot </dev/null"
+        bench.lab.run(found[1], ["su", "-", "tibero", "-c", f"({boot}) >/tmp/said 2>&1"], check=False, timeout=120)
 
 
 def only_primary(bench: Bench) -> str:

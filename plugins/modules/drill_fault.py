@@ -22,8 +22,8 @@ description:
     when the controller and the SSH session are gone. When it is told to end (SIGTERM, such as at a shutdown of the host) it heals first. When
     it is killed, O(state=absent) heals by its record.
   - V(kill_server) is healed by O(boot_command) after O(seconds), if nobody ended it until then; without one nothing heals it, since a timer cannot know
-    whether another member has been promoted meanwhile. The way back is the reinstatement of the member. A cluster manager or service unit that starts the server
-    again does so against the drill; switch it off beforehand.
+    whether another member has been promoted meanwhile. The way back is the reinstatement of the member. A cluster manager or service unit that starts
+    the server again does so against the drill; switch it off beforehand.
   - What cannot be known of V(crash_host) is the end of it. The module returns about three seconds before the host dies, so
     RV(begun_wall_ns) is what was announced; whether and when the host died is only seen from outside, by the clients of the drill. Later
     O(state=absent) tells with RV(host_rebooted) whether the host has been booted since. The host comes back by itself only if its firmware

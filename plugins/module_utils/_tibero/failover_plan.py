@@ -10,7 +10,7 @@ certainty; no figure is guessed.
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Change, Merged, Record, Step
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_plan, role_steps
@@ -186,7 +186,7 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Fa
         if found.state_of(step.number) == journal.DONE
     }
     todo: Tuple[int, ...] = (1, 2)
-    if found.state_of(2) == journal.BEGUN:
+    if found.state_of(2) in (journal.BEGUN, journal.DONE):
         payload[role_steps.TAKE_OVER] = {"begun": True}
         if view.is_stopped and found.state_of(1) == journal.DONE:
             todo = (2,)
@@ -355,9 +355,19 @@ def _choose(
     named = [each for each in candidates if each.name == target]
     if not named:
         view = views.get(target)
+        others = ", ".join(each.name for each in candidates)
+        if view is not None and view.is_stopped and view.recorded == facts.PRIMARY:
+            raise Refusal(
+                seen="standby_target is {0!r}: stopped, and our own record says that it is the primary".format(target),
+                meaning="It is the last primary that is known, and may hold what nobody else does; another one would give that up",
+                remedy="Start it on its host with `tbboot`, after `tbdown clean` where it asks for that. Only if it cannot be started name another: {0}".format(
+                    others
+                ),
+                details={"variable": "standby_target", "value": target},
+            )
         raise Refusal(
             seen="standby_target is {0!r}: {1}".format(target, view.text() if view else "no answer, or no member"),
-            meaning="Allowed is a standby that applies redo: {0}".format(", ".join(each.name for each in candidates)),
+            meaning="Allowed is a standby that applies redo: {0}".format(others),
             remedy="Name one of these, or none: then the one with most redo is taken",
             details={"variable": "standby_target", "value": target},
         )

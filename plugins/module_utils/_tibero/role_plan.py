@@ -276,16 +276,23 @@ def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> De
         return _before_demotion(change, old, new, wish)
     if not (old.is_closed and new.is_closed):
         raise _undecided(change, old, new)
+    promoted = found.state_of(_number(change, role_steps.PROMOTE))
+    # It died in or after its promotion: it may have been a primary that took writes, which only its own boot can tell.
+    died = (new.is_stopped and promoted == journal.BEGUN) or (
+        promoted == journal.DONE and (new.is_stopped or new.is_half_booted)
+    )
+    if wish.retreat and died:
+        words = "{0} was promoted or about to be, and is {1}; nobody else is opened. Next: run the same command again"
+        return Decision(PERSON, change, (), journal.NEEDS_PERSON, words.format(change.new, new.text()), {})
     if change.kind == "undo" or wish.retreat:
         return _back(change, old, new, wish)
+    if died:
+        steps = (role_steps.PROMOTE,) if old.is_standby else (role_steps.FOLLOW, role_steps.PROMOTE)
+        found_again = _forward(change, found, steps)
+        return found_again._replace(payload=dict(found_again.payload, promote={"begun": True}))
     if old.is_standby:
-        promoted = found.state_of(_number(change, role_steps.PROMOTE))
         if promoted == journal.FAILED or new.is_half_booted:
             return _back(change, old, new, wish)
-        if promoted == journal.BEGUN and new.is_stopped:
-            # It died while it was promoted. It may be a primary by now, which only its own boot can tell.
-            found_again = _forward(change, found, (role_steps.PROMOTE,))
-            return found_again._replace(payload=dict(found_again.payload, promote={"begun": True}))
         return _forward(change, found, (role_steps.STOP, role_steps.PROMOTE))
     if found.state_of(_number(change, role_steps.DEMOTE)) == journal.NOT_BEGUN:
         return _back(change, old, new, wish)

@@ -111,6 +111,12 @@ def test_a_loss_is_refused_unless_it_is_allowed() -> None:
             "standby_target is 'busan1': stopped",
         ),
         ({"seoul1": None, "seoul2": follows("9"), "busan1": None}, "tokyo1", Refusal, "no answer, or no member"),
+        (
+            {"seoul1": None, "seoul2": DEAD, "busan1": follows("9")},
+            "seoul2",
+            Refusal,
+            "Only if it cannot be started name another: busan1",
+        ),
     ],
 )
 def test_it_is_refused_and_says_why(views: dict[str, View | None], target: str, kind: type, says: str) -> None:
@@ -156,6 +162,7 @@ def half_done(**marks: str) -> Merged:
         (follows("100"), {}, role_plan.RESUME, (1, 2)),
         (RESTING, {"stop": journal.DONE}, role_plan.RESUME, (1, 2)),
         (RESTING, {"stop": journal.DONE, "take_over": journal.BEGUN}, role_plan.RESUME, (2,)),
+        (DEAD, {"stop": journal.DONE, "take_over": journal.DONE}, role_plan.RESUME, (2,)),
         (OPEN, {"stop": journal.DONE, "take_over": journal.DONE}, role_plan.CLOSE, ()),
     ],
 )
@@ -163,7 +170,9 @@ def test_a_failover_that_stopped_goes_on(state: View, marks: dict[str, str], mod
     views = {"seoul1": None, "seoul2": state, "busan1": follows("99")}
     found = choose(views, found=half_done(**marks), allow_loss=False)
     assert (found.decision.mode, found.decision.todo) == (mode, todo)
-    assert (role_steps.TAKE_OVER in found.decision.payload) == (marks.get("take_over") == journal.BEGUN)
+    assert (role_steps.TAKE_OVER in found.decision.payload) == (
+        marks.get("take_over") in (journal.BEGUN, journal.DONE) and mode == role_plan.RESUME
+    )
 
 
 def test_a_half_done_switchover_is_replaced_by_its_own_target_only() -> None:

@@ -174,6 +174,22 @@ def test_a_step_that_has_just_failed_is_taken_back_and_not_tried_again(
         assert "Next: run the same command again" in found.words and found.result == journal.NEEDS_PERSON
 
 
+@pytest.mark.parametrize(("old", "steps"), [("follows", ["promote"]), ("down", ["follow", "promote"])])
+@pytest.mark.parametrize("mark", [BEGUN, DONE])
+def test_a_target_that_died_when_it_was_promoted_may_have_taken_writes_and_nobody_else_is_opened(
+    old: str, steps: list[str], mark: str
+) -> None:
+    views = {"seoul1": STATES[old], "seoul2": DOWN, "busan1": FOLLOWS}
+    marks = {"demote": DONE, "stop": DONE, "promote": mark}
+    at_once = decide(NAMES, views, half_done(**marks), wish("", retreat=True))
+    assert (
+        at_once.mode == role_plan.PERSON and "nobody else is opened. Next: run the same command again" in at_once.words
+    )
+    later = decide(NAMES, views, half_done(**marks), wish())
+    assert later.mode == role_plan.RESUME and [each.split()[1] for each in actions(later)] == steps
+    assert later.payload["promote"] == {"begun": True}
+
+
 @pytest.mark.parametrize(("old", "new", "mode"), [("open", "follows", "close"), ("follows", "down", "undo")])
 def test_an_undo_that_stopped_goes_on_backwards(old: str, new: str, mode: str) -> None:
     views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": FOLLOWS}
