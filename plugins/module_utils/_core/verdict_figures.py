@@ -210,6 +210,9 @@ def outages(material: Material, court: Court) -> List[Dict[str, Any]]:
     for path in paths:
         first = material.window(0, path.client) if material.legs else None
         early = [gap for gap in path.gaps if first is not None and gap.end is not None and gap.end <= first[0]]
+        if path.path == DATABASE:
+            # A standby, which refuses, may be asked before the primary answers for the first time.
+            early = [gap for gap in early if gap.last_ok is not None]
         if early:
             what = "{0}s on the path {1} failed {2} times before the drill began".format(
                 path.kind, path.path, len(early)

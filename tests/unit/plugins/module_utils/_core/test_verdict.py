@@ -74,6 +74,19 @@ def test_the_control_case_is_met_and_measured_right(scene: Scene) -> None:
     assert found["I"]["share_ppm"]["value"] == 450_000
 
 
+def test_a_standby_that_refused_before_the_primary_was_asked_is_no_finding(scene: Scene) -> None:
+    def early() -> list[str]:
+        return [each for each in map(str, judged(scene)["R"]["reasons"]["value"]) if "before the drill began" in each]
+
+    scene.streams["w08"] = scene.streams["w08"][1:]
+    assert early() == []
+    scene.streams["w00"][0] = scene.streams["w00"][0]._replace(outcome="failed")
+    for stream in ("w01", "w02", "w03"):
+        scene.streams[stream] = scene.streams[stream][1:]
+    [said] = early()
+    assert "on the path application failed 1 times" in said
+
+
 def test_files_tell_the_same(scene: Scene) -> None:
     assert verdict.judge(scene.read_back()) == judged(scene)
 
