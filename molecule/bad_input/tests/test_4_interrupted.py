@@ -4,8 +4,6 @@
 
 from __future__ import annotations
 
-import time
-
 from bench import PRIMARY, STANDBY, Bench
 from fingerprint import difference
 
@@ -21,14 +19,6 @@ def processes(found: dict[str, object]) -> set[str]:
 def bytes_there(bench: Bench) -> int:
     """Bytes that lie in the data directory of the standby."""
     return int(bench.lab.run(STANDBY, ["sh", "-c", "cat $(find /tbdata -type f 2>/dev/null) /dev/null | wc -c"]).stdout)
-
-
-def settle(bench: Bench) -> None:
-    """What the interrupted run had begun on the host goes on there to its end, such as a boot; preflight tells to run again in a minute."""
-    deadline = time.monotonic() + 60
-    begun = ["pgrep", "-f", "bin/tb(boot|down)"]
-    while bench.lab.run(STANDBY, begun, check=False).stdout and time.monotonic() < deadline:
-        pass
 
 
 def test_ctrl_c_in_the_preflight(bench: Bench):
@@ -56,4 +46,3 @@ def test_ctrl_c_between_the_parts(bench: Bench):
     )
     assert played.code != 0
     assert before <= processes(bench.fingerprint()[PRIMARY])
-    settle(bench)
