@@ -12,7 +12,8 @@ Where the method is silent:
 
 - Rows are matched by their uuid. What a row says besides (sequence, payload, writer) must then agree.
 - In one role epoch one member accepts writes. Where the clients' epoch is the same and the members that answered are known to be two, the client had
-  not yet heard of the new epoch: that is no hole. The write is lost all the same.
+  not yet heard of the new epoch: that is no hole. The write is lost all the same. The first answer of a session does not say who gave it; the next one
+  of the same session does.
 - The lost time's upper end is counted from a survivor that was acknowledged before the first lost write was sent, so surely before it; the lower end from
   the last survivor that can lie before it. Without such a survivor nothing bounds the upper end.
 - An acknowledgement that came after a read began is not held against that read.
@@ -95,18 +96,35 @@ def _damaged(rows: Sequence[Survivor], intents: Mapping[str, Operation]) -> Set[
     return found
 
 
+def _nodes(intents: Mapping[str, Operation]) -> Dict[str, str]:
+    """Who took each write, "" where that is not known: as its answer says, or as the next answer of its stream, with nothing but answers between."""
+    streams: Dict[Tuple[str, str], List[Operation]] = {}
+    for each in intents.values():
+        streams.setdefault((each.client, each.stream), []).append(each)
+    found = {}
+    for own in streams.values():
+        following = ""
+        for each in sorted(own, key=lambda one: one.seq, reverse=True):
+            following = (each.node or following) if each.outcome == ACKED else ""
+            found[each.uuid] = following or each.node
+    return found
+
+
 def _holes(lost: Set[str], survived: Set[str], intents: Mapping[str, Operation]) -> Set[str]:
     """Lost writes that a survivor of the same writer and epoch follows."""
+    if not lost:
+        return set()
+    node_of = _nodes(intents)
     last: Dict[Tuple[str, str, int], Dict[str, int]] = {}
     for uuid in survived:
         each = intents[uuid]
         nodes = last.setdefault((each.client, each.stream, each.epoch), {})
-        nodes[each.node] = max(nodes.get(each.node, 0), each.seq)
+        nodes[node_of[uuid]] = max(nodes.get(node_of[uuid], 0), each.seq)
     found = set()
     for uuid in lost:
-        each = intents[uuid]
+        each, own = intents[uuid], node_of[uuid]
         for node, seq in last.get((each.client, each.stream, each.epoch), {}).items():
-            if seq > each.seq and (not node or not each.node or node == each.node):
+            if seq > each.seq and (not node or not own or node == own):
                 found.add(uuid)
     return found
 

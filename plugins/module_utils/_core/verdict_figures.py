@@ -380,6 +380,8 @@ def losses(material: Material, court: Court) -> Losses:
     reference: Optional[Tuple[str, Tally]] = None
     by_leg: Dict[str, int] = {}
     for leg in material.legs:
+        # What an earlier leg lost is missing in every read that follows.
+        before = frozenset(all_ids["lost"])
         for each in leg.reads:
             rows = material.inputs.rows.get(each.file)
             if rows is None:
@@ -399,7 +401,7 @@ def losses(material: Material, court: Court) -> Losses:
             worst = {key: max(value, worst.get(key, 0)) for key, value in counts.items()}
             for key, known in all_ids.items():
                 known.update(getattr(found, key))
-            by_leg[leg.name] = max(by_leg.get(leg.name, 0), counts["lost"])
+            by_leg[leg.name] = max(by_leg.get(leg.name, 0), len(found.lost - before))
             times += [_time(leg, each.read, each.member, one) for one in lost_time(intents, found)]
             name = _read_name(leg, each.read, each.member)
             if reference is None:

@@ -44,6 +44,19 @@ def row(each: Operation, **changes: object) -> Survivor:
     return Survivor(each.stream, each.seq, each.uuid, each.payload_hash, each.node, each.epoch, "")._replace(**changes)  # type: ignore[arg-type]
 
 
+def slow_node(each: Operation, intents: list[Operation]) -> str:
+    """Who took it: as its own answer says, or as the next one does, when only answers came between."""
+    if each.node or each.outcome != "A":
+        return each.node
+    for later in sorted(intents, key=lambda one: one.seq):
+        if (later.client, later.stream) == (each.client, each.stream) and later.seq > each.seq:
+            if later.outcome != "A":
+                return ""
+            if later.node:
+                return later.node
+    return ""
+
+
 def slow_tally(intents: list[Operation], rows: list[Survivor], until: int) -> dict[str, object]:
     """The definitions of the method, one sentence each."""
     inside = [each for each in intents if each.sent < until]
@@ -57,7 +70,8 @@ def slow_tally(intents: list[Operation], rows: list[Survivor], until: int) -> di
     for lost in acked - there:
         for other in there & set(meant):
             a, b = meant[lost], meant[other]
-            two_nodes = a.node and b.node and a.node != b.node
+            nodes = {slow_node(a, intents), slow_node(b, intents)}
+            two_nodes = len(nodes - {""}) == 2
             if (a.client, a.stream, a.epoch) == (b.client, b.stream, b.epoch) and b.seq > a.seq and not two_nodes:
                 holes.add(lost)
     return {
@@ -152,6 +166,18 @@ def test_a_stale_epoch_of_the_client_is_no_hole_if_another_member_answered() -> 
     operations = [op(1, node="a"), op(2, node="a"), op(3, node="b")]
     assert not loss.tally(operations, [row(operations[0]), row(operations[2])], {}).holes
     assert loss.tally(operations, [row(operations[0]), row(op(3, node=""))], {}).lost == {"c-w0-2"}
+
+
+def test_the_first_answer_of_a_session_is_of_whom_the_next_one_names() -> None:
+    """After a failover to an ASYNC standby: a suffix of the old primary is lost, and clients do not know the new epoch yet."""
+    operations = [op(1, node="a"), op(2, node="a"), op(3, "?", node="a"), op(4), op(5, node="b")]
+    there = [row(operations[0]), row(operations[3]), row(operations[4])]
+    found = loss.tally(operations, there, {})
+    assert found.lost == {"c-w0-2"} and not found.holes
+    failed = [*operations[:4], op(5, "F"), op(6, node="b")]
+    assert loss.tally(failed, there[:2], {}).holes == {"c-w0-2"}, "another session may have been another member's"
+    same = [*operations[:4], op(5, node="a")]
+    assert loss.tally(same, [there[0], there[1], row(same[4])], {}).holes == {"c-w0-2"}
 
 
 def test_damage_is_another_payload_sequence_or_writer() -> None:

@@ -260,6 +260,17 @@ def test_a_loss_without_any_log_of_its_own_is_told_of_a_failover_too(scene: Scen
     assert any("log positions and ledger disagree" in each["what"] for each in findings)
 
 
+def test_what_the_disaster_lost_is_not_held_against_the_way_home(scene: Scene) -> None:
+    lost_suffix(scene)
+    scene.objectives.update(rpo_ns=SECOND, rpo_transactions=100)
+    away, home = scene.drill["legs"]
+    away.update(kind="failover", positions={"unit": "TSN", "old_last": 4720, "new_open": 4711})
+    home.update(positions={"unit": "TSN", "old_last": 5000, "new_open": 5000})
+    found = judged(scene)
+    assert [each["agrees"] for each in found["L"]["positions"]["value"]] == [True, True]
+    assert not [each for each in found["Q"]["findings"]["value"] if "disagree" in each["what"]]
+
+
 def test_flapping_is_judged_by_the_sum(scene: Scene) -> None:
     for stream in ("w00", "w01", "w02", "w03"):
         for each in scene.streams[stream]:
