@@ -251,7 +251,7 @@ def do_as_told(bench: Bench, said: str) -> None:
     """Do what a playbook asks a person for: start the primary that is stopped, on its own host."""
     found = re.search(r"standby_target is '+(\w+)'+: stopped, and our own record says that it is the primary", said)
     if found and "Start it on its host with `tbboot`" in said:
-        boot = "tbdown clean </dev/null; tbboot </dev/null"
+        boot = "yes | tbdown clean; tbboot </dev/null"
         bench.lab.run(found[1], ["su", "-", "tibero", "-c", f"({boot}) >/tmp/said 2>&1"], check=False, timeout=120)
 
 
