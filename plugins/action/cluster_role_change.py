@@ -188,7 +188,7 @@ def _refuse_working(name: str, record: journal.Record | None, variables: t.Mappi
         return
     raise Refusal(
         seen=f"A {record.change.kind} from {record.change.old} to {record.change.new} is under way on {name}, begun by "
-        f"{record.change.holder} at {record.change.started_at}",
+        f"{record.change.holder} at {journal.since(record.change.started_at)}",
         meaning="One role change at a time; its controller gave a sign of life within the last seconds",
         remedy="wait for its end and look at playbooks/status.yml; if that controller is gone, run again in a minute",
         details={"change": record.change.as_dict()},

@@ -65,7 +65,7 @@ def refuse_half_done(hostvars: Mapping[str, Mapping[str, Any]], names: Sequence[
     change = found.change
     book = "failover" if change.kind == "failover" else "switchover"
     raise Refusal(
-        seen=f"The {change.kind} {change.id} from {change.old} to {change.new} is half done (begun by {change.holder} at {change.started_at})",
+        seen=f"The {change.kind} {change.id} from {change.old} to {change.new} is half done (begun by {change.holder} at {journal.since(change.started_at)})",
         meaning="Who shall be primary is not settled, so nothing is built or changed beside it",
         remedy=f"run playbooks/{book}.yml -e standby_target={change.new}, which goes on or takes it back, then run this again",
         details={"change": change.as_dict()},

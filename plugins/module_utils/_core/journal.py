@@ -168,6 +168,23 @@ def now() -> str:
     return time.strftime(_MOMENT, time.gmtime())
 
 
+def since(moment: str, at: Optional[float] = None) -> str:
+    """A moment with its age, for people: "2026-11-27T10:00:00Z, 5 min ago". Without an age where it is no moment, or lies ahead of this clock.
+
+    :arg at: seconds since the epoch, by default now.
+    """
+    try:
+        age = (time.time() if at is None else at) - calendar.timegm(time.strptime(moment, _MOMENT))
+    except ValueError:
+        return moment
+    if age < 0:
+        return moment
+    for least, unit, word in ((172800, 86400, "days"), (7200, 3600, "h"), (120, 60, "min"), (0, 1, "s")):
+        if age >= least:
+            return "{0}, {1} {2} ago".format(moment, int(age // unit), word)
+    return moment
+
+
 def moment_after(known: Iterable[str]) -> str:
     """This moment, or one second after the latest of some moments where a clock is behind: changes are ordered by their moments.
 
@@ -223,7 +240,7 @@ class Journal:
                     seen.change.old,
                     seen.change.new,
                     seen.change.holder,
-                    seen.change.started_at,
+                    since(seen.change.started_at),
                 ),
                 meaning="One role change at a time; a new one on top of a half-done one would hide where it stopped",
                 remedy="Run the playbook of that change again, which resumes it or takes it back",

@@ -199,3 +199,14 @@ def test_a_change_is_later_than_all_that_its_controller_saw() -> None:
     """A controller whose clock is behind must not order a change before one that it follows."""
     assert journal.moment_after(["2099-12-31T23:59:59Z", "", "yesterday"]) == "2100-01-01T00:00:00Z"
     assert journal.moment_after(["2001-01-01T00:00:00Z"]) >= "2026"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(0, ", 0 s ago"), (119, ", 119 s ago"), (120, ", 2 min ago"), (7199, ", 119 min ago"), (7200, ", 2 h ago"),
+     (172799, ", 47 h ago"), (172800, ", 2 days ago"), (-1, "")],
+)  # fmt: skip
+def test_a_moment_is_told_with_its_age(seconds: int, age: str) -> None:
+    begun = 1795774830  # 2026-11-27T10:20:30Z
+    assert journal.since("2026-11-27T10:20:30Z", begun + seconds) == "2026-11-27T10:20:30Z" + age
+    assert journal.since("earlier", begun) == "earlier"
