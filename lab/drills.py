@@ -127,14 +127,6 @@ class Figures(NamedTuple):
     foreseen: bool = False
 
 
-def foreseen(folder: Path) -> bool:
-    """Whether a journal of a role change in this folder holds the prediction of a loss."""
-    lines = [line for path in folder.glob("raw/journals/*.jsonl") for line in path.read_text("utf-8").splitlines()]
-    seen = [json.loads(line).get("seen") for line in lines]
-    losses = [each["evidence"].get("loss") for each in seen if isinstance(each, dict) and "evidence" in each]
-    return any(loss is not None and not loss["none"] for loss in losses)
-
-
 def figures(folder: Path) -> Figures:
     """The figures of a sealed folder."""
     document = json.loads((folder / "evidence.json").read_text(encoding="utf-8"))
@@ -150,5 +142,5 @@ def figures(folder: Path) -> Figures:
         counts["acked"],
         upper["way_back"],
         counts["holes"],
-        foreseen(folder),
+        any(not each["none"] for each in document["L"]["predicted"]["value"]),
     )

@@ -67,8 +67,19 @@ class Positions(NamedTuple):
     why: str
 
 
+class Prediction(NamedTuple):
+    """What a failover said before it promoted anybody: ``none``, that no acknowledged write is lost, else the log positions from ``first`` to ``last``
+    and how many ``seconds``, in the words of its journal, and how certain that was."""
+
+    none: bool
+    first: str
+    last: str
+    seconds: str
+    certainty: str
+
+
 class Leg(NamedTuple):
-    """One role change: there, or back."""
+    """One role change: there, or back. ``predicted``: None where nothing was predicted, as of a planned change."""
 
     name: str
     kind: str
@@ -78,6 +89,7 @@ class Leg(NamedTuple):
     mode: Mode
     reads: Tuple[Read, ...]
     positions: Positions
+    predicted: Optional[Prediction] = None
 
 
 class Record(NamedTuple):
@@ -105,6 +117,13 @@ def _clock(value: Any) -> Dict[str, int]:
 
 def _number(value: Any) -> Optional[int]:
     return None if value is None else int(value)
+
+
+def _prediction(raw: Optional[Mapping[str, Any]]) -> Optional[Prediction]:
+    if raw is None:
+        return None
+    first, last, seconds, certainty = (str(raw[name]) for name in ("first", "last", "seconds", "certainty"))
+    return Prediction(raw["none"] is True, first, last, seconds, certainty)
 
 
 def _leg(raw: Mapping[str, Any]) -> Leg:
@@ -147,6 +166,7 @@ def _leg(raw: Mapping[str, Any]) -> Leg:
             _number(positions.get("new_open")),
             str(positions.get("why") or ""),
         ),
+        _prediction(raw.get("predicted")),
     )
 
 

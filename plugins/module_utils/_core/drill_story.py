@@ -199,6 +199,15 @@ def positions_of(leg: Mapping[str, Any], unit: str = "TSN") -> Dict[str, Any]:
     }
 
 
+def predicted_of(leg: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
+    """What the failover of a leg said would be lost, before it promoted anybody; None where its journal holds no such word."""
+    for step in reversed(steps_of(leg.get("journal") or (), "")):
+        loss = (step.seen.get("evidence") or {}).get("loss") if step.action in PROMOTING_ACTIONS else None
+        if loss:
+            return {name: loss[name] for name in ("none", "first", "last", "seconds", "certainty")}
+    return None
+
+
 def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:
     source = journal_path(str(leg["name"]))
     return {
@@ -212,6 +221,7 @@ def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[
             _read(leg, dict(each, read=read), readings) for each in leg.get("reads") or () for read in each["reads"]
         ],
         "positions": positions_of(leg),
+        "predicted": predicted_of(leg),
     }
 
 

@@ -287,11 +287,24 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("ids", _O, "dict", VERDICT, "of lost, phantom, alien, duplicate, damaged, holes: {count, sha256, sample}"),
         Spec("positions", _O, "list", VERDICT, "{leg, old_last, new_open, unit, agrees: true|false|null, why}"),
         Spec("mode_in_force", _O, "list", VERDICT, "{leg, mode, guaranteed}"),
+        Spec(
+            "predicted",
+            _O,
+            "list",
+            VERDICT,
+            "{leg, none, first, last, seconds, certainty, lost, covered: true|false|null}; of each failover, as it said before the promotion",
+        ),
     ),
     "M": (
         Spec("page_check", _O, "list", DRILL, "{member, result, source}"),
         Spec("logical_checks", _O, "list", DRILL, "{name, result, source}"),
-        Spec("digests", _O, "list", DRILL, "{table, position, values: {member: digest}, equal}"),
+        Spec(
+            "digests",
+            _O,
+            "list",
+            VERDICT,
+            "{table, leg, read, values: {member: SHA-256 of its sorted rows}, equal: true|false|null}",
+        ),
         Spec("smoke_test", _O, "dict", DRILL, "name, result, source"),
     ),
     "N": (

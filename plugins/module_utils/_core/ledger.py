@@ -37,6 +37,8 @@ from urllib.parse import quote, unquote
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 
+#: The table that the writers of a drill write to.
+TABLE = "DRILL_LEDGER"
 ACKED, FAILED, UNKNOWN = "A", "F", "?"
 #: Version of the format; a reader refuses no other one, it reports it as damage.
 SCHEMA = 1
@@ -122,7 +124,7 @@ class Ledger(NamedTuple):
 
 
 class Survivor(NamedTuple):
-    """One row of table drill_ledger as a member showed it."""
+    """One row of :data:`TABLE` as a member showed it."""
 
     writer: str
     seq: int

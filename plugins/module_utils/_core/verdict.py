@@ -25,6 +25,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import observed, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_figures import (
     Losses,
+    digests,
     guards,
     losses,
     outages,
@@ -357,6 +358,7 @@ def _group_l(material: Material, lost: Losses) -> Dict[str, Any]:
             [{"leg": leg.name, "mode": leg.mode.name, "guaranteed": leg.mode.guaranteed} for leg in material.legs],
             "raw/drill.json",
         ),
+        "predicted": observed(lost.predicted, "raw/drill.json"),
     }
 
 
@@ -389,6 +391,7 @@ def judge(inputs: Inputs) -> Dict[str, Dict[str, Any]]:
         "J": {"events": observed(timeline(material, measured), "raw/drill.json")},
         "K": _group_k(material, measured),
         "L": _group_l(material, lost),
+        "M": {"digests": _maybe(digests(material) or None, "no member was read", "raw/rows")},
         "N": {
             "guard": observed(guarded, "raw/ledgers"),
             "accepted_after_fence": _maybe(

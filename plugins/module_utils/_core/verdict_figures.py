@@ -2,19 +2,26 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 #
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
-"""The figures of a drill: outages for group K, losses for group L, guards for group N, the workload for group I, the timeline for group J.
+"""The figures of a drill: outages for group K, losses for group L, digests for group M, guards for group N, the workload for group I, the timeline for group J.
 
 Each function takes the material and the court, returns plain data as docs/evidence.md describes it, and says to the court what speaks against a verdict.
-Public: :func:`outages`, :func:`parts`, :func:`redundancy`, :func:`series`, :func:`losses`, :class:`Losses`, :func:`guards`, :func:`workload`,
-:func:`timeline`.
+Public: :func:`outages`, :func:`parts`, :func:`redundancy`, :func:`series`, :func:`losses`, :class:`Losses`, :func:`digests`, :func:`guards`,
+:func:`workload`, :func:`timeline`.
 """
 
 import hashlib
+import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import FAILOVER, Leg
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import MARKS, PARTS
-from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, FAILED, UNKNOWN, Operation
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import (
+    ACKED,
+    FAILED,
+    TABLE,
+    UNKNOWN,
+    Operation,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.loss import (
     LostTime,
     Tally,
@@ -352,6 +359,7 @@ class Losses(NamedTuple):
     times: List[Dict[str, Any]]
     ids: Dict[str, Any]
     positions: List[Dict[str, Any]]
+    predicted: List[Dict[str, Any]]
     lo: int
     hi: Optional[int]
 
@@ -425,7 +433,8 @@ def losses(material: Material, court: Court) -> Losses:
         court.doubt(LOSS, "no member was ever read, so what survived is not known")
     positions = [_position(leg, by_leg.get(leg.name), court) for leg in material.legs]
     ids = {key: _ids(sorted(known)) for key, known in all_ids.items()}
-    return Losses(reads, worst, apart, times, ids, positions, *_longest(times))
+    predicted = [_predicted(leg, by_leg.get(leg.name), court) for leg in material.legs if leg.predicted is not None]
+    return Losses(reads, worst, apart, times, ids, positions, predicted, *_longest(times))
 
 
 def _longest(times: Sequence[Dict[str, Any]]) -> Tuple[int, Optional[int]]:
@@ -465,6 +474,39 @@ def _position(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
         "agrees": agrees,
         "why": why,
     }
+
+
+def _predicted(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
+    """What a failover said would be lost, against the ledger: who was told that nothing is lost must not have lost anything."""
+    said = leg.predicted
+    assert said is not None
+    covered = None if lost is None else not (lost and said.none)
+    if covered is False:
+        what = "leg {0}: {1} acknowledged writes were lost, and the failover had said that none would be".format(
+            leg.name, lost
+        )
+        court.note(FAILURE, RPO, what, 0, leg.marks["t4"].source if "t4" in leg.marks else "raw/journals")
+    return dict(said._asdict(), leg=leg.name, lost=lost, covered=covered)
+
+
+def digests(material: Material) -> List[Dict[str, Any]]:
+    """Group M: the rows of the drill's table as each member showed them, side by side for each read.
+
+    :returns: for each leg and read ``values``, the SHA-256 of the sorted rows by member, and ``equal``, None where only one member was read.
+    """
+    found: List[Dict[str, Any]] = []
+    for leg in material.legs:
+        for read in sorted({each.read for each in leg.reads}):
+            values = {}
+            for each in leg.reads:
+                rows = material.inputs.rows.get(each.file)
+                if each.read == read and rows is not None:
+                    text = "".join(json.dumps(list(row), sort_keys=True) + "\n" for row in sorted(rows.survivors))
+                    values[each.member] = hashlib.sha256(text.encode("ascii")).hexdigest()
+            if values:
+                equal = len(set(values.values())) == 1 if len(values) > 1 else None
+                found.append({"table": TABLE, "leg": leg.name, "read": read, "values": values, "equal": equal})
+    return found
 
 
 # ---------------------------------------------------------------------------------------------- N, I

@@ -14,13 +14,12 @@ from typing import Any, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, facts, probe_job
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import READS, RowsWriter
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
-from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import Survivor
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import TABLE, Survivor
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Query, Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import TABLE
 
 PRESENT, ABSENT = "present", "absent"
 COLUMNS = ("WRITER", "SEQ", "UUID", "PAYLOAD", "PAYLOAD_HASH", "NODE", "ROLE_EPOCH", "DB_TS")

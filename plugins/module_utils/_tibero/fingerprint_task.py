@@ -14,7 +14,7 @@ import pwd
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, fingerprint, journal
+from ansible_collections.firedrill.standby.plugins.module_utils._core import facts, fingerprint, journal, ledger
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import Fact, known, unknown
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
@@ -26,7 +26,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero import (
     member,
     options,
     preflight_task,
-    probe_session,
     readiness_task,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer, Query, Tibero
@@ -45,7 +44,7 @@ FINGERPRINT_SPEC: Dict[str, Any] = dict(
 )
 
 #: Tables that a drill and a role change make and drop.
-TABLES = (probe_session.TABLE, marker.TABLE)
+TABLES = (ledger.TABLE, marker.TABLE)
 #: NAME, GROUP# and MEMBER are documented (H); BYTES of the files is not, so a view without it is read by the columns it has. Columns of
 #: V$STANDBY_LOGFILE are not documented at all.
 QUESTIONS: Dict[str, Query] = {

@@ -17,7 +17,7 @@ import os
 import socket
 from typing import Any, Dict, Mapping, NamedTuple, Optional, Tuple, TypeVar
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, FAILED, UNKNOWN
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, FAILED, TABLE, UNKNOWN
 from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_session import (
     CONNECT_LIMIT,
     READABLE,
@@ -32,7 +32,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client i
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.conversation import Conversation, Gone
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks, tbsql
 
-TABLE = "DRILL_LEDGER"
 #: How long tbsql may take until it takes a command.
 LAUNCH_LIMIT = 10 * 10**9
 #: Between two starts of the program for one session, so that a program that dies at once is not started in a circle.

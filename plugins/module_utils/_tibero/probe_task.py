@@ -9,12 +9,13 @@ from typing import Any, Dict, List, Mapping, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, probe, probe_job
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import TABLE
 from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_session import Session
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Spawner, spawn
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import TABLE, TiberoSession
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import TiberoSession
 
 STARTED, STOPPED = "started", "stopped"
 #: Version of the driver: the conversation and its table of certain failures. It stands in every ledger.

@@ -298,6 +298,17 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "positions.old": ("last of the old primary", "이전 프라이머리 마지막", "原主库最后"),
     "positions.new": ("at opening of the new one", "새 프라이머리 개방 시", "新主库开放时"),
     "positions.agrees": ("agrees with the ledger", "원장과 일치", "与台账一致"),
+    "predicted": ("What the failover had said before the promotion", "승격 전 페일오버의 예측", "提升前故障切换的预测"),
+    "predicted.said": ("Said", "예측", "预测"),
+    "predicted.none": ("nothing will be lost", "유실 없음", "不会丢失"),
+    "predicted.some": (
+        "possible loss from {first} to {last}",
+        "{first}부터 {last}까지 유실 가능",
+        "{first} 至 {last} 可能丢失",
+    ),
+    "predicted.certainty": ("Certainty", "확실성", "确定程度"),
+    "predicted.lost": ("Lost by the ledger", "원장 기준 유실", "台账所记丢失"),
+    "predicted.covered": ("Covered", "예측 범위 내", "在预测之内"),
     "ids": ("Operations concerned", "해당 작업", "相关操作"),
     # Fencing.
     "fencing": ("Fencing", "격리", "隔离"),
@@ -571,6 +582,11 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "{0} of {1} at the end of {2}, {3} when {4} opened; lost by the ledger: {5}",
         "{2} 종료 시 {0} {1}, {4} 개방 시 {3}, 원장 기준 유실 {5}",
         "{2} 结束时 {0} 为 {1}，{4} 开放时为 {3}；台账所记丢失：{5}",
+    ),
+    (
+        "leg {0}: {1} acknowledged writes were lost, and the failover had said that none would be",
+        "구간 {0}: 확인된 쓰기 {1}건이 유실되었으나 페일오버는 유실이 없다고 예측함",
+        "行程 {0}：已确认的写入丢失 {1} 次，而故障切换曾预测不会丢失",
     ),
     (
         "how far the log of {0} went beyond is not known",

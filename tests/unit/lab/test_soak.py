@@ -80,19 +80,12 @@ def test_every_fault_of_a_policy_can_be_drilled_with_its_consent() -> None:
     assert drills.CONSENTS == CONSENTS
 
 
-def journal(place: Path, name: str, **evidence: object) -> None:
-    (place / "raw" / "journals").mkdir(parents=True, exist_ok=True)
-    records = [{"event": "begin", "seen": None}, {"event": "end", "seen": {"branch_point": "7", "evidence": evidence}}]
-    (place / "raw" / "journals" / name).write_text("\n".join(map(json.dumps, records)))
-
-
-def test_a_loss_is_foreseen_by_the_journal_of_the_promotion_only(tmp_path: Path) -> None:
-    assert not drills.foreseen(tmp_path)
-    journal(tmp_path, "home.jsonl", candidates=[])
-    journal(tmp_path, "disaster.jsonl", loss={"none": True, "first": "", "last": ""})
-    assert not drills.foreseen(tmp_path)
-    journal(tmp_path, "disaster.jsonl", loss={"none": False, "first": "8", "last": "UNKNOWN"})
-    assert drills.foreseen(tmp_path)
+def test_a_loss_is_foreseen_where_a_failover_of_the_document_said_so(tmp_path: Path) -> None:
+    document = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    for said, foreseen in (([], False), ([{"none": True}], False), ([{"none": True}, {"none": False}], True)):
+        document["L"]["predicted"]["value"] = said
+        (tmp_path / "evidence.json").write_text(json.dumps(document), encoding="utf-8")
+        assert drills.figures(tmp_path).foreseen is foreseen
 
 
 def test_a_hole_and_a_loss_that_was_not_foreseen_end_the_soak() -> None:

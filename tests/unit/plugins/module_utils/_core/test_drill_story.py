@@ -103,6 +103,14 @@ def test_the_fence_of_a_failover_lies_between_the_decision_and_the_order() -> No
     assert "t3" not in marks_of(without, readings, "")
 
 
+def test_what_a_failover_foresaw_is_told_from_its_journal_and_nothing_of_a_planned_change() -> None:
+    loss = {"none": False, "first": "8", "last": "UNKNOWN", "seconds": "UNKNOWN", "certainty": "ASYNC"}
+    lines = [*journal()[:-1], line("end", 9500, 4, seconds=0.4, seen={"evidence": {"loss": loss, "allowed": True}})]
+    [told_leg] = story(told(legs=[failover(journal=lines)]))["legs"]
+    assert told_leg["predicted"] == loss
+    assert story(told(legs=[leg()]))["legs"][0]["predicted"] is None
+
+
 def test_fences_are_told_with_what_confirmed_them() -> None:
     source = "raw/journals/there.jsonl"
     [switched] = story(told(legs=[leg()]))["document"]["N.fences"]["value"]

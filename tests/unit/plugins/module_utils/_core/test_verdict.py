@@ -252,6 +252,37 @@ def test_log_of_its_own_speaks_against_a_primary_that_handed_over_and_not_agains
     assert len(told) == (0 if agrees else 1)
 
 
+@pytest.mark.parametrize("none", [True, False])
+@pytest.mark.parametrize("lost", [True, False])
+def test_what_a_failover_foresaw_is_held_against_the_ledger(scene: Scene, none: bool, lost: bool) -> None:
+    said = {"none": none, "first": "4711", "last": "UNKNOWN", "seconds": "UNKNOWN", "certainty": "as the test says"}
+    scene.drill["legs"][0].update(kind="failover", predicted=said)
+    if lost:
+        lost_suffix(scene)
+    found = judged(scene)
+    [predicted] = found["L"]["predicted"]["value"]
+    assert predicted == {**said, "leg": "there", "lost": predicted["lost"], "covered": not (none and lost)}
+    assert bool(predicted["lost"]) is lost
+    words = (
+        f"leg there: {predicted['lost']} acknowledged writes were lost, and the failover had said that none would be"
+    )
+    assert (words in found["R"]["reasons"]["value"]) is (none and lost)
+
+
+def test_rows_are_told_by_a_digest_for_each_member_and_read(scene: Scene) -> None:
+    same = judged(scene)["M"]["digests"]["value"]
+    assert [(each["leg"], each["read"], sorted(each["values"])) for each in same if each["equal"] is not None] == [
+        ("there", "b", ["seoul1", "seoul2"]),
+        ("back", "b", ["busan1", "seoul2"]),
+    ]
+    assert all(each["equal"] is not False and each["table"] == "DRILL_LEDGER" for each in same)
+    scene.rows[BACK].reverse()
+    assert judged(scene)["M"]["digests"]["value"] == same, "the order of rows is the reader's"
+    deleted_on_one_member(scene)
+    apart = judged(scene)["M"]["digests"]["value"]
+    assert [(each["leg"], each["read"]) for each in apart if each["equal"] is False] == [("there", "b")]
+
+
 def test_a_loss_without_any_log_of_its_own_is_told_of_a_failover_too(scene: Scene) -> None:
     lost_suffix(scene)
     scene.objectives.update(rpo_ns=SECOND, rpo_transactions=100)
