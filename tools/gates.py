@@ -243,25 +243,9 @@ def _lab(part: str) -> Callable[[Path], list[list[str]]]:
 
 UNIT = (
     Gate("unit", "unit tests, and every recording of a real server", _unit, limit=900, in_checkout=True, alone=True),
-    Gate(
-        "lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True, alone=True
-    ),
-    Gate(
-        "lab-emulator",
-        "the emulator of Tibero against recorded output",
-        _lab("emulator"),
-        limit=900,
-        in_checkout=True,
-        alone=True,
-    ),
-    Gate(
-        "lab-changes",
-        "the way back after a failover, on a lab of directories",
-        _lab("changes"),
-        limit=900,
-        in_checkout=True,
-        alone=True,
-    ),
+    Gate("lab-emulator", "the emulator of Tibero against recorded output", _lab("emulator"), in_checkout=True),
+    Gate("lab-changes", "the way back after a failover, on a lab of directories", _lab("changes"), in_checkout=True),
+    Gate("lab-hosts", "the lab's hosts work, break, heal and leave nothing", _lab("hosts"), in_checkout=True),
     *(_core(version) for version in cores()),
 )
 
@@ -288,7 +272,7 @@ def scenarios(root: Path = ROOT) -> list[str]:
 STAGES = ("lint", "unit", "molecule")
 #: Gates at a time, of those that bear another beside them. The lab of a scenario has a name, a subnet and
 #: directories of its own.
-JOBS = {"lint": 2, "unit": 2, "molecule": 2}
+JOBS = {"lint": 2, "unit": 3, "molecule": 3}
 EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenario proves nothing, so it fails."}
 
 

@@ -1,6 +1,10 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Filters that turn what was seen on a host into what is needed or reported. Each calls one pure function."""
+"""Filters that turn what was seen on a host into what is needed or reported. Each calls one pure function.
+
+Each imports what it calls when it is called: Ansible compiles a collection's Python anew in every worker, one for each task and host, and a task that wants
+a filter loads this file. What all of them need would cost each such task a seventh of a second.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +12,11 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import (
-    drill_policy,
-    drill_program,
-    existing,
-    journal,
-)
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, failover_plan, files, role_plan
-
 
 def standby_tip(primary_tip: t.Mapping[str, str], plan: t.Mapping[str, t.Any]) -> dict[str, str]:
     """The whole tip of a standby from the primary's tip and the standby's plan."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
+
     return cluster.standby_tip(primary_tip, cluster.Plan(**plan))
 
 
@@ -27,6 +24,9 @@ def standby_files(
     found: t.Sequence[t.Mapping[str, t.Any]], primary: t.Mapping[str, t.Any], standby: t.Mapping[str, t.Any]
 ) -> list[dict[str, str]]:
     """Source, target and kind of every file of a primary for a standby."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+    from ansible_collections.firedrill.standby.plugins.module_utils._tibero import files
+
     try:
         return files.standby_files(found, primary, standby)
     except StandbyError as error:
@@ -35,6 +35,8 @@ def standby_files(
 
 def standby_peers(members: t.Sequence[t.Mapping[str, t.Any]], host: str) -> list[dict[str, t.Any]]:
     """The other members of a cluster, from the records of all."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
+
     return cluster.peers([cluster.Member(**member) for member in members], host)
 
 
@@ -45,6 +47,8 @@ def standby_drill_ways(
     direct: t.Mapping[str, int],
 ) -> dict[str, t.Any]:
     """How the clients of a drill reach the members: aliases, paths, guards, names."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster
+
     return cluster.drill_ways([cluster.Member(**member) for member in members], alias, application, direct)
 
 
@@ -52,6 +56,9 @@ def standby_drill_tripped(
     policy: t.Mapping[str, t.Any], quiet: t.Sequence[float | None], pressed: t.Mapping[str, t.Any] | None = None
 ) -> list[str]:
     """What ends a drill early now, in words."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy, drill_program
+    from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+
     try:
         return drill_policy.tripped(policy, quiet, drill_program.now(), pressed)
     except StandbyError as error:
@@ -65,6 +72,8 @@ def standby_existing(
     mode: str,
 ) -> list[dict[str, t.Any]]:
     """How an existing user and existing directories differ from what would be made."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core import existing
+
     gid = account.get("gid")
     made = existing.Account(
         str(account["user"]), str(account["group"]), None if gid in (None, "") else int(str(gid)), str(account["shell"])
@@ -81,6 +90,10 @@ def standby_answering(variables: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
 
 def standby_returns(observation: t.Mapping[str, t.Any], name: str, silent: t.Sequence[str]) -> bool:
     """Whether a member that a half-done switchover stopped is booted as a standby, so that it can take over."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
+    from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+    from ansible_collections.firedrill.standby.plugins.module_utils._tibero import failover_plan, role_plan
+
     seen = observation.get("role_change") or {}
     if "change" not in seen or seen.get("working"):
         return False

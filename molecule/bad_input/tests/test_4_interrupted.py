@@ -8,7 +8,7 @@ from bench import PRIMARY, STANDBY, Bench
 from fingerprint import difference
 
 #: Bytes per second: a copy that lasts long enough to be interrupted.
-SLOW = {PRIMARY: {"standby_seed_rate_limit": 8000000}, STANDBY: {"standby_seed_rate_limit": 8000000}}
+SLOW = {PRIMARY: {"standby_seed_rate_limit": 24000000}, STANDBY: {"standby_seed_rate_limit": 24000000}}
 COPYING = "TASK [firedrill.standby.standby : Copy the files (data)]"
 
 
