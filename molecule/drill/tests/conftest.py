@@ -65,7 +65,7 @@ def drill(bench: Bench, client: drills.Client, tmp_path_factory: pytest.TempPath
 
     def run(kind: str, *arguments: str, **variables: Any) -> Drill:
         policy = drills.policy("A drill of the lab", objectives, faults=drills.faults(kind))
-        few = {"drill_writers": 3, "drill_interval_ms": 300, "drill_baseline_seconds": 10}
+        few = {"drill_writers": 3, "drill_interval_ms": 500, "drill_baseline_seconds": 10}
         given = {"drill_policy": policy, **few, **drills.consents(kind, bench.lab), **variables}
         given = drills.variables(client, evidence, "seoul2", **given)
         before = set(evidence.glob("*/objectives.json"))

@@ -19,6 +19,14 @@ from conftest import Drill
 
 from lab.sweep.bench import Bench
 
+#: The application's own test: whether the present primary takes connections.
+SMOKE = [
+    "/usr/bin/python3",
+    "-c",
+    "import os, socket; print(os.environ['FIREDRILL_PRIMARY']); "
+    "socket.create_connection((os.environ['FIREDRILL_ADDRESS'], int(os.environ['FIREDRILL_PORT'])), 10)",
+]
+
 
 class Attempt(NamedTuple):
     """One row that was tried on a member: when, and whether it was committed."""
@@ -50,7 +58,8 @@ class Observer:
         self._thread.join(120)
 
     def _run(self) -> None:
-        while not self._over.wait(0.1):
+        # Each attempt is a login of its own, on a machine that also runs what is measured.
+        while not self._over.wait(0.4):
             for name in ("seoul1", "seoul2"):
                 began = time.time()
                 said = self._bench.sql(name, ["INSERT INTO observed VALUES (1);", "COMMIT;"], timeout=5)
@@ -107,7 +116,7 @@ class Approver:
 @pytest.fixture(scope="module")
 def there_and_back(bench: Bench, drill: Callable[..., Drill]) -> tuple[Drill, Observer, Approver]:
     with Observer(bench) as observer, Approver(bench) as approver:
-        made = drill("switchover", drill_approve_before=["back"], drill_approval_timeout=300)
+        made = drill("switchover", drill_approve_before=["back"], drill_approval_timeout=300, drill_smoke_command=SMOKE)
     return made, observer, approver
 
 
@@ -203,6 +212,19 @@ def test_its_evidence_is_verified_and_a_tampered_copy_is_not(
     ledger.write_text("".join(ledger.read_text().splitlines(keepends=True)[:-3]))
     tampered = made.verify(copy)
     assert tampered.returncode != 0 and ledger.name in tampered.stdout + tampered.stderr
+
+
+def test_members_hold_the_same_rows_and_the_application_works(
+    there_and_back: tuple[Drill, Observer, Approver],
+) -> None:
+    made = there_and_back[0]
+    asked = {each["leg"]: each["result"] for each in made.value("M.smoke_test")}
+    assert asked == {"there": "passed", "back": "passed"}
+    said = [(made.folder / f"raw/observations/smoke-{leg}.txt").read_text().split() for leg in ("there", "back")]
+    assert said == [["seoul2"], ["seoul1"]]
+    digests = made.value("M.digests")
+    assert {(each["leg"], each["read"]) for each in digests if each["equal"]} == {("there", "b"), ("back", "b")}
+    assert made.value("G.gaps") == []
 
 
 def test_the_report_is_there_in_three_languages(there_and_back: tuple[Drill, Observer, Approver]) -> None:

@@ -10,7 +10,9 @@ nothing is filled in.
 Public: :func:`fact`, :func:`baseline`, :func:`details`.
 """
 
-from typing import Any, Dict, List, Mapping
+from typing import Any, Dict, List, Mapping, Optional
+
+from ansible_collections.firedrill.standby.plugins.module_utils._core.log_gap import missing, online_of
 
 Facts = Mapping[str, Mapping[str, Any]]
 
@@ -47,10 +49,29 @@ def baseline(
         "G.differences": _differences(looked),
         "G.lag": _lag(states, primary),
     }
+    gaps = _gaps(looked, primary)
     size = fact(looked.get(primary) or {}, "database_size")
     if size:
         found["G.data_bytes"] = int(size["bytes"])
-    return {path: {"value": value, "source": "raw/observations"} for path, value in found.items() if value != []}
+    told = {path: {"value": value, "source": "raw/observations"} for path, value in found.items() if value != []}
+    if gaps is not None:
+        told["G.gaps"] = {"value": gaps, "source": "raw/observations"}
+    return told
+
+
+def _gaps(looked: Mapping[str, Facts], primary: str) -> Optional[List[Dict[str, Any]]]:
+    """What each standby needs and nobody has any more; None where that is not known of one of them."""
+    found = []
+    online = online_of(fact(looked.get(primary) or {}, "redo") or [])
+    archives = fact(looked.get(primary) or {}, "archives")
+    for name in sorted(set(looked) - {primary}):
+        needed = fact(looked[name], "log_sequence")
+        if needed is None or not online or (archives is None and int(needed) < min(online)):
+            return None
+        gone = missing(int(needed), online, (archives or {}).get("present") or [])
+        if gone:
+            found.append({"member": name, "from": gone[0], "to": gone[-1]})
+    return found if len(looked) > 1 else None
 
 
 def _space(looked: Mapping[str, Facts]) -> List[Dict[str, Any]]:

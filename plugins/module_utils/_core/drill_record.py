@@ -78,8 +78,17 @@ class Prediction(NamedTuple):
     certainty: str
 
 
+class Smoke(NamedTuple):
+    """The application's own test against the primary of a leg: its name, whether it passed, and what it said last."""
+
+    name: str
+    passed: bool
+    said: str
+
+
 class Leg(NamedTuple):
-    """One role change: there, or back. ``predicted``: None where nothing was predicted, as of a planned change."""
+    """One role change: there, or back. ``predicted``: None where nothing was predicted, as of a planned change; ``smoke``:
+    None where the application has no test."""
 
     name: str
     kind: str
@@ -90,6 +99,7 @@ class Leg(NamedTuple):
     reads: Tuple[Read, ...]
     positions: Positions
     predicted: Optional[Prediction] = None
+    smoke: Optional[Smoke] = None
 
 
 class Record(NamedTuple):
@@ -124,6 +134,10 @@ def _prediction(raw: Optional[Mapping[str, Any]]) -> Optional[Prediction]:
         return None
     first, last, seconds, certainty = (str(raw[name]) for name in ("first", "last", "seconds", "certainty"))
     return Prediction(raw["none"] is True, first, last, seconds, certainty)
+
+
+def _smoke(raw: Optional[Mapping[str, Any]]) -> Optional[Smoke]:
+    return None if raw is None else Smoke(str(raw["name"]), raw["passed"] is True, str(raw["said"]))
 
 
 def _leg(raw: Mapping[str, Any]) -> Leg:
@@ -167,6 +181,7 @@ def _leg(raw: Mapping[str, Any]) -> Leg:
             str(positions.get("why") or ""),
         ),
         _prediction(raw.get("predicted")),
+        _smoke(raw.get("smoke")),
     )
 
 

@@ -222,6 +222,7 @@ def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[
         ],
         "positions": positions_of(leg),
         "predicted": predicted_of(leg),
+        "smoke": leg.get("smoke") or None,
     }
 
 
@@ -256,7 +257,7 @@ def story(told: Mapping[str, Any]) -> Dict[str, Any]:
 
     :arg told: ``drill_id``, ``type``, ``members``, ``ledgers`` (paths in the evidence), ``legs``, ``readings``, ``classification``, ``way_back``,
         ``human_ns``, and ``document``, fields by path with their value, or with ``value`` and ``source``. A leg has ``name``, ``kind``, ``old``, ``new``,
-        ``stamps``, ``journal``, ``mode``, ``old_last`` and ``reads``, each of those with ``reads`` (a, b, c), ``member`` and ``stamp``, or ``why``
+        ``stamps``, ``journal``, ``mode``, ``old_last``, ``smoke`` and ``reads``, each of those with ``reads`` (a, b, c), ``member`` and ``stamp``, or ``why``
         they could not be taken.
     :raises KeyError: when something of this is missing.
     """

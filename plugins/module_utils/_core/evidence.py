@@ -305,7 +305,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             VERDICT,
             "{table, leg, read, values: {member: SHA-256 of its sorted rows}, equal: true|false|null}",
         ),
-        Spec("smoke_test", _O, "dict", DRILL, "name, result, source"),
+        Spec("smoke_test", _O, "list", VERDICT, "{leg, name, result: passed|failed, said, source}"),
     ),
     "N": (
         Spec("fences", _O, "list", DRILL, "{leg, member, method, result, confirmed_wall_ns, source}"),

@@ -33,6 +33,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_fi
     redundancy,
     resolution,
     series,
+    smoke,
     timeline,
     unseen,
     workload,
@@ -154,8 +155,8 @@ def _restored(target: int, found: Sequence[Dict[str, Any]]) -> _Measured:
     return _Measured(RTRR, target, lo, max(each["ns"] + each["bound_ns"] for each in found), "ns", sure)
 
 
-def _integrity(lost: Losses, court: Court) -> _Measured:
-    """Holes, aliens, duplicates, damaged rows, and reads that disagree."""
+def _integrity(lost: Losses, tested: Sequence[Dict[str, Any]], court: Court) -> _Measured:
+    """Holes, aliens, duplicates, damaged rows, reads that disagree, and an application that does not work."""
     counts = lost.counts
     if not counts:
         return _Measured(INTEGRITY, 0, None, None, "rows")
@@ -168,7 +169,11 @@ def _integrity(lost: Losses, court: Court) -> _Measured:
         if counts.get(name):
             court.note(FAILURE, INTEGRITY, "{0}: {1}".format(name, counts[name]), 0, "raw/rows")
     bad = sum(counts.get(name, 0) for name in wrong) + len(lost.disagreements)
-    return _Measured(INTEGRITY, 0, bad, bad, "rows")
+    failed = [each for each in tested if each["result"] != "passed"]
+    for each in failed:
+        what = "leg {0}: the application's own test failed: {1}, {2}".format(each["leg"], each["name"], each["said"])
+        court.note(FAILURE, INTEGRITY, what, 0, each["source"])
+    return _Measured(INTEGRITY, 0, bad + len(failed), bad + len(failed), "defects" if failed else "rows")
 
 
 def _home(inputs: Inputs, court: Court) -> _Measured:
@@ -265,7 +270,7 @@ def _objectives(
     accepted = sum(each["accepted_after_fence"] for each in guarded)
     known = accepted if guarded else None
     found.append(_judged(_Measured(FENCING, 0, known, known, "writes"), court))
-    found.append(_judged(_integrity(lost, court), court))
+    found.append(_judged(_integrity(lost, smoke(material), court), court))
     found.append(_judged(_home(material.inputs, court), court))
     return sorted(found, key=lambda each: OBJECTIVES.index(each["objective"]))
 
@@ -391,7 +396,10 @@ def judge(inputs: Inputs) -> Dict[str, Dict[str, Any]]:
         "J": {"events": observed(timeline(material, measured), "raw/drill.json")},
         "K": _group_k(material, measured),
         "L": _group_l(material, lost),
-        "M": {"digests": _maybe(digests(material) or None, "no member was read", "raw/rows")},
+        "M": {
+            "digests": _maybe(digests(material) or None, "no member was read", "raw/rows"),
+            "smoke_test": _maybe(smoke(material) or None, "the application has no test", "raw/drill.json"),
+        },
         "N": {
             "guard": observed(guarded, "raw/ledgers"),
             "accepted_after_fence": _maybe(

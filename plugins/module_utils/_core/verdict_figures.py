@@ -5,7 +5,7 @@
 """The figures of a drill: outages for group K, losses for group L, digests for group M, guards for group N, the workload for group I, the timeline for group J.
 
 Each function takes the material and the court, returns plain data as docs/evidence.md describes it, and says to the court what speaks against a verdict.
-Public: :func:`outages`, :func:`parts`, :func:`redundancy`, :func:`series`, :func:`losses`, :class:`Losses`, :func:`digests`, :func:`guards`,
+Public: :func:`outages`, :func:`parts`, :func:`redundancy`, :func:`series`, :func:`losses`, :class:`Losses`, :func:`digests`, :func:`smoke`, :func:`guards`,
 :func:`workload`, :func:`timeline`.
 """
 
@@ -487,6 +487,21 @@ def _predicted(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
         )
         court.note(FAILURE, RPO, what, 0, leg.marks["t4"].source if "t4" in leg.marks else "raw/journals")
     return dict(said._asdict(), leg=leg.name, lost=lost, covered=covered)
+
+
+def smoke(material: Material) -> List[Dict[str, Any]]:
+    """Group M: what the application's own test said of each primary."""
+    return [
+        {
+            "leg": leg.name,
+            "name": leg.smoke.name,
+            "result": "passed" if leg.smoke.passed else "failed",
+            "said": leg.smoke.said,
+            "source": "raw/observations/smoke-{0}.txt".format(leg.name),
+        }
+        for leg in material.legs
+        if leg.smoke is not None
+    ]
 
 
 def digests(material: Material) -> List[Dict[str, Any]]:

@@ -14,6 +14,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.facts impo
     STANDBY,
     Fact,
 )
+from ansible_collections.firedrill.standby.plugins.module_utils._core.log_gap import missing, online_of
 from ansible_collections.firedrill.standby.plugins.module_utils._core.readiness import Thresholds
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, host_facts, preflight
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tip
@@ -203,10 +204,6 @@ def lag(own: Seen, primary: Seen, limits: Thresholds) -> Check:
     return answer(question, facts, judge)
 
 
-def _covers(ranges: Sequence[Sequence[int]], number: int) -> bool:
-    return any(first <= number <= last for first, last in ranges)
-
-
 def gap(own: Seen, primary: Seen) -> Check:
     """PC-C2: redo that the standby lacks and that is in no online log of the primary has to be in its archives
     (TBR-1027, C). How far the standby is, is its current log by its own V$LOG, since received redo is written to its
@@ -223,13 +220,12 @@ def gap(own: Seen, primary: Seen) -> Check:
 
     def judge() -> Tuple[str, str]:
         needed = int(facts[0].value or 0)
-        online = [int(each["sequence"]) for each in facts[1].value or [] if each["sequence"]]
+        online = online_of(facts[1].value or [])
         if not online:
             return UNKNOWN, "no log of {0} has a sequence".format(primary.name)
         if needed >= min(online):
             return OK, "{0} is at log {1}, online are {2} to {3}".format(own.name, needed, min(online), max(online))
-        present = (facts[2].value or {}).get("present") or []
-        gone = [number for number in range(needed, min(online)) if not _covers(present, number)]
+        gone = missing(needed, online, (facts[2].value or {}).get("present") or [])
         text = "{0} needs logs {1} to {2} from archives".format(own.name, needed, min(online) - 1)
         if not gone:
             return OK, text + ", all there"

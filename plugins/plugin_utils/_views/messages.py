@@ -142,6 +142,7 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "unit.writes": ("writes", "건(쓰기)", "次写入"),
     "unit.rows": ("rows", "행", "行"),
     "unit.bytes": ("bytes", "바이트", "字节"),
+    "unit.defects": ("defects", "건(결함)", "处缺陷"),
     "unit.differences": ("differences", "건(차이)", "处差异"),
     "kind.write": ("writes", "쓰기", "写入"),
     "kind.read": ("reads", "읽기", "读取"),
@@ -338,6 +339,8 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "severity.info": ("information", "정보", "提示"),
     "severity.warning": ("warning", "경고", "警告"),
     "severity.failure": ("failure", "실패", "失败"),
+    "smoke.passed": ("passed", "통과", "通过"),
+    "smoke.failed": ("failed", "실패", "失败"),
     "raised.tool": ("by the tool", "도구", "由工具提出"),
     "raised.person": ("by a person", "사람", "由人员提出"),
     "raised": ("Raised", "제기", "提出"),
@@ -584,6 +587,12 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "{2} 结束时 {0} 为 {1}，{4} 开放时为 {3}；台账所记丢失：{5}",
     ),
     (
+        "leg {0}: the application's own test failed: {1}, {2}",
+        "구간 {0}: 애플리케이션 자체 시험 실패: {1}, {2}",
+        "行程 {0}：应用自身的测试失败：{1}，{2}",
+    ),
+    ("the application has no test", "애플리케이션 시험 없음", "应用没有测试"),
+    (
         "leg {0}: {1} acknowledged writes were lost, and the failover had said that none would be",
         "구간 {0}: 확인된 쓰기 {1}건이 유실되었으나 페일오버는 유실이 없다고 예측함",
         "行程 {0}：已确认的写入丢失 {1} 次，而故障切换曾预测不会丢失",
@@ -809,6 +818,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "transactions": ("건", "笔事务"),
     "writes": ("건(쓰기)", "次写入"),
     "rows": ("행", "行"),
+    "defects": ("건(결함)", "处缺陷"),
     "differences": ("건(차이)", "处差异"),
     "bytes": ("바이트", "字节"),
 }

@@ -73,3 +73,22 @@ def test_a_standby_that_was_asked_later_is_not_behind() -> None:
 def test_a_member_is_told_in_detail() -> None:
     told = details(LOOKED["seoul1"])
     assert (told["page_size_bytes"], told["licence_until"], told["build"]) == (8192, "2027/01/31", None)
+
+
+REDO = known([{"sequence": 7}, {"sequence": 8}, {"sequence": 0}])
+
+
+def gaps(archives: Any, **needed: Any) -> Any:
+    looked = {"seoul1": {"redo": REDO, "archives": archives}}
+    looked.update({name: {"log_sequence": known(number)} for name, number in needed.items()})
+    return baseline(looked, {}, {}, "seoul1").get("G.gaps", {}).get("value", "unknown")
+
+
+def test_a_gap_is_what_nobody_has_and_no_gap_is_told_as_such() -> None:
+    some = known({"present": [[2, 3], [6, 6]]})
+    assert gaps(some, busan1=7, busan2=6) == []
+    assert gaps(some, busan1=3, busan2=8) == [{"member": "busan1", "from": 4, "to": 5}]
+    assert gaps(UNREAD, busan1=7) == [], "archives do not matter to one that needs none"
+    assert gaps(UNREAD, busan1=6) == "unknown"
+    assert gaps(some) == "unknown", "there is no standby"
+    assert baseline({"seoul1": {"redo": REDO}, "busan1": {}}, {}, {}, "seoul1") == {}

@@ -269,6 +269,22 @@ def test_what_a_failover_foresaw_is_held_against_the_ledger(scene: Scene, none: 
     assert (words in found["R"]["reasons"]["value"]) is (none and lost)
 
 
+def test_an_application_that_does_not_work_is_no_success(scene: Scene) -> None:
+    assert judged(scene)["M"]["smoke_test"]["value"] is None
+    scene.drill["legs"][0]["smoke"] = {"name": "orders-check", "passed": True, "said": "exit code 0"}
+    scene.drill["legs"][1]["smoke"] = {"name": "orders-check", "passed": True, "said": "exit code 0"}
+    found = judged(scene)
+    assert overall(found) == MET
+    assert [(each["leg"], each["result"]) for each in found["M"]["smoke_test"]["value"]] == [
+        ("there", "passed"),
+        ("back", "passed"),
+    ]
+    scene.drill["legs"][1]["smoke"].update(passed=False, said="exit code 3")
+    found = judged(scene)
+    assert overall(found) == NOT_MET and objective(found, "integrity")["verdict"] == NOT_MET
+    assert "leg back: the application's own test failed: orders-check, exit code 3" in found["R"]["reasons"]["value"]
+
+
 def test_rows_are_told_by_a_digest_for_each_member_and_read(scene: Scene) -> None:
     same = judged(scene)["M"]["digests"]["value"]
     assert [(each["leg"], each["read"], sorted(each["values"])) for each in same if each["equal"] is not None] == [
