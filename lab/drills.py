@@ -87,7 +87,12 @@ def consents(kind: str, lab: Lab) -> dict[str, Any]:
         "failover_fence_command": [*switch, "crash", "--name", lab.name, "--state", str(lab.root), "{member}"],
         "drill_return_command": [*switch, "start", "--name", lab.name, "--state", str(lab.root), "{member}"],
     }
-    given = {"standby_allow_data_loss": True, "reinstate_overwrite": True, "drill_ride_seconds": 10}
+    given = {
+        "standby_allow_data_loss": True,
+        "reinstate_overwrite": True,
+        "standby_rebuild": True,
+        "drill_ride_seconds": 10,
+    }
     return {**given, **(power if kind == "crash_host" else {})}
 
 

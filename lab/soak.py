@@ -8,6 +8,7 @@ run that is stopped leaves what it measured.
 
 A drill by SYNC runs in PROTECTION, which promises that nothing acknowledged is lost; both standbys are SYNC, so that the mode still holds once one of them
 is the primary. One by ASYNC runs in PERFORMANCE, may lose the end of what each writer wrote, and then has to have said so before it promoted.
+MIXED is ASYNC to the member that takes over and SYNC to the other one, which then holds more than the new primary and is built anew.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from lab.hosts.errors import LabError
 PLACE = cluster.ROOT / "build" / "soak"
 TARGET = "seoul2"
 #: The protection mode, and the seconds that a drill may lose, by how the standbys get their redo.
-TRANSPORTS = {"SYNC": ("protection", 0), "ASYNC": ("performance", 10)}
+TRANSPORTS = {"SYNC": ("protection", 0), "ASYNC": ("performance", 10), "MIXED": ("performance", 10)}
 #: A failover of two members on one machine rebuilds one of them, which takes its time.
 OBJECTIVES = {"rto_seconds": 120, "rtrr_seconds": 400, "steady_seconds": 2}
 GOOD = ("met", "met with findings")
@@ -51,9 +52,11 @@ class Ground(NamedTuple):
 
 def members(transport: str) -> dict[str, cluster.Vars]:
     """The members of a soak."""
+    first, other = ("ASYNC", "SYNC") if transport == "MIXED" else (transport, transport)
     return {
         "seoul1": {"standby_bootstrap_primary": True},
-        **{name: {"tibero_transport": f"LGWR {transport}"} for name in (TARGET, "busan1")},
+        TARGET: {"tibero_transport": f"LGWR {first}"},
+        "busan1": {"tibero_transport": f"LGWR {other}"},
     }
 
 

@@ -55,7 +55,8 @@ class ActionModule(ActionBase):
                 details={"members": silent},
             )
         _registered.refuse_half_done(hostvars, names)
-        if not self._templar.template(self._task.args.get("fenced", False)):
+        fenced = bool(self._templar.template(self._task.args.get("fenced", False)))
+        if not fenced:
             _registered.refuse_fenced(hostvars, names)
         observed, running, recorded, cold, why, sights, installed, elsewhere = {}, {}, {}, {}, {}, {}, {}, {}
         for name in names:
@@ -73,7 +74,7 @@ class ActionModule(ActionBase):
         cluster.check_logins(members, observed, running, why)
         rebuild, built = (bool(self._task.args.get(option, False)) for option in ("rebuild", "built"))
         plan = cluster.plan(members, host, observed, running, recorded, cold, sights, rebuild, built)
-        if self._task.args.get("primary_required") and not built and not rebuild:
+        if self._task.args.get("primary_required") and not built and not rebuild and not fenced:
             cluster.refuse_marked(sights, plan.primary)
         if plan.resume and self._task.check_mode:
             raise Refusal(

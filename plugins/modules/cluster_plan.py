@@ -40,7 +40,9 @@ options:
     type: bool
     default: false
   fenced:
-    description: Whether members that are fenced may be planned for, which only their reinstatement does.
+    description:
+      - Whether members that are fenced may be planned for, which only their reinstatement does.
+      - It concerns one member, so another one that has to be built anew is no reason to refuse, and gets no redo.
     type: bool
     default: false
   rebuild:

@@ -63,11 +63,11 @@ def drill(bench: Bench, client: drills.Client, tmp_path_factory: pytest.TempPath
         "steady_seconds": 10,
     }
 
-    def run(kind: str, *arguments: str, **variables: Any) -> Drill:
+    def run(kind: str, *arguments: str, target: str = "seoul2", **variables: Any) -> Drill:
         policy = drills.policy("A drill of the lab", objectives, faults=drills.faults(kind))
         few = {"drill_writers": 3, "drill_interval_ms": 500, "drill_baseline_seconds": 10}
         given = {"drill_policy": policy, **few, **drills.consents(kind, bench.lab), **variables}
-        given = drills.variables(client, evidence, "seoul2", **given)
+        given = drills.variables(client, evidence, target, **given)
         before = set(evidence.glob("*/objectives.json"))
         code, text = bench.play(drills.book(kind), "-e", json.dumps(given), *arguments, journals="", limit=900.0)
         made = sorted(set(evidence.glob("*/objectives.json")) - before)

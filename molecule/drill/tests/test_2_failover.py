@@ -1,6 +1,9 @@
 # GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A drill of a disaster by the fault whose day it is; each has its turn within a week. All of them: make soak KINDS="kill_server freeze ..."."""
+"""A drill of a disaster by the fault whose day it is; each has its turn within a week, with either target within two.
+
+All of them: make soak KINDS="kill_server freeze ..." TRANSPORT=MIXED.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from lab import drills
 from lab.sweep.bench import Bench
 
 FAULTS = tuple(drills.CONSENTS)
-#: The day is the seed; the fault is part of the tests' names.
-TODAY = FAULTS[int(time.time() // 86400) % len(FAULTS)]
+#: The day is the seed; fault and target are part of the tests' names. In one week it is the SYNC standby that takes over, in the next the ASYNC one, which
+#: holds less than the other.
+DAY = int(time.time() // 86400)
+TODAY = (FAULTS[DAY % len(FAULTS)], ("seoul2", "busan1")[DAY // len(FAULTS) % 2])
 METHODS = {
     "kill_server": "SIGKILL",
     "freeze": "SIGSTOP",
@@ -36,14 +41,24 @@ def test_without_consent_nothing_begins(bench: Bench, drill: Callable[..., Drill
     assert not made.document and bench.primaries() == ["seoul1"]
 
 
-@pytest.fixture(scope="module", params=[TODAY])
-def fault(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+@pytest.fixture(scope="module", params=[TODAY], ids="-to-".join)
+def today(request: pytest.FixtureRequest) -> tuple[str, str]:
+    return (str(request.param[0]), str(request.param[1]))
 
 
 @pytest.fixture(scope="module")
-def disaster(drill: Callable[..., Drill], fault: str) -> Drill:
-    return drill(fault)
+def fault(today: tuple[str, str]) -> str:
+    return today[0]
+
+
+@pytest.fixture(scope="module")
+def target(today: tuple[str, str]) -> str:
+    return today[1]
+
+
+@pytest.fixture(scope="module")
+def disaster(drill: Callable[..., Drill], fault: str, target: str) -> Drill:
+    return drill(fault, target=target)
 
 
 def test_it_ends_with_a_verdict_and_everybody_home(bench: Bench, disaster: Drill) -> None:
@@ -52,11 +67,11 @@ def test_it_ends_with_a_verdict_and_everybody_home(bench: Bench, disaster: Drill
     assert disaster.verify().returncode == 0
 
 
-def test_what_was_done_is_in_the_evidence(disaster: Drill, fault: str) -> None:
+def test_what_was_done_is_in_the_evidence(disaster: Drill, fault: str, target: str) -> None:
     [done] = disaster.value("D.faults_executed")
     assert (done["fault"], done["member"], done["method"]) == (fault, "seoul1", METHODS[fault])
     fences = [each["member"] for each in disaster.value("N.fences")]
-    assert fences == ([] if ANSWERS.get(fault) == "ride" else ["seoul1", "seoul2"])
+    assert fences == ([] if ANSWERS.get(fault) == "ride" else ["seoul1", target])
     assert disaster.value("N.accepted_after_fence") == 0
     if fault not in ANSWERS:
         assert disaster.value("O.reinstatement")["member"] == "seoul1"
@@ -71,6 +86,9 @@ def test_the_outage_is_bounded_and_no_acknowledged_row_is_missing_beyond_what_wa
     counts = disaster.value("L.counts")
     assert counts["acked"] > 100 and counts["phantom"] == counts["alien"] == counts["damaged"] == counts["holes"] == 0
     assert fault not in ANSWERS or counts["lost"] == 0
+    predicted = disaster.value("L.predicted")
+    assert len(predicted) == (0 if fault in ANSWERS else 1)
+    assert [each for each in predicted if each["covered"] is not True] == [], predicted
 
 
 def test_it_left_nothing(disaster: Drill) -> None:
