@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import os
 import shlex
 import socket
 import time
 import typing as t
-import uuid
 
+from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
@@ -42,7 +43,7 @@ class ActionModule(ActionBase):
         super().run(tmp, task_vars)
         # A task is worked on by a child of ansible-playbook, which itself is the run.
         playbook = detached.identify(os.getppid())
-        arguments = dict(self._task.args, run=uuid.uuid4().hex, holder=holder(os.getppid()))
+        arguments = dict(self._task.args, run=name_of_run(os.getppid()), holder=holder(os.getppid()))
         result: dict[str, t.Any] = self._execute_module(
             module_name="firedrill.standby.cluster_lock", module_args=arguments, task_vars=task_vars
         )
@@ -61,6 +62,11 @@ class ActionModule(ActionBase):
             return int(self._low_level_execute_command(script, executable="/bin/sh")["rc"])
         except (AnsibleError, OSError):
             return 255
+
+
+def name_of_run(pid: int) -> str:
+    """The same for all plays of one run and for no other, so that a run may come upon its own lock: by the directory that Ansible makes for this run."""
+    return hashlib.sha256(f"{holder(pid)} {constants.DEFAULT_LOCAL_TMP}".encode()).hexdigest()[:32]
 
 
 def holder(pid: int) -> str:

@@ -85,7 +85,8 @@ class ActionModule(ActionBase):
         resumed = cold[plan.primary].get("resumable")
         if self._task.args.get("primary_required") and observed[plan.primary] != facts.PRIMARY and not resumed:
             raise cluster.without_database(members, installed, plan.primary)
-        return plan._asdict()
+        copies = dict(self._task.args.get("copies") or {})
+        return plan._replace(seed=bool(copies.get(host, plan.seed)))._asdict()
 
 
 def _sight(seen: t.Mapping[str, t.Any]) -> cluster.Sight:

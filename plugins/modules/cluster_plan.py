@@ -49,6 +49,10 @@ options:
     description: Whether standbys that are marked for it are built anew. Without it they get no redo.
     type: bool
     default: false
+  copies:
+    description: Whether members are copied, by name, where something else has decided that, such as the reinstatement of a former primary.
+    type: dict
+    default: {}
   observed:
     description: V(false) only checks the descriptions of all members side by side, before any host is touched.
     type: bool

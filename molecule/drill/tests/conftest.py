@@ -58,7 +58,7 @@ def drill(bench: Bench, client: drills.Client, tmp_path_factory: pytest.TempPath
     objectives = {
         "rto_seconds": 120,
         "rto_reads_seconds": 120,
-        "rpo_seconds": 30,
+        "rpo_seconds": 120,
         "rtrr_seconds": 400,
         "steady_seconds": 10,
     }

@@ -117,3 +117,12 @@ def test_work_aside_neither_holds_up_nor_runs_twice(tmp_path: Path) -> None:
     said = wait_until(mark.read_text, lambda text: text.endswith("\n"), 10.0, "its line", "").value
     pid, own_session = said.split()
     assert int(pid) != os.getpid() and own_session == "True"
+
+
+def test_a_run_comes_upon_its_own_lock_and_another_one_does_not(place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(action.constants, "DEFAULT_LOCAL_TMP", "/tmp/ansible-local-7abc", raising=False)
+    own = action.name_of_run(7)
+    assert action.name_of_run(7) == own and action.name_of_run(8) != own
+    assert take(place, own, 20.0).values["pid"] == take(place, own, 20.0).values["pid"]
+    monkeypatch.setattr(action.constants, "DEFAULT_LOCAL_TMP", "/tmp/ansible-local-7xyz", raising=False)
+    assert action.name_of_run(7) != own, "a pid may come again"
