@@ -101,3 +101,12 @@ def test_sync_may_lose_nothing_and_async_runs_in_performance() -> None:
         "LGWR ASYNC",
         "LGWR ASYNC",
     ]
+
+
+def test_by_mixed_the_member_that_takes_over_holds_less_than_the_other() -> None:
+    described = soak.members("MIXED")
+    assert described[soak.TARGET]["tibero_transport"] == "LGWR ASYNC"
+    assert described["busan1"]["tibero_transport"] == "LGWR SYNC"
+    assert {each["tibero_transport"] for name, each in soak.members("ASYNC").items() if name != "seoul1"} == {
+        "LGWR ASYNC"
+    }
