@@ -135,6 +135,17 @@ def test_a_member_that_is_the_primary_cannot_be_the_target(bench: Bench, drill: 
     assert not made.folder.exists()
 
 
+def test_a_drill_that_was_left_open_is_named(bench: Bench, drill: Callable[..., Drill], tmp_path: Path) -> None:
+    for name, member in (("01OPEN", "seoul1"), ("01OTHER", "tokyo1")):
+        (tmp_path / f"{name}.staging").mkdir()
+        (tmp_path / f"{name}.staging" / "state.json").write_text(json.dumps({"drill_starts": {member: {}}}))
+    made = drill("switchover", "--check", drill_directory=str(tmp_path))
+    said = " ".join(made.text.split())
+    assert made.code != 0 and f"{tmp_path}/01OPEN was begun and not closed" in said, said[-3000:]
+    assert f"playbooks/drill_close.yml -e drill_folder={tmp_path}/01OPEN" in said and "01OTHER" not in said
+    assert bench.primaries() == ["seoul1"]
+
+
 def test_one_that_is_stopped_is_reported_all_the_same_and_leaves_nothing(
     bench: Bench, drill: Callable[..., Drill]
 ) -> None:
