@@ -66,6 +66,7 @@ class Behind:
         self._bench, self._target = bench, target
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
+        self._before = set(bench.place.glob("*.txt"))
 
     def __enter__(self) -> Behind:
         self._thread.start()
@@ -76,7 +77,8 @@ class Behind:
         self._thread.join(60)
 
     def _said(self, words: str) -> bool:
-        return any(words in path.read_text(errors="replace") for path in self._bench.place.glob("*.txt"))
+        made = set(self._bench.place.glob("*.txt")) - self._before
+        return any(words in path.read_text(errors="replace") for path in made)
 
     def _wait(self, words: str) -> None:
         while not self._said(words) and not self._over.wait(0.1):
