@@ -13,7 +13,7 @@ import hashlib
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import FAILOVER, Leg
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import FAILOVER, Leg, Prediction
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import MARKS, PARTS
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import (
     ACKED,
@@ -433,7 +433,8 @@ def losses(material: Material, court: Court) -> Losses:
         court.doubt(LOSS, "no member was ever read, so what survived is not known")
     positions = [_position(leg, by_leg.get(leg.name), court) for leg in material.legs]
     ids = {key: _ids(sorted(known)) for key, known in all_ids.items()}
-    predicted = [_predicted(leg, by_leg.get(leg.name), court) for leg in material.legs if leg.predicted is not None]
+    told = [(leg, leg.predicted) for leg in material.legs]
+    predicted = [_predicted(leg, said, by_leg.get(leg.name), court) for leg, said in told if said is not None]
     return Losses(reads, worst, apart, times, ids, positions, predicted, *_longest(times))
 
 
@@ -476,10 +477,8 @@ def _position(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
     }
 
 
-def _predicted(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
+def _predicted(leg: Leg, said: Prediction, lost: Optional[int], court: Court) -> Dict[str, Any]:
     """What a failover said would be lost, against the ledger: who was told that nothing is lost must not have lost anything."""
-    said = leg.predicted
-    assert said is not None
     covered = None if lost is None else not (lost and said.none)
     if covered is False:
         what = "leg {0}: {1} acknowledged writes were lost, and the failover had said that none would be".format(
