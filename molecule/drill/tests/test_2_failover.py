@@ -7,6 +7,7 @@ All of them: make soak KINDS="kill_server freeze ..." TRANSPORT=MIXED.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 import time
@@ -144,9 +145,8 @@ def test_the_outage_is_bounded_and_no_acknowledged_row_is_missing_beyond_what_wa
 
 def test_it_left_nothing(disaster: Drill) -> None:
     assert disaster.value("O.original_layout") is True and disaster.value("O.residue") == []
-    assert not [each for each in disaster.value("O.differences") if not each["explained"]], disaster.value(
-        "O.differences"
-    )
+    open_ones = [each for each in disaster.value("O.differences") if not each["explained"]]
+    assert not open_ones, json.dumps(open_ones, indent=1)
 
 
 def test_a_stop_condition_heals_the_fault_and_nobody_is_promoted(bench: Bench, drill: Callable[..., Drill]) -> None:

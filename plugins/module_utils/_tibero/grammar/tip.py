@@ -131,6 +131,10 @@ _DESTINATION_KEY = re.compile(r"LOG_REPLICATION_DEST_[0-9]+\Z")
 # ---------------------------------------------------------------------------------------------------- reading
 
 
+#: A key of a numbered family.
+_FAMILY = re.compile(r"(.*_)([0-9]+)\Z")
+
+
 def parse(text: str, strict: bool = True) -> Document:
     """Read a tip file.
 
@@ -412,8 +416,9 @@ def _line_end(document: Document) -> str:
 
 
 def set_value(document: Document, key: str, wanted: Wanted) -> Document:
-    """Set a key. An existing line keeps its place, key spelling, inline comment and, where possible, its quoting; a
-    new one goes to the end.
+    """Set a key. An existing line keeps its place, key spelling, inline comment and, where possible, its quoting. A
+    new one goes into its numbered family, such as ``LOG_REPLICATION_DEST_1`` before ``_2``, so that a file is the same
+    again when one went and came back; else to the end.
 
     Further lines that set the same key are removed: Tibero refuses a key that is defined twice (260030, C).
 
@@ -435,10 +440,26 @@ def set_value(document: Document, key: str, wanted: Wanted) -> Document:
         raw = render_value(key, wanted)
         number = sum([line.text.count("\n") for line in lines]) + 1
         scope, name = scope_name
-        lines.append(
-            Line(PARAMETER, number, key + "=" + raw + end, key, scope, name, _value_of(raw), "", key + "=", end)
-        )
+        new = Line(PARAMETER, number, key + "=" + raw + end, key, scope, name, _value_of(raw), "", key + "=", end)
+        place = _place_of(lines, scope, name)
+        lines.insert(place, new)
+        if place < len(lines) - 1:
+            return parse("".join([line.text for line in lines]), strict=False)  # the numbers of lines are others now
     return Document(tuple(lines))
+
+
+def _place_of(lines: Sequence[Line], scope: str, name: str) -> int:
+    """Where a new key goes: into its numbered family, before the first higher one or behind the last lower one; else to the end."""
+    own = _FAMILY.match(name)
+    place = len(lines)
+    for index, line in enumerate(lines):
+        other = _FAMILY.match(line.name) if own and line.kind == PARAMETER and line.scope == scope else None
+        if other is None or own is None or other.group(1) != own.group(1):
+            continue
+        if int(other.group(2)) > int(own.group(2)):
+            return index
+        place = index + 1
+    return place
 
 
 def _with_line_end(line: Line, end: str) -> Line:

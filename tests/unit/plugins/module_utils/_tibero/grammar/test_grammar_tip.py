@@ -298,3 +298,19 @@ def test_what_is_set_is_read_and_nothing_else_moves(lines: list[str], key: str, 
 )
 def test_destinations_round_trip(destination: tip.Destination) -> None:
     assert tip.parse_destination(tip.render_destination(destination)) == destination
+
+
+@pytest.mark.parametrize("key", ["LOG_REPLICATION_DEST_1", "log_replication_dest_2", "LOG_REPLICATION_DEST_10"])
+def test_a_numbered_key_comes_back_to_its_place(key: str) -> None:
+    text = (
+        "A=1\nLOG_REPLICATION_DEST_1=a\nlog_replication_dest_2=b\n# three\nLOG_REPLICATION_DEST_10=c\n"
+        "LOG_ARCHIVE_DEST_1=d\nZ=2\n"
+    )
+    document = tip.parse(text)
+    value = tip.find(document, key)[0].value
+    assert value is not None
+    back = tip.set_value(tip.remove(document, key), key, value.raw)
+    assert [line.number for line in back.lines] == list(range(1, 8))
+    assert tip.render(back).replace("# three\n", "") == text.replace("# three\n", "")
+    assert tip.render(tip.set_value(document, "s.LOG_REPLICATION_DEST_1", "e")).endswith("s.LOG_REPLICATION_DEST_1=e\n")
+    assert tip.render(tip.set_value(document, "NEW_1", "e")).endswith("Z=2\nNEW_1=e\n")
