@@ -271,8 +271,8 @@ def scenarios(root: Path = ROOT) -> list[str]:
 
 STAGES = ("lint", "unit", "molecule")
 #: Gates at a time, of those that bear another beside them. The lab of a scenario has a name, a subnet and
-#: directories of its own. Two scenarios use two processors nearly whole; a third makes each of them slower, and the
-#: whole hardly faster.
+#: directories of its own. With two scenarios a quarter of two processors is idle, with three a twentieth: a third gains
+#: little, and brings each nearer to its limits on a slower machine.
 JOBS = {"lint": 2, "unit": 3, "molecule": 2}
 EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenario proves nothing, so it fails."}
 
