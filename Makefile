@@ -47,8 +47,8 @@ molecule: packages ## every scenario in molecule/, or those named in GATES
 sweep: packages ## role changes broken at every moment in every way, and run again; CASES="switchover:2:crash reinstate:copy:ssh" for some
 	@$(PY) -m lab.sweep $(CASES)
 
-soak: packages ## drills in a row on one lab, and the table of their figures; ROUNDS=59 KINDS="switchover kill_server freeze" TRANSPORT=SYNC, ASYNC or MIXED
-	@$(PY) -m lab.soak --transport $(or $(TRANSPORT),SYNC) $(or $(ROUNDS),59) $(KINDS)
+soak: packages ## drills in a row on one lab, and the table of their figures; ROUNDS=59 KINDS="switchover kill_server freeze" TRANSPORT=SYNC, ASYNC or MIXED PROTECTION=availability
+	@$(PY) -m lab.soak --transport $(or $(TRANSPORT),SYNC) $(if $(PROTECTION),--protection $(PROTECTION)) $(or $(ROUNDS),59) $(KINDS)
 
 format: venv-test ## add missing licence headers, bring Python files into their form
 	@$(PY) -m tools.house.headers && $(PY) -m ruff check --quiet --fix-only . && $(PY) -m ruff format --quiet .

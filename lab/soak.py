@@ -7,7 +7,8 @@ emulator, on this machine. They say nothing of a real server. The table is writt
 run that is stopped leaves what it measured.
 
 A drill by SYNC runs in PROTECTION, which promises that nothing acknowledged is lost; both standbys are SYNC, so that the mode still holds once one of them
-is the primary. One by ASYNC runs in PERFORMANCE, may lose the end of what each writer wrote, and then has to have said so before it promoted.
+is the primary. PROTECTION=availability has it in AVAILABILITY, which promises the same while a SYNC standby is connected.
+One by ASYNC runs in PERFORMANCE, may lose the end of what each writer wrote, and then has to have said so before it promoted.
 MIXED is ASYNC to the member that takes over and SYNC to the other one, which then holds more than the new primary and is built anew.
 """
 
@@ -42,12 +43,13 @@ class SoakError(Exception):
 
 
 class Ground(NamedTuple):
-    """Where drills take place: the lab, its inventory, a client of it, and how the standbys get their redo."""
+    """Where drills take place: the lab, its inventory, a client of it, how the standbys get their redo; the name of its files."""
 
     lab: Lab
     inventory: Path
     client: drills.Client
     transport: str
+    label: str
 
 
 def members(transport: str) -> dict[str, cluster.Vars]:
@@ -60,25 +62,24 @@ def members(transport: str) -> dict[str, cluster.Vars]:
     }
 
 
-def build(name: str, transport: str) -> Ground:
+def build(name: str, transport: str, protection: str, label: str) -> Ground:
     """The cluster, built by our playbooks."""
     backend = "namespaces" if os.geteuid() == 0 else "directories"
-    protection, _ = TRANSPORTS[transport]
     spec = cluster.ClusterSpec(
         name, members(transport), backend=backend, variables={"tibero_protection_mode": protection}
     )
     lab, inventory = cluster.up(spec)
     for book in ("setup_primary.yml", "setup_standby.yml"):
         print(f"playbooks/{book}", flush=True)
-        play(inventory, book, PLACE / f"{Path(book).stem}-{transport.lower()}.log")
-    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), transport)
+        play(inventory, book, PLACE / f"{Path(book).stem}-{label}.log")
+    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), transport, label)
 
 
-def kept(name: str, transport: str) -> Ground:
+def kept(name: str, transport: str, label: str) -> Ground:
     """A lab that runs already."""
     lab = Lab.open(name)
     inventory = lab.directory / "inventory.yml"
-    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), transport)
+    return Ground(lab, inventory, drills.unpack_client(lab, inventory, lab.directory / "client"), transport, label)
 
 
 def play(inventory: Path, book: str, log: Path, *arguments: str) -> None:
@@ -99,7 +100,7 @@ def drill(ground: Ground, kind: str, number: int) -> drills.Figures:
     play(
         ground.inventory,
         drills.book(kind),
-        PLACE / f"round-{ground.transport.lower()}-{number}.log",
+        PLACE / f"round-{ground.label}-{number}.log",
         "-e",
         json.dumps(given),
     )
@@ -156,7 +157,7 @@ def table(found: Sequence[tuple[str, drills.Figures]], wanted: int) -> str:
 def run(ground: Ground, kinds: Sequence[str], rounds: int) -> list[tuple[str, drills.Figures]]:
     """Drills in a row, their kinds in turn. :raises SoakError: at the first that is not met."""
     found: list[tuple[str, drills.Figures]] = []
-    figures = PLACE / f"figures-{'-'.join(dict.fromkeys(kinds))}-{ground.transport.lower()}.md"
+    figures = PLACE / f"figures-{'-'.join(dict.fromkeys(kinds))}-{ground.label}.md"
     for number in range(1, rounds + 1):
         start, kind = time.monotonic(), kinds[(number - 1) % len(kinds)]
         one = drill(ground, kind, number)
@@ -177,18 +178,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("rounds", nargs="?", type=int, default=59)
     parser.add_argument("kind", nargs="*", help=f"of {', '.join(drills.KINDS)}, in turn; default switchover")
     parser.add_argument("--transport", choices=list(TRANSPORTS), default="SYNC", help="how the standbys get their redo")
+    parser.add_argument("--protection", choices=["protection", "availability"], help="for SYNC; default protection")
     parser.add_argument("--keep", help="use the lab of this name, and leave it running")
     options = parser.parse_args(arguments)
     kinds = options.kind or ["switchover"]
     unknown = sorted(set(kinds) - set(drills.KINDS))
     if options.rounds < 1 or unknown:
         parser.error(f"unknown drills: {', '.join(unknown)}" if unknown else "ROUNDS is a number from 1 on")
+    if options.protection and options.transport != "SYNC":
+        parser.error(f"{options.protection} needs SYNC to every standby, and TRANSPORT is {options.transport}")
     PLACE.mkdir(parents=True, exist_ok=True)
-    name = options.keep or f"soak-{options.transport.lower()}"
+    protection = options.protection or TRANSPORTS[options.transport][0]
+    label = options.transport.lower() + (f"-{options.protection}" if options.protection else "")
+    name = options.keep or f"soak-{label}"
     try:
         if not options.keep:
             Lab(name=name).down()
-        ground = (kept if options.keep else build)(name, options.transport)
+        ground = (
+            kept(name, options.transport, label) if options.keep else build(name, options.transport, protection, label)
+        )
         found = run(ground, kinds, options.rounds)
     except (SoakError, LabError, subprocess.CalledProcessError) as error:
         print(f"\nThe soak stopped: {error}", file=sys.stderr)

@@ -88,6 +88,12 @@ def test_a_loss_is_foreseen_where_a_failover_of_the_document_said_so(tmp_path: P
         assert drills.figures(tmp_path).foreseen is foreseen
 
 
+def test_a_mode_that_needs_sync_is_refused_without_it(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        soak.main(["--transport", "ASYNC", "--protection", "availability", "1"])
+    assert "availability needs SYNC to every standby, and TRANSPORT is ASYNC" in capsys.readouterr().err
+
+
 def test_a_hole_and_a_loss_that_was_not_foreseen_end_the_soak() -> None:
     assert soak.doubts(one(0, lost=3, foreseen=True)) == [] and soak.doubts(one(0)) == []
     assert "3 acknowledged writes are lost, and the failover" in soak.doubts(one(0, lost=3))[0]
