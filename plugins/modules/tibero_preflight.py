@@ -86,7 +86,8 @@ options:
     type: dict
   licence:
     description:
-      - Text of the licence that will be installed. Without it the present file is read.
+      - The licence that will be installed, in base64, since its encoding may be another than UTF-8. Without it the
+        present file is read.
     type: str
   transport:
     description:

@@ -53,8 +53,8 @@ FACTS: Mapping[str, str] = {
     "db_block_size": "int, bytes",
     "log_archive_format": "str",
     "character_set": "str",
-    "licence": "{path, product_version, start_date, end_date, edition, type, host}: texts, None where the file has "
-    "none",
+    "licence": "{path, product_version, start_date, end_date, duration, edition, type, host}: texts, duration in days if "
+    "the end was reckoned from it; None where the file has none",
     "ports": "[{name, port, state: free|ours|foreign|unknown, holder}]",
     "reach": "[{name, host, port, outcome: connected|established|refused|timeout|unresolved|unreachable, answered, "
     "detail}]",
@@ -424,10 +424,12 @@ def _licence_dates(licence: Mapping[str, Any], today: datetime.date, warn_days: 
         return UNKNOWN, "end_date {0!r} is not a date".format(licence["end_date"])
     if end is None:
         return WARN, "no end_date: taken for a licence without end, which was never seen"
+    days = licence.get("duration")
+    reckoned = " (by its start and its duration of {0} days; it names no end)".format(days) if days else ""
     if end < today:
-        return FAIL, "expired on {0}, today is {1}".format(end, today)
+        return FAIL, "expired on {0}, today is {1}{2}".format(end, today, reckoned)
     left = (end - today).days
-    return (WARN if left <= warn_days else OK), "valid until {0}, {1} days left".format(end, left)
+    return (WARN if left <= warn_days else OK), "valid until {0}, {1} days left{2}".format(end, left, reckoned)
 
 
 def _licence_host(licence: Mapping[str, Any], host: "Fact[Any]") -> Tuple[str, str]:

@@ -7,6 +7,7 @@
 Nothing is changed on the host. The only thing that is left behind is the temporary listener, for a bounded time.
 """
 
+import base64
 import datetime
 import os
 import re
@@ -230,7 +231,11 @@ def _licence(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
     """The licence that the next boot will read: the one to be installed, if given, else the file."""
     path = os.path.join(client.tb_home, "license", "license.xml")
     if params["licence"]:
-        path, data = "tibero_license_file", params["licence"].encode("utf-8")
+        path = "tibero_license_file"
+        try:
+            data = base64.b64decode(params["licence"], validate=True)
+        except ValueError as error:
+            return unknown("option licence", "it is not in base64: {0}".format(error))
     else:
         try:
             with open(path, "rb") as source:
@@ -243,12 +248,14 @@ def _licence(params: Mapping[str, Any], client: Tibero) -> "Fact[Any]":
         found = license.parse(data)
     except GrammarError as error:
         return unknown(path, str(error))
+    end = license.last_day(found)
     return known(
         {
             "path": path,
             "product_version": found.product_version,
             "start_date": found.start_date.isoformat() if found.start_date else None,
-            "end_date": found.end_date.isoformat() if found.end_date else None,
+            "end_date": end.isoformat() if end else None,
+            "duration": found.duration if end and not found.end_date else None,
             "edition": found.edition,
             "type": found.type,
             "host": found.host,

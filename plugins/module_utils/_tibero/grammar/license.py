@@ -27,7 +27,7 @@ class License(NamedTuple):
     """A licence. Dates are None where the file has none (a licence without end, L); numbers are None where not given.
 
     limits: every ``limit_*`` element as (name, text), e.g. ("limit_user", "20"); host: the host name it is bound to,
-    or "".
+    or ""; endless: its end date says in a word that there is none.
     """
 
     product: str
@@ -43,6 +43,7 @@ class License(NamedTuple):
     host: str
     limits: Tuple[Tuple[str, str], ...]
     signed: bool
+    endless: bool = False
 
 
 class Validity(NamedTuple):
@@ -57,7 +58,8 @@ _DECLARATION = re.compile(r"\A\s*<\?xml[^>]{0,300}\?>")
 _DATE = re.compile(r"([0-9]{4})[/.-]([0-9]{1,2})[/.-]([0-9]{1,2})\Z")
 # Another element that speaks of the end; V$LICENSE calls the column EXPIRE_DATE (L: no licence with it was seen).
 _END = re.compile(r"expir|enddate|valid_?(?:to|until)", re.IGNORECASE)
-_NO_DATE = frozenset(["", "-", "unlimited", "permanent", "none", "infinite"])
+_ENDLESS = frozenset(["unlimited", "permanent", "infinite"])
+_NO_DATE = _ENDLESS | frozenset(["", "-", "none"])
 _LONGEST = 1 << 20
 # Python knows more "encodings" than texts have; some of them are slow or hide characters.
 _ENCODINGS = frozenset(
@@ -196,16 +198,18 @@ def _record(element: ElementTree.Element) -> License:
         host=values.get("identified_by_host", ""),
         limits=tuple(limits),
         signed=bool(values.get("signature", "")),
+        endless=values.get("end_date", "").lower() in _ENDLESS,
     )
 
 
 def last_day(licence: License) -> Optional[datetime.date]:
     """Return the last day on which a boot is accepted, or None if the licence has no end.
 
-    Without an end date it follows from start (or issue) date and duration, as the recorded licence has it (L).
+    Without an end date it follows from start (or issue) date and duration, as the recorded licence has it (L). A
+    duration of 0 is none.
     """
     first = licence.start_date or licence.issue_date
-    if licence.end_date is None and licence.duration is not None and first is not None:
+    if licence.end_date is None and not licence.endless and licence.duration and first is not None:
         try:
             return first + datetime.timedelta(days=licence.duration - 1)
         except OverflowError:

@@ -5,6 +5,7 @@ nothing."""
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import socket
@@ -26,6 +27,11 @@ LICENCE = """<?xml version="1.0" encoding="ISO-8859-1"?>
 <tmax_license><license version="1.1"><product version="7.2.3">Tibero</product>
 <start_date>2025/01/01</start_date><end_date>{end}</end_date><edition>trial</edition><type>demo</type>
 <identified_by_host>{host}</identified_by_host><signature>X</signature></license></tmax_license>"""
+
+
+def licence_of(**named: str) -> str:
+    """A licence as the option takes it."""
+    return base64.b64encode(LICENCE.format(**named).encode()).decode()
 
 
 def programs(command: Command) -> Completed:
@@ -133,12 +139,30 @@ def test_ports_are_held_open_until_the_judgement(fresh: Host) -> None:
 
 def test_the_licence_that_will_be_installed_counts(fresh: Host) -> None:
     host = os.uname().nodename
-    good = fresh.run(judge=False, licence=LICENCE.format(end="2999/12/31", host=host))
-    assert value(good, "licence")["end_date"] == "2999-12-31"
+    good = fresh.run(judge=False, licence=licence_of(end="2999/12/31", host=host))
+    assert value(good, "licence")["end_date"] == "2999-12-31" and value(good, "licence")["duration"] is None
     with pytest.raises(Refusal, match="expired on 2025-08-01"):
-        fresh.run(licence=LICENCE.format(end="2025/08/01", host=host))
+        fresh.run(licence=licence_of(end="2025/08/01", host=host))
     with pytest.raises(Refusal, match=r"licence\.own"):
-        fresh.run(licence="no xml")
+        fresh.run(licence=base64.b64encode(b"no xml").decode())
+    with pytest.raises(Refusal, match="not in base64"):
+        fresh.run(licence="<license>")
+
+
+def test_an_end_that_only_the_duration_tells_counts(fresh: Host) -> None:
+    """A trial licence may name its start and its days alone."""
+    text = LICENCE.format(end="", host=os.uname().nodename)
+    days = text.replace("<end_date></end_date>", "<duration>30</duration>")
+    assert days != text
+    with pytest.raises(Refusal, match=r"expired on \S+, today is \S+ \(by its start and its duration of 30 days"):
+        fresh.run(licence=base64.b64encode(days.encode()).decode())
+
+
+def test_a_licence_in_the_encoding_of_its_country(fresh: Host) -> None:
+    text = LICENCE.format(end="2999/12/31", host=os.uname().nodename)
+    korean = text.replace("ISO-8859-1", "EUC-KR").replace("</license>", "<licensee>서울</licensee></license>")
+    found = fresh.run(judge=False, licence=base64.b64encode(korean.encode("euc-kr")).decode())
+    assert value(found, "licence")["end_date"] == "2999-12-31"
 
 
 def as_primary(found: Outcome) -> dict[str, t.Any]:
@@ -159,7 +183,7 @@ def as_primary(found: Outcome) -> dict[str, t.Any]:
 
 def test_two_looks_and_a_judgement(tmp_path: Path, fresh: Host) -> None:
     """The whole dance on one machine: standby looks and listens, primary looks and tries, standby judges."""
-    licence = LICENCE.format(end="2999/12/31", host=os.uname().nodename)
+    licence = licence_of(end="2999/12/31", host=os.uname().nodename)
     first = fresh.run(judge=False, listen=30, licence=licence)
     other = Host(tmp_path, "seoul1")
     other.install(DB_BLOCK_SIZE="8192")
@@ -191,7 +215,7 @@ def test_two_looks_and_a_judgement(tmp_path: Path, fresh: Host) -> None:
 
 def test_ports_that_the_host_role_will_open_are_tried_again_after_it(tmp_path: Path, fresh: Host) -> None:
     """Before the role nobody gets through; after it the primary tries what is named, and then it is an obstacle."""
-    licence = LICENCE.format(end="2999/12/31", host=os.uname().nodename)
+    licence = licence_of(end="2999/12/31", host=os.uname().nodename)
     look = fresh.run(judge=False, licence=licence)
     other = Host(tmp_path, "seoul1")
     other.install(DB_BLOCK_SIZE="8192")

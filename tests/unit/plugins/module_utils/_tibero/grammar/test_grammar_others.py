@@ -325,6 +325,13 @@ def test_an_end_that_follows_from_the_duration() -> None:
     assert not license.validity(found, datetime.date(2025, 8, 2)).valid
     assert license.last_day(license.parse((text % "unlimited").encode())) is None
     assert license.last_day(license.parse((text % 999999999).encode())) is None
+    assert license.last_day(license.parse((text % 0).encode())) is None
+
+
+def test_a_word_for_no_end_outweighs_a_duration() -> None:
+    for word in ("UNLIMITED", "permanent"):
+        text = (LICENCE % ("UTF-8", word, "x")).replace("<limit_cpu>", "<duration>30</duration><limit_cpu>")
+        assert license.last_day(license.parse(text.encode())) is None
 
 
 @pytest.mark.parametrize("name", ["expire_date", "expiration_date", "EXPIRE_DATE", "valid_until"])
