@@ -40,10 +40,12 @@ OWN_KEYS = (
     "LOG_ARCHIVE_DEST",
     "STANDBY_FILE_NAME_CONVERT",
     "LOCAL_CLUSTER_ADDR",
-    # Only a member that has standby redo logs carries it (conflict 5 of the reference: with and without underscore).
+    # Only a member that has standby redo logs carries it.
     "USE_STANDBY_REDO_LOG",
     "_USE_STANDBY_REDO_LOG",
 )
+#: Conflict 5 of the reference: 7 and late releases of 6 without an underscore, 6 by its manual with one.
+REDO_NAMES = ("USE_STANDBY_REDO_LOG", "_USE_STANDBY_REDO_LOG")
 _OWN_PATTERN = re.compile(r"^LOG_REPLICATION_DEST_\d+$|^LOG_REP?LICATION_\d+_ENABLE$")
 
 #: A DB_NAME becomes an alias of tbdsn.tbr and part of paths (conflict 17 of the reference: letters, digits, underscore only).
@@ -54,7 +56,8 @@ _ADDRESS = re.compile(r"^[A-Za-z0-9][A-Za-z0-9.\-]*$|^[0-9A-Fa-f:]+$")
 
 
 class Member(NamedTuple):
-    """One member as described. Ports are numbers, paths absolute; ``transport`` is how this member receives redo as a standby."""
+    """One member as described. Ports are numbers, paths absolute; ``transport`` is how this member receives redo as a standby.
+    ``redo_name``: the parameter that switches standby redo logs on, "" for that of the version."""
 
     name: str
     address: str
@@ -76,6 +79,7 @@ class Member(NamedTuple):
     receives: bool = True
     enable_parameter: str = ENABLE_NAME
     standby_redo: bool = False
+    redo_name: str = ""
 
 
 class Sight(NamedTuple):
@@ -285,7 +289,21 @@ def member(host: str, raw: Mapping[str, Any]) -> Member:
         receives=bool(raw.get("tibero_destination_enabled", True)),
         enable_parameter=_enable_parameter(raw, host),
         standby_redo=bool(raw.get("tibero_standby_redo", False)),
+        redo_name=_redo_name(raw, host),
     )
+
+
+def _redo_name(raw: Mapping[str, Any], host: str) -> str:
+    value = str(raw.get("tibero_standby_redo_parameter") or "")
+    if value not in ("",) + REDO_NAMES:
+        raise _refuse(
+            "tibero_standby_redo_parameter",
+            value,
+            host,
+            " or ".join(REDO_NAMES),
+            "leave it out for the one that the manual of this version has",
+        )
+    return value
 
 
 def _enable_parameter(raw: Mapping[str, Any], host: str) -> str:
@@ -642,7 +660,7 @@ def _own_keys(item: Member, sight: Sight, seed: bool) -> Dict[str, str]:
         "LOG_ARCHIVE_DEST": '"{0}"'.format(item.archive_dir),
     }
     # It stays as it is whatever becomes of the member (H, MAN: left alone at a failover); a copy gets it before its first boot (H).
-    redo = redo_parameter(item.version) if seed and item.standby_redo else "" if seed else sight.redo_parameter
+    redo = (item.redo_name or redo_parameter(item.version)) if seed and item.standby_redo else "" if seed else sight.redo_parameter
     if redo:
         own[redo] = "Y"
     own.update(item.parameters)

@@ -404,6 +404,9 @@ def test_the_parameter_for_standby_redo_logs_belongs_to_a_member(version, parame
     fresh = operated("busan1", members, observed=observed, running={"busan1": False}, built=False)
     assert fresh.parameters[parameter] == "Y"
     assert parameter not in operated("seoul2", members).parameters
+    named = [item._replace(redo_name="USE_STANDBY_REDO_LOG") for item in members]
+    other = operated("busan1", named, observed=observed, running={"busan1": False}, built=False)
+    assert other.parameters["USE_STANDBY_REDO_LOG"] == "Y" and "_USE_STANDBY_REDO_LOG" not in other.parameters
     kept = operated("seoul2", sights={"seoul2": cluster.Sight(redo_parameter=parameter)})
     assert kept.parameters[parameter] == "Y"
     assert parameter not in cluster.standby_tip({parameter: "Y"}, operated("busan1"))
@@ -413,3 +416,9 @@ def test_the_parameter_for_standby_redo_logs_belongs_to_a_member(version, parame
 def test_the_name_of_the_switch(value):
     with pytest.raises(Refusal, match="tibero_enable_parameter"):
         make("seoul1", 1, tibero_enable_parameter=value)
+
+
+def test_a_late_release_of_6_may_have_the_redo_parameter_of_7():
+    assert make("seoul1", 1, tibero_version="6", tibero_standby_redo_parameter="USE_STANDBY_REDO_LOG").redo_name
+    with pytest.raises(Refusal, match=r"tibero_standby_redo_parameter.*USE_STANDBY_REDO_LOG or _USE_STANDBY_REDO_LOG"):
+        make("seoul1", 1, tibero_standby_redo_parameter="USE_STANDBY_LOG")
