@@ -109,13 +109,23 @@ class ActionModule(ActionBase):
     ) -> tuple[role_plan.Decision, dict[str, t.Any]]:
         """Who takes over, and what goes with it: who has to be fenced, what may be lost, whether the mode has to be lowered."""
         transports = {member.name: member.transport for member in members}
-        modes = {}
-        for name in views:
+        modes, observers = {}, {}
+        for name, view in views.items():
             seen = _registered.result(hostvars[name], "standby_observation") or {}
-            modes[name] = str(((seen.get("state") or {}).get("protection_mode") or {}).get("value", "UNKNOWN"))
+            tip = seen.get("tip") or {}
+            running = str(((seen.get("state") or {}).get("protection_mode") or {}).get("value", "UNKNOWN"))
+            declared = members[0].protection_mode
+            modes[name] = failover_plan.mode_of(running, str(tip.get("LOG_REPLICATION_MODE", "")), declared)
+            if view is not None:
+                observers[name] = str(tip.get("STANDBY_USE_OBSERVER", ""))
+        failover_plan.refuse_observer(observers)
         allowed = bool(self._templar.template(self._task.args.get("allow_data_loss", False)))
         overrides = {name: said for name, said in dict(self._task.args.get("overrides") or {}).items() if said}
-        failover = failover_plan.decide(views, transports, modes, found, wish, allowed, "primary" in overrides)
+        reached = max(failover_plan.seen_at(views), int(self._task.args.get("reached") or 0))
+        fenced = [str(name) for name in self._task.args.get("fenced") or ()]
+        failover = failover_plan.decide(
+            views, transports, modes, found, wish, allowed, "primary" in overrides, fenced, reached
+        )
         decision = failover.decision
         new = decision.change.new if decision.change else ""
         standbys = [name for name, view in views.items() if view is not None and view.is_standby]
@@ -137,13 +147,18 @@ class ActionModule(ActionBase):
             "lost": list(failover.lost),
             "ahead": list(failover.ahead),
             "overrides": overrides,
+            "fences": _fences(self._task.args.get("fences") or (), fenced),
         }
+        if decision.mode == role_plan.BEGIN and decision.change is not None:
+            decision = decision._replace(change=decision.change._replace(evidence=evidence))
+        elif decision.change is not None and decision.change.evidence:
+            evidence = dict(decision.change.evidence)
         decision = decision._replace(payload={**decision.payload, "evidence": evidence})
         ports = [
             {"member": member.name, "host": member.address, "port": port}
             for member in members
             if member.name in failover.lost
-            for port in (member.listener_port, member.listener_port + 1)
+            for port in range(member.listener_port, member.listener_port + 3)
         ]
         more = {
             "lost": list(failover.lost),
@@ -151,6 +166,7 @@ class ActionModule(ActionBase):
             "lower_mode": lower,
             "ports": ports,
             "ahead": list(failover.ahead),
+            "reached": reached,
             "plan": text,
         }
         return decision, more
@@ -163,7 +179,8 @@ class ActionModule(ActionBase):
             target=target,
             max_lag=int(arguments.get("max_lag", 1000)),
             promote_first=bool(self._templar.template(arguments.get("promote_first", False))),
-            change_id=f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}",
+            change_id=str(arguments.get("change_id") or "")
+            or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}",
             holder=f"{user}@{socket.gethostname()}, process {os.getppid()}",
             started_at=journal.moment_after(moments),
             retreat=bool(self._templar.template(arguments.get("retreat", False))),
@@ -179,6 +196,19 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         return directory / f"{decision.change.id}.jsonl"
+
+
+def _fences(results: t.Iterable[t.Mapping[str, t.Any]], fenced: t.Iterable[str]) -> list[dict[str, t.Any]]:
+    """How each member was fenced, from what the tasks that did it registered; the last that did it counts."""
+    found: dict[str, dict[str, t.Any]] = {}
+    for result in results:
+        if result.get("failed") or result.get("unreachable") or result.get("skipped"):
+            continue
+        if "cmd" in result:
+            found[result["item"]] = {"by": "command of the site", "rc": result.get("rc"), "ended_at": result.get("end")}
+        elif "fenced" in result:
+            found[result["item"]] = {"by": "its own host", "killed": result.get("killed"), "record": result["fenced"]}
+    return [{"member": name, **found.get(name, {"by": "override of a person"})} for name in fenced]
 
 
 def _refuse_working(name: str, record: journal.Record | None, variables: t.Mapping[str, t.Any]) -> None:

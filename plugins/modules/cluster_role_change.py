@@ -60,6 +60,26 @@ options:
         answers, C(fence) goes on where a lost member cannot be fenced.
     type: dict
     default: {}
+  fenced:
+    description:
+      - Members that have been fenced for this failover. They stay lost, whatever they look like now; what the others hold is judged anew, since a
+        primary that was cut off may have gone on sending until its fence.
+    type: list
+    elements: str
+    default: []
+  fences:
+    description: What the tasks that fenced them registered, item by item; how each was fenced is kept in the journal.
+    type: list
+    elements: dict
+    default: []
+  reached:
+    description: The TSN at which a primary that answered was seen before its fence, V(0) without one.
+    type: int
+    default: 0
+  change_id:
+    description: The id that an earlier look of the same run gave to the change. By default a new one.
+    type: str
+    default: ""
   retreat:
     description: A step has just failed, so a change that is open is taken back where that is possible, and not tried again.
     type: bool

@@ -106,6 +106,12 @@ standby_redo_parameter:
   type: str
   returned: success
   sample: USE_STANDBY_REDO_LOG
+tip:
+  description: C(LOG_REPLICATION_MODE) and C(STANDBY_USE_OBSERVER) as the tip has them, in upper case; empty where it has
+    none, V(UNKNOWN) where it cannot be read.
+  type: dict
+  returned: success
+  sample: {LOG_REPLICATION_MODE: PERFORMANCE, STANDBY_USE_OBSERVER: ""}
 fenced:
   description: The fence of this instance, see M(firedrill.standby.tibero_fence); empty without one.
   type: dict

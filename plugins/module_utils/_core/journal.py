@@ -58,6 +58,7 @@ class Change(NamedTuple):
 
     ``kind``: "switchover", "failover" or "undo". ``old``, ``new``: the primary before and after. ``holder``: who runs it
     (user, host and process of the controller). ``undoes``: the id of the change that this one takes back or replaces, else "".
+    ``evidence``: what it was decided on, plain data; a run that takes it up says the same again.
     """
 
     id: str
@@ -68,11 +69,13 @@ class Change(NamedTuple):
     started_at: str
     steps: Tuple[Step, ...]
     undoes: str = ""
+    evidence: Mapping[str, Any] = {}
 
     def as_dict(self) -> Dict[str, Any]:
         """Plain data for files and results."""
         record = dict(self._asdict())
         record["steps"] = [dict(step._asdict()) for step in self.steps]
+        record["evidence"] = dict(self.evidence)
         return record
 
 
@@ -85,8 +88,9 @@ def change_from(record: Mapping[str, Any]) -> Change:
         steps = tuple(
             Step(int(raw["number"]), *(str(raw[name]) for name in Step._fields[1:])) for raw in record["steps"]
         )
-        texts = {name: str(record[name]) for name in Change._fields if name not in ("steps", "undoes")}
-        change = Change(steps=steps, undoes=str(record.get("undoes", "")), **texts)
+        texts = {name: str(record[name]) for name in Change._fields if name not in ("steps", "undoes", "evidence")}
+        evidence = dict(record.get("evidence") or {})
+        change = Change(steps=steps, undoes=str(record.get("undoes", "")), evidence=evidence, **texts)
     except (KeyError, TypeError, ValueError) as error:
         raise UnknownState(
             seen="The journal holds no role change that is known ({0}: {1})".format(type(error).__name__, error),

@@ -27,6 +27,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_pla
 
 SYNC = "LGWR SYNC"
 UNKNOWN = "UNKNOWN"
+MODES = ("PROTECTION", "AVAILABILITY", "PERFORMANCE")
 
 
 class Candidate(NamedTuple):
@@ -94,15 +95,19 @@ def decide(
     wish: Wish,
     allow_loss: bool,
     give_up: bool = False,
+    fenced: Sequence[str] = (),
+    reached: int = 0,
 ) -> Failover:
     """Who takes over.
 
     :arg views: what every member is, None for one that does not answer. :arg transports: how each receives redo.
     :arg modes: protection mode that each surviving instance has, UNKNOWN where that is not known.
     :arg allow_loss: the operator's consent to lose acknowledged redo. :arg give_up: a person's word that a primary that answers serves nobody; it
-        is fenced like one that is lost.
+        is fenced like one that is lost. :arg fenced: members that have been fenced for this failover: they stay lost, whatever they look like now.
+    :arg reached: the TSN at which a primary that answered was seen before it was fenced.
     :raises Refusal: a primary is healthy, no standby is left, or a loss is possible and not allowed. :raises UnknownState: positions are not known.
     """
+    views = {name: None if name in fenced else view for name, view in views.items()}
     primaries = [name for name, view in views.items() if view is not None and view.is_primary]
     if found is not None and found.change.kind == "failover":
         return _go_on(views, found, wish)
@@ -120,10 +125,11 @@ def decide(
     if found is not None and _promotion_begun(found, views):
         return _promoted_half(found, _to_fence(views, found.change.new), wish, allow_loss)
     lost = _to_fence(views, "")
+    _refuse_silent_since(lost, fenced)
     candidates = _candidates(views, transports)
     chosen, why = _choose(candidates, wish.target, views)
     replaced = _replaced(found, chosen.name, lost)
-    loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN))
+    loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN), max(reached, seen_at(views)))
     if found is not None and _goal(found.change) in lost and _goal(found.change) != chosen.name:
         loss = _loss_of_goal(chosen, found.change)
     _refuse_loss(loss, chosen.name, allow_loss)
@@ -140,6 +146,27 @@ def decide(
     words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
     ahead = tuple(each.name for each in candidates if each.position > chosen.position)
     return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss, ahead)
+
+
+def seen_at(views: Mapping[str, Optional[View]]) -> int:
+    """The TSN at which an open primary that answers was seen, 0 without one."""
+    seen = [view.position for view in views.values() if view is not None and view.is_primary]
+    return max([int(position) for position in seen if position.isdigit()] or [0])
+
+
+def _refuse_silent_since(lost: Sequence[str], fenced: Sequence[str]) -> None:
+    """Behind the fence nobody else may have become one who has to be fenced."""
+    others = [name for name in lost if name not in fenced]
+    if fenced and others:
+        raise UnknownState(
+            seen="{0} was a standby before {1} was fenced, and is not seen as one now".format(
+                ", ".join(others), ", ".join(fenced)
+            ),
+            meaning="What it is decides who may take over, so nobody was promoted; {0} stays fenced".format(
+                ", ".join(fenced)
+            ),
+            remedy="Run the same command again: it looks anew, and fences whoever does not answer",
+        )
 
 
 def _done_before(primaries: Sequence[str], wish: Wish) -> bool:
@@ -176,7 +203,7 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Fa
             details={"change": change.as_dict()},
         )
     words = "{0} is primary; resumed".format(change.new)
-    decided = _no_loss("it had been decided")
+    decided = _loss_before(change)
     if view.is_primary:
         role_plan.refuse_two(views)
         return Failover(Decision(CLOSE, change, (), journal.CHANGE_DONE, words, {}), lost, (), decided)
@@ -191,6 +218,44 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> Fa
         if view.is_stopped and found.state_of(1) == journal.DONE:
             todo = (2,)
     return Failover(Decision(RESUME, change, todo, journal.CHANGE_DONE, words, payload), lost, (), decided)
+
+
+def _loss_before(change: Change) -> Loss:
+    """The loss that the run foresaw which began the change."""
+    raw = change.evidence.get("loss") or {}
+    if not set(Loss._fields) <= set(raw):
+        return Loss(False, UNKNOWN, UNKNOWN, UNKNOWN, "the run that began it foresaw it; its journal does not say what")
+    return Loss(raw["none"] is True, *(str(raw[name]) for name in Loss._fields[1:]))
+
+
+def mode_of(running: str, tip: str, declared: str) -> str:
+    """The protection mode that the former primary had, as far as a survivor can tell; else the words that contradict each other.
+
+    A survivor has the mode of its own boot in memory, and the one that was last written by us in its tip. The primary's may have been lowered
+    while it ran, which changes neither; a description that says another mode is a sign of that.
+
+    :arg running: LOG_REPLICATION_MODE of the survivor. :arg tip: that of its tip, "" where it has none. :arg declared: tibero_protection_mode.
+    """
+    found = {running.upper(), declared.upper()} | ({tip.upper()} if tip else set())
+    if len(found) == 1:
+        return found.pop()
+    return "{0} in memory, {1} in the tip, {2} declared".format(
+        running or UNKNOWN, tip or "none", declared.upper() or UNKNOWN
+    )
+
+
+def refuse_observer(observers: Mapping[str, str]) -> None:
+    """:arg observers: STANDBY_USE_OBSERVER in the tip of each survivor. :raises Refusal: before anything is fenced, when one has an Observer."""
+    found = sorted(name for name, value in observers.items() if value not in ("", "N", "NO", UNKNOWN))
+    if not found:
+        return
+    raise Refusal(
+        seen="The tip of {0} has STANDBY_USE_OBSERVER={1}".format(", ".join(found), observers[found[0]]),
+        meaning="Roles of this cluster are changed by its Observer; a failover by hand beside it can make two primaries",
+        remedy="See what the Observer did or will do with `cmrctl show --tscid <TSC_ID>` there, and let it change the roles; if it is lost for "
+        "good, take STANDBY_USE_OBSERVER out of the tips and run again",
+        details={"observers": dict(observers)},
+    )
 
 
 def _refuse_loss(loss: Loss, new: str, allowed: bool) -> None:
@@ -376,14 +441,22 @@ def _choose(
     return named[0], why
 
 
-def predict(chosen: Candidate, candidates: Sequence[Candidate], lost: Sequence[str], mode: str) -> Loss:
+def predict(
+    chosen: Candidate, candidates: Sequence[Candidate], lost: Sequence[str], mode: str, reached: int = 0
+) -> Loss:
     """What may be lost with this candidate.
+
+    :arg mode: as :func:`mode_of` tells it. :arg reached: the TSN at which a primary that answers was seen, 0 without one.
 
     In PROTECTION the primary acknowledges nothing that no SYNC standby has (H, MAN). That proves something only for the SYNC standby that holds
     most, when nobody but the primary is missing. AVAILABILITY may have degraded unseen (H), the other modes promise nothing.
     """
     first = str(chosen.position + 1)
     best = candidates[0]
+    if reached > max(best.position, chosen.position):
+        return Loss(
+            False, first, "{0} or more".format(reached), UNKNOWN, "the primary was seen at TSN {0}".format(reached)
+        )
     if best.position > chosen.position:
         return Loss(
             False,
@@ -398,10 +471,14 @@ def predict(chosen: Candidate, candidates: Sequence[Candidate], lost: Sequence[s
             "",
             "",
             "0",
-            "PROTECTION is set on {0}, which received by LGWR SYNC and holds most".format(chosen.name),
+            "PROTECTION is set on {0}, in its tip and by its description; it received by LGWR SYNC and holds most".format(
+                chosen.name
+            ),
         )
     if mode.upper() == "AVAILABILITY" and chosen.transport == SYNC:
         why = "AVAILABILITY may have gone on without its SYNC standby, and whether it had cannot be read any more"
+    elif mode.upper() not in MODES:
+        why = "in which mode the primary acknowledged is not certain: {0}".format(mode)
     elif mode.upper() == "PROTECTION":
         why = "PROTECTION was kept by a SYNC standby that is missing, or {0} did not receive by LGWR SYNC".format(
             chosen.name

@@ -30,6 +30,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member i
 
 #: Conflict 5 of the reference: 7 and late 6 without underscore, 6 by its manual with one.
 REDO_PARAMETERS = ("USE_STANDBY_REDO_LOG", "_USE_STANDBY_REDO_LOG")
+#: Parameters of the tip that a role change is decided on. Those of the running instance may be older.
+TIP_PARAMETERS = ("LOG_REPLICATION_MODE", "STANDBY_USE_OBSERVER")
 
 INSTANCE_SPEC: Dict[str, Any] = dict(
     options.COMMON_SPEC,
@@ -128,7 +130,15 @@ def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:
     values["fenced"] = fence.seen_by(client)
     values["rebuild"] = seen.record.rebuild
     values["standby_redo_parameter"] = redo_parameter_of(client)
+    values["tip"] = {name: _from_tip(client, name) for name in TIP_PARAMETERS}
     return values
+
+
+def _from_tip(client: Tibero, name: str) -> str:
+    try:
+        return client.parameter(name).strip().strip('"').upper()
+    except StandbyError:
+        return UNKNOWN
 
 
 def redo_parameter_of(client: Tibero) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.firedrill.standby.plugins.action import cluster_role_change as action
-from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import OPEN, Change, Record
+from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import OPEN, Change, Record, change_from
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_steps
 from tests.unit.plugins.module_utils._tibero.readiness_scene import MEMBERS, described
 
@@ -67,3 +67,50 @@ def test_the_journal_of_a_member_that_dropped_out_is_of_before_too(decide: Any) 
     seen = {**STANDBYS, "seoul1": {**observed("primary", "read_write"), "role_change": record}}
     failed = decide(seen, gone=("seoul1",))
     assert failed["failed"] and "No open primary" in failed["msg"]
+
+
+def survivor(position: str, mode: str = "PROTECTION", **tip: str) -> dict[str, Any]:
+    state = {"position": {"value": position}, "protection_mode": {"value": mode}}
+    given = {"LOG_REPLICATION_MODE": mode, "STANDBY_USE_OBSERVER": "", **tip}
+    return {**observed("standby", "recovery"), "state": state, "tip": given}
+
+
+def test_a_failover_keeps_in_its_journal_what_it_was_decided_on(decide: Any) -> None:
+    seen = {"seoul1": None, "seoul2": survivor("100"), "busan1": survivor("99")}
+    record = {"reason": "failover", "at": "now"}
+    done = {"item": "seoul1", "fenced": record, "killed": [7], "changed": True}
+    again = {"fenced": ["seoul1"], "fences": [done], "change_id": "f7"}
+    made = decide(seen, kind="failover", allow_data_loss=True, **again)["ansible_facts"]["standby_change"]
+    assert made["change"]["id"] == "f7" and made["lost"] == ["seoul1"]
+    evidence = made["change"]["evidence"]
+    assert evidence == made["payload"]["evidence"] and evidence["allowed"] is True
+    assert evidence["fences"] == [{"member": "seoul1", "by": "its own host", "killed": [7], "record": record}]
+    journal = Record(change_from(made["change"]), OPEN, "", {}).as_dict()
+    resumed = decide({**seen, "seoul2": {**seen["seoul2"], "role_change": journal}}, kind="failover")
+    change = resumed["ansible_facts"]["standby_change"]
+    assert (
+        change["mode"] == "resume" and change["loss"] == evidence["loss"] and change["payload"]["evidence"] == evidence
+    )
+
+
+def test_what_fenced_each_member_is_told_by_what_came_of_it() -> None:
+    lost = {"item": "a", "unreachable": True, "fenced": {}}
+    switched = {"item": "a", "cmd": ["power", "a"], "rc": 0, "end": "then"}
+    stuck = {"item": "b", "failed": True, "msg": "live on after SIGKILL"}
+    assert action._fences([lost, stuck, switched], ["a", "b"]) == [
+        {"member": "a", "by": "command of the site", "rc": 0, "ended_at": "then"},
+        {"member": "b", "by": "override of a person"},
+    ]
+
+
+def test_an_observer_keeps_a_failover_from_fencing(decide: Any) -> None:
+    seen = {"seoul1": None, "seoul2": survivor("100", STANDBY_USE_OBSERVER="Y"), "busan1": survivor("99")}
+    failed = decide(seen, kind="failover", allow_data_loss=True)
+    assert failed["failed"] and "STANDBY_USE_OBSERVER=Y" in failed["msg"]
+
+
+def test_all_service_ports_of_a_lost_member_have_to_be_closed(decide: Any) -> None:
+    seen = {"seoul1": None, "seoul2": survivor("100"), "busan1": survivor("99")}
+    made = decide(seen, kind="failover", allow_data_loss=True)["ansible_facts"]["standby_change"]
+    listener = described("seoul1").listener_port
+    assert [each["port"] for each in made["ports"]] == [listener, listener + 1, listener + 2]

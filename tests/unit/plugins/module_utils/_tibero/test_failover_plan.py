@@ -299,3 +299,86 @@ def test_two_primaries_are_told_and_not_covered_up() -> None:
     views = {"seoul1": OPEN, "seoul2": OPEN, "busan1": follows("99")}
     with pytest.raises(UnknownState, match="2 members are primary: seoul1, seoul2"):
         choose(views, found=half_done(stop=journal.DONE, take_over=journal.DONE))
+
+
+def test_a_primary_that_is_given_up_tells_how_much_would_be_lost_at_least() -> None:
+    views = {"seoul1": OPEN, "seoul2": follows("100"), "busan1": follows("99")}
+    found = decide(views, TRANSPORTS, dict.fromkeys(views, "PROTECTION"), None, wish(), True, give_up=True)
+    assert (found.loss.first, found.loss.last) == ("101", "120 or more") and not found.loss.none
+    behind = {"seoul1": DEAD, "seoul2": follows("100"), "busan1": follows("99")}
+    later = decide(
+        behind,
+        TRANSPORTS,
+        dict.fromkeys(views, "PROTECTION"),
+        None,
+        wish(),
+        True,
+        True,
+        ["seoul1"],
+        failover_plan.seen_at(views),
+    )
+    assert later.loss == found.loss
+
+
+def test_behind_the_fence_the_survivors_are_judged_anew() -> None:
+    """Until its fence the primary went on by the other standby."""
+    modes = dict.fromkeys(TRANSPORTS, "PROTECTION")
+    before = {"seoul1": None, "seoul2": follows("100"), "busan1": follows("99")}
+    both = dict.fromkeys(TRANSPORTS, SYNC)
+    assert decide(before, both, modes, None, wish("seoul2"), False).loss.none
+    after = {"seoul1": follows("7"), "seoul2": follows("100"), "busan1": follows("130")}
+    with pytest.raises(Refusal, match="TSN 101 to 130 or more"):
+        decide(after, both, modes, None, wish("seoul2"), False, fenced=["seoul1"])
+    found = decide(after, both, modes, None, wish(), False, fenced=["seoul1"])
+    assert found.decision.change.new == "busan1" and found.lost == ("seoul1",) and found.loss.none
+    named = decide(after, both, modes, None, wish("seoul2"), True, fenced=["seoul1"])
+    assert named.ahead == ("busan1",)
+
+
+@pytest.mark.parametrize("state", [None, SICK, DEAD])
+def test_a_survivor_that_falls_silent_behind_the_fence_stops_the_failover(state: View | None) -> None:
+    views = {"seoul1": None, "seoul2": follows("100"), "busan1": state}
+    with pytest.raises(UnknownState, match="busan1 was a standby before seoul1 was fenced"):
+        decide(views, TRANSPORTS, dict.fromkeys(views, "PERFORMANCE"), None, wish(), True, fenced=["seoul1"])
+
+
+@pytest.mark.parametrize(
+    ("running", "tip", "declared", "mode"),
+    [
+        ("PROTECTION", "PROTECTION", "protection", "PROTECTION"),
+        ("PROTECTION", "", "protection", "PROTECTION"),
+        (
+            "PROTECTION",
+            "PERFORMANCE",
+            "performance",
+            "PROTECTION in memory, PERFORMANCE in the tip, PERFORMANCE declared",
+        ),
+        (
+            "PROTECTION",
+            "PROTECTION",
+            "performance",
+            "PROTECTION in memory, PROTECTION in the tip, PERFORMANCE declared",
+        ),
+        ("UNKNOWN", "PROTECTION", "protection", "UNKNOWN in memory, PROTECTION in the tip, PROTECTION declared"),
+    ],
+)
+def test_a_mode_counts_only_where_nothing_contradicts_it(running: str, tip: str, declared: str, mode: str) -> None:
+    """A primary that was lowered while it ran left the old mode in the memory of its standbys."""
+    assert failover_plan.mode_of(running, tip, declared) == mode
+    loss = predict(Candidate("seoul2", 100, SYNC), [Candidate("seoul2", 100, SYNC)], ["seoul1"], mode)
+    assert loss.none is (mode == "PROTECTION") and (loss.none or mode in loss.certainty)
+
+
+def test_an_observer_is_told_before_anything_is_fenced() -> None:
+    failover_plan.refuse_observer({"seoul2": "", "busan1": "N"})
+    with pytest.raises(Refusal, match=r"busan1 has STANDBY_USE_OBSERVER=Y.*cmrctl show"):
+        failover_plan.refuse_observer({"seoul2": "", "busan1": "Y"})
+
+
+def test_a_failover_that_is_taken_up_again_says_what_the_first_run_foresaw() -> None:
+    loss = predict(Candidate("seoul2", 100, SYNC), [Candidate("seoul2", 100, SYNC)], ["seoul1"], "PERFORMANCE")
+    found = half_done(stop=journal.DONE)
+    decided = found._replace(change=found.change._replace(evidence={"loss": dict(loss._asdict())}))
+    views = {"seoul1": None, "seoul2": follows("100"), "busan1": follows("99")}
+    assert choose(views, found=decided).loss == loss
+    assert not choose(views, found=found).loss.none, "an older journal does not tell, so nothing is claimed"

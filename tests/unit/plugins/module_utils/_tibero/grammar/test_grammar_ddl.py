@@ -81,7 +81,7 @@ def test_what_travels(text: str):
         "CREATE TABLE t (a NUMBER) NOLOGGING",
         "ALTER TABLESPACE TEMP ADD TEMPFILE 't2.dtf' SIZE 5M",
         "CREATE TABLESPACE ts DATAFILE 'ts.dtf' SIZE 5M",
-        "ALTER SYSTEM SET LOG_REPLICATION_MODE=PERFORMANCE",
+        "ALTER SYSTEM SET LOG_REPLICATION_DEST_1='10.0.0.2:8633 LGWR ASYNC'",
         "ALTER SYSTEM SET _LNW_REVERSE_SYNC=Y",
     ],
 )
@@ -92,6 +92,7 @@ def test_what_needs_care(text: str):
 @pytest.mark.parametrize(
     "text",
     [
+        "ALTER SYSTEM SET LOG_REPLICATION_MODE=PROTECTION",
         "SELECT 'open",
         'SELECT "open',
         "SELECT 1 /* open",
