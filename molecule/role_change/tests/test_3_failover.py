@@ -7,11 +7,12 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
 
 import pytest
 
 from lab.cluster import ROOT
-from lab.sweep.bench import HOME, Bench
+from lab.sweep.bench import HOME, Bench, tsn
 
 ALLOWED = ("-e", "standby_allow_data_loss=true")
 
@@ -113,3 +114,23 @@ def test_a_primary_that_is_cut_off_and_goes_on_writing(bench: Bench, rows: str):
     bench.lab.start(old)
     assert bench.primaries() == [new]
     assert has(bench, new, 1) and not has(bench, new, 2)
+
+
+def test_what_it_wrote_alone_is_listed_and_kept_before_it_is_a_standby_again(bench: Bench, rows: str):
+    (new,) = bench.primaries()
+    (old,) = [name for name in bench.members if name not in (new, rows)]
+    # Whether a real server lists the writes of a redo log is not known; the emulator does so when it is told to.
+    bench.lab.run(old, ["su", "-", "tibero", "-c", f'echo \'{{"logminer": "on"}}\' > {HOME}/config/emulator.json'])
+    given = {"standby_member": old, "reinstate_overwrite": True, "reinstate_reverse_sync": True}
+    code, text = bench.play("reinstate.yml", "-e", json.dumps(given), journals="")
+    said = folded(text)
+    assert code == 0, said[-3000:]
+    assert "not reverse synchronisation:" in said and "_LNW_REVERSE_SYNC" in said, "it has conditions of its own"
+    listed = bench.lab.run(old, ["sh", "-c", f"cat {HOME}/instance/orders/firedrill/divergence/*/writes.json"]).stdout
+    assert [json.loads(line)["sql"] for line in listed.splitlines()] == ["INSERT INTO kept VALUES (2)"]
+    bench.sql(new, ["INSERT INTO kept VALUES (3);", "COMMIT;"])
+    end = time.monotonic() + 60
+    while tsn(bench, old) < tsn(bench, new):
+        assert time.monotonic() < end, "it does not follow"
+    bench.sql(old, ["ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY;"])
+    assert has(bench, old, 1) and has(bench, old, 3) and not has(bench, old, 2)

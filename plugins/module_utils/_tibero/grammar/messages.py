@@ -33,6 +33,10 @@ class Message(NamedTuple):
 
 
 _REBUILD = "Build the standby anew from the primary (setup_standby.yml)."
+_GONE_APART = (
+    "A former primary: stop it, then playbooks/reinstate.yml without reinstate_reverse_sync; it exports what only this member "
+    "has, and copies the rest. Any other: setup_standby.yml with standby_rebuild: true builds it anew."
+)
 _TIP = "Correct the parameter in $TB_HOME/config/$TB_SID.tip and boot again."
 
 # code | text | meaning | remedy | mark, transient ones end in "+"
@@ -99,7 +103,7 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1036,
         "Standby consistency check failed.",
         "The copy is not, or no longer, a copy of this primary: wrong files, or redo of its own after a failover.",
-        _REBUILD,
+        _GONE_APART,
         "C",
     ),
     (
@@ -193,7 +197,7 @@ _TABLE: Tuple[Tuple[int, str, str, str, str], ...] = (
         1123,
         "Standby reverse sync is not possible.",
         "The former primary has redo that the new one lacks and cannot give it back.",
-        _REBUILD,
+        _GONE_APART,
         "C",
     ),
     (
