@@ -18,8 +18,10 @@ import subprocess
 import sys
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -95,7 +97,17 @@ def _end(child: subprocess.Popen[bytes]) -> None:
             continue
 
 
+#: What gates share, each with the lock of whoever has it.
+SHARED: dict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
 def run_gate(gate: gates.Gate, running: Running) -> Outcome:
+    """Run a gate, once it has what it shares with others."""
+    with SHARED[gate.share] if gate.share else nullcontext():
+        return _run_commands(gate, running)
+
+
+def _run_commands(gate: gates.Gate, running: Running) -> Outcome:
     """Run the commands of one gate, all of them even if the first fails, so that one run shows all there is to mend."""
     start = time.monotonic()
     troubles = []

@@ -34,7 +34,7 @@ class Gate(NamedTuple):
 
     ``commands`` is called with the directory that is judged and returns argument lists. ``in_checkout`` says that the
     gate needs the checkout itself, because it runs the project instead of reading it. ``alone`` says that nothing runs
-    beside it: it uses all processors itself, or measures times.
+    beside it: it uses all processors itself, or measures times. Gates that ``share`` something never run beside each other.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Gate(NamedTuple):
     limit: int = 900
     in_checkout: bool = False
     alone: bool = False
+    share: str = ""
 
 
 def tool(name: str, *arguments: str) -> list[str]:
@@ -255,8 +256,26 @@ def _scenario(name: str) -> Gate:
         return [own("returned_keys.py", *tool("molecule", "test", "--scenario-name", name))]
 
     return Gate(
-        f"molecule:{name}", f"molecule/{name} over real SSH on the emulator", commands, limit=2400, in_checkout=True
+        f"molecule:{name}",
+        f"molecule/{name} over real SSH on the emulator",
+        commands,
+        limit=2400,
+        in_checkout=True,
+        share=DIRECTORIES if name == "operating" else "",
     )
+
+
+#: Labs of directories have their ports on one address.
+DIRECTORIES = "labs of directories"
+
+
+def _demo(_root: Path) -> list[list[str]]:
+    return [python("-m", "lab.demo")]
+
+
+DEMO = Gate(
+    "demo", "make demo: rows that travel, a drill, evidence that verifies", _demo, in_checkout=True, share=DIRECTORIES
+)
 
 
 #: These begin first: they hold most runs of playbooks, and what begins last should not run alone for long.
@@ -280,5 +299,6 @@ EMPTY = {"molecule": "no molecule/*/molecule.yml exists. A run without a scenari
 def stage(name: str) -> list[Gate]:
     """The gates of a stage."""
     if name == "molecule":
-        return [_scenario(scenario) for scenario in scenarios()]
+        found = [_scenario(scenario) for scenario in scenarios()]
+        return [*found[:2], DEMO, *found[2:]] if found else []
     return list(LINT if name == "lint" else UNIT)

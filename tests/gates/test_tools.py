@@ -90,6 +90,15 @@ def test_gates_run_side_by_side_but_for_those_that_want_to_be_alone(tmp_path: Pa
     assert sorted(lines[4:6]) == ["begin c", "begin d"]
 
 
+@pytest.mark.usefixtures("logs")
+def test_gates_that_share_something_never_run_beside_each_other(tmp_path: Path) -> None:
+    seen = tmp_path / "seen"
+    code = f"import time\ndef say(w):\n    open({str(seen)!r}, 'a').write(w)\nsay('b')\ntime.sleep(0.2)\nsay('e')\n"
+    chosen = [gate(code)._replace(name=name, share="ports") for name in "xyz"]
+    assert [outcome.trouble for outcome in check.run_gates(chosen, jobs=3)] == [""] * 3
+    assert seen.read_text(encoding="utf-8") == "be" * 3
+
+
 def test_unknown_gate_names_those_there_are() -> None:
     with pytest.raises(SystemExit, match=r"No gate spelling in the stage lint\. There are: .*ruff"):
         check.choose(["spelling"], "lint")
