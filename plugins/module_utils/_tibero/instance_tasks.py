@@ -92,7 +92,9 @@ def ensure_instance(context: Context) -> Outcome:
 def instance_info(context: Context) -> Outcome:
     """Observe; see the module's documentation. Never fails because the instance is down or silent."""
     client = options.client_of(context)
-    return Outcome(False, observation(client, settled(client, context.params["settle_timeout"])))
+    values = observation(client, settled(client, context.params["settle_timeout"]))
+    values["tip"] = {name: _from_tip(client, name) for name in TIP_PARAMETERS}
+    return Outcome(False, values)
 
 
 def settled(client: Tibero, timeout: float, clock: Optional[Clock] = None) -> Seen:
@@ -130,7 +132,6 @@ def observation(client: Tibero, seen: Seen) -> Dict[str, Any]:
     values["fenced"] = fence.seen_by(client)
     values["rebuild"] = seen.record.rebuild
     values["standby_redo_parameter"] = redo_parameter_of(client)
-    values["tip"] = {name: _from_tip(client, name) for name in TIP_PARAMETERS}
     return values
 
 
