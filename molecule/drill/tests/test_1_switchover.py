@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from conftest import Drill
@@ -154,6 +154,32 @@ def test_one_that_is_stopped_is_reported_all_the_same_and_leaves_nothing(
     assert made.value("A.state") == "stopped" and len(made.value("E.stopped_by")) == 1
     assert made.value("O.residue") == [] and made.value("O.original_layout") is True
     assert (made.folder.parent / "reports" / made.folder.name / "report.en.html").exists()
+    assert made.verify().returncode == 0 and bench.primaries() == ["seoul1"]
+
+
+@pytest.mark.parametrize(
+    "skip", [{"back": {"by": "kim", "reason": "late"}}, {"readiness": {"by": "kim"}}, {"readiness": "kim"}]
+)
+def test_what_cannot_be_skipped_or_lacks_its_reason_is_refused(
+    bench: Bench, drill: Callable[..., Drill], skip: dict[str, Any]
+) -> None:
+    made = drill("switchover", "--check", drill_skip=skip)
+    said = " ".join(made.text.split())
+    assert made.code != 0 and f"drill_skip holds {next(iter(skip))}: " in said, said[-3000:]
+    assert "Allowed is readiness, each with by (a person's name) and reason" in said.replace("''", "'")
+    assert not made.folder.exists()
+
+
+def test_one_that_nobody_approves_ends_before_the_step_and_is_reported(
+    bench: Bench, drill: Callable[..., Drill]
+) -> None:
+    made = drill("switchover", drill_approve_before=["there"], drill_approval_timeout=3, drill_baseline_seconds=1)
+    said = " ".join(made.text.split())
+    assert made.code != 0 and "Nobody approved the step there within 3 s, so the drill ends before it" in said, said[
+        -3000:
+    ]
+    assert made.value("A.state") == "interrupted" and made.value("O.original_layout") is True
+    assert made.value("O.residue") == [] and made.value("E.approvals") == []
     assert made.verify().returncode == 0 and bench.primaries() == ["seoul1"]
 
 
