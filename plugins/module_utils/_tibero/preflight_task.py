@@ -145,15 +145,19 @@ def version_facts(client: Tibero) -> Dict[str, "Fact[Any]"]:
 
 
 def _tip(client: Tibero) -> "Fact[Any]":
-    """All parameters of the tip as they are written, quotes and all; keys bound to this instance count as they are."""
+    """All parameters of the tip as they are written, quotes and all; a key bound to this instance outranks the global one."""
     try:
         document = client.tip()
     except (StandbyError, GrammarError, OSError) as error:
         return unknown(client.tip_path, str(error))
     if document is None:
         return unknown(client.tip_path, "there is no tip")
-    lines = [line for line in document.lines if line.kind == PARAMETER and line.scope in ("", client.tb_sid)]
-    return known({line.name: line.value.raw for line in lines if line.value is not None}, client.tip_path)
+    found: Dict[str, str] = {}
+    for scope in (client.tb_sid, ""):  # as tip.get(): of a key that is there twice, the first
+        for line in document.lines:
+            if line.kind == PARAMETER and line.scope == scope and line.value is not None:
+                found.setdefault(line.name, line.value.raw)
+    return known(found, client.tip_path)
 
 
 def plain(parameters: "Fact[Any]", name: str) -> str:

@@ -14,18 +14,19 @@ Public API
     upsert(document, alias) -> (Document, changed) one alias, no other byte; parameters we do not know are kept
     remove(document, name) -> (Document, changed)
     globals_of(document) -> tuple of (name, value) TB_NLS_LANG and the like
-    problems(document) -> tuple of Problem         duplicate aliases, unreadable lines
+    problems(document) -> tuple of Problem         duplicate aliases, unreadable lines, values that are no host or port
     placeholders(document) -> tuple of str         ``@X@`` that nobody filled in
 
 Source: recordings of versions 6 and 7, administrator's guide appendix A (H):
 ``alias=((INSTANCE=(HOST=h)(PORT=p)(DB_NAME=d))...(OPTION=v))``, white space free, ``#`` starts a comment line, global
 ``NAME=value`` lines. Alias names are case-sensitive (H, older guide); those we write consist of letters, digits and
 underscores, because the guides disagree on the hyphen. Entries without INSTANCE (gateways) are read as trees and left
-alone.
+alone. Comments between the parentheses of an alias are read as such (L). Nothing is known of a ``#`` behind a value: it
+is read as part of the value, reported, and never rewritten.
 """
 
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.errors import GrammarError
 
@@ -52,7 +53,8 @@ class Param(NamedTuple):
 class Item(NamedTuple):
     """A stretch of the file.
 
-    text: its exact characters; name: alias or global; value: of a global; params: of an alias.
+    text: its exact characters; name: alias or global; value: of a global; params: of an alias; comments: those between
+    the parentheses of an alias, without line ends.
     """
 
     kind: str
@@ -61,6 +63,7 @@ class Item(NamedTuple):
     name: str
     value: str
     params: Tuple[Param, ...]
+    comments: Tuple[str, ...] = ()
 
 
 class Document(NamedTuple):
@@ -123,6 +126,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _PLACEHOLDER = re.compile(r"@[A-Za-z_][A-Za-z0-9_]*@")
 _PARAM_START = re.compile(r"\([ \t\r\n]*([A-Za-z0-9_.@$-]+)[ \t\r\n]*=")
 _PARAM_VALUE = re.compile(r"[^()\r\n]*")
+_COMMENT_BEHIND = "%s %r: whether a comment may stand behind a value is not documented"
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -139,6 +143,7 @@ class _Reader:
         self.strict = strict
         self.position = 0
         self.items: List[Item] = []
+        self.comments: List[str] = []
         self._counted_to = 0
         self._line = 1
 
@@ -170,7 +175,8 @@ class _Reader:
     def add(
         self, kind: str, start: int, end: int, name: str = "", value: str = "", params: Tuple[Param, ...] = ()
     ) -> None:
-        self.items.append(Item(kind, self.line_at(start), self.text[start:end], name, value, params))
+        comments = tuple(self.comments) if kind == ALIAS else ()
+        self.items.append(Item(kind, self.line_at(start), self.text[start:end], name, value, params, comments))
         self.position = end
 
     def run(self) -> Document:
@@ -187,15 +193,28 @@ class _Reader:
         body = self.text[lead:end].rstrip("\r\n")
         if not body:
             self.add(BLANK, start, end)
-        elif body[0] == "#":
-            self.add(COMMENT, start, end)
-        else:
-            try:
+            return
+        try:
+            if body[0] == "#":
+                self.one_line(lead, end)
+                self.add(COMMENT, start, end)
+            else:
                 self.entry(start, lead, end)
-            except GrammarError:
-                if self.strict:
-                    raise
-                self.add(OTHER, start, end)
+        except GrammarError:
+            if self.strict:
+                raise
+            self.add(OTHER, start, end)
+
+    def one_line(self, start: int, end: int) -> str:
+        """Return a comment or global without its line end.
+
+        :raises GrammarError: for the line ends of another system, behind which an alias would vanish.
+        """
+        line = self.text[start:end].rstrip("\r\n")
+        if "\r" in line:
+            expected = "a line feed at the end of each line, not a carriage return alone"
+            raise self.error("tbdsn.tbr", start + line.index("\r"), expected)
+        return line
 
     def entry(self, start: int, lead: int, end: int) -> None:
         name = _NAME.match(self.text, lead)
@@ -213,7 +232,7 @@ class _Reader:
                 rest = position
             self.add(ALIAS, start, rest, name.group(), "", params)
             return
-        value = self.text[equals.end() : end].strip(" \t\r\n")
+        value = self.one_line(equals.end(), end).strip(" \t")
         self.add(GLOBAL, start, end, name.group(), value)
 
     def body(self, what: str, position: int) -> Tuple[Tuple[Param, ...], int]:
@@ -226,6 +245,7 @@ class _Reader:
         if wrapped:
             position += 1
         top: List[Param] = []
+        self.comments = []
         # One frame per open parenthesis: its name, the line it opened in, and the parameters read inside it.
         stack: List[Tuple[str, int, List[Param]]] = [("", self.line_at(opened), top)]
         while True:
@@ -252,10 +272,12 @@ class _Reader:
         start = _PARAM_START.match(self.text, position)
         if start is None:
             raise self.error(what, position, "(NAME=value)")
+        seen = len(self.comments)
         inside = self.skip(start.end())
         if self.text[inside : inside + 1] == "(":
             stack.append((start.group(1), self.line_at(position), []))
             return inside
+        del self.comments[seen:]  # what looked like a comment is the value
         value = _PARAM_VALUE.match(self.text, start.end())
         end = value.end() if value else start.end()
         closing = self.skip(end)
@@ -269,13 +291,15 @@ class _Reader:
         return closing + 1
 
     def skip(self, position: int) -> int:
-        """Skip white space, and comment lines inside an alias."""
+        """Skip white space and comments inside an alias; keep the comments."""
         while True:
             space = _SPACE.match(self.text, position)
             position = space.end() if space else position
             if self.text[position : position + 1] != "#":
                 return position
-            position = self.line_end(position)
+            end = self.line_end(position)
+            self.comments.append(self.one_line(position, end))
+            position = end
 
 
 def parse(text: str, strict: bool = True) -> Document:
@@ -319,12 +343,15 @@ def get(document: Document, name: str) -> Optional[Alias]:
 
 
 def problems(document: Document) -> Tuple[Problem, ...]:
-    """Return duplicate aliases, instances without host, port or DB_NAME, and unreadable lines."""
+    """Return duplicate aliases, instances without host, port or DB_NAME or with values that are none, comments behind
+    values, and unreadable lines."""
     found: List[Problem] = []
     first: Dict[str, int] = {}
     for item in document.items:
         if item.kind == OTHER:
             found.append(Problem(item.line, "", "not a tbdsn line: %s" % item.text.strip()[:80]))
+        elif item.kind == GLOBAL and "#" in item.value:
+            found.append(Problem(item.line, item.name, _COMMENT_BEHIND % (item.name, item.value)))
         elif item.kind == ALIAS:
             if item.name in first:
                 found.append(
@@ -336,13 +363,41 @@ def problems(document: Document) -> Tuple[Problem, ...]:
                 )
             else:
                 first[item.name] = item.line
-            for instance in _alias_of(item).instances:
-                for field, value in (("HOST", instance.host), ("PORT", instance.port), ("DB_NAME", instance.db_name)):
-                    if not value:
-                        found.append(
-                            Problem(item.line, item.name, "an INSTANCE of alias %s has no %s" % (item.name, field))
-                        )
+            found.extend(_alias_problems(item))
     return tuple(found)
+
+
+def _alias_problems(item: Item) -> List[Problem]:
+    found: List[Problem] = []
+    for instance in _alias_of(item).instances:
+        for field, value in (("HOST", instance.host), ("PORT", instance.port), ("DB_NAME", instance.db_name)):
+            if not value:
+                found.append(Problem(item.line, item.name, "an INSTANCE of alias %s has no %s" % (item.name, field)))
+    for param in item.params:
+        instance_params = param.children if param.name.upper() == "INSTANCE" else ()
+        for part in (param,) + instance_params:
+            text = _value_problem(part, part is not param)
+            if text:
+                found.append(Problem(part.line, item.name, "alias %s: %s" % (item.name, text)))
+    return found
+
+
+def _value_problem(param: Param, of_instance: bool) -> str:
+    """What is wrong with a value, or "". A placeholder is the business of placeholders()."""
+    name, value = param.name.upper(), param.value
+    if "#" in value:
+        return _COMMENT_BEHIND % (param.name, value)
+    if not of_instance or not value:
+        return ""
+    if name == "PORT" and not _is_port(value) and not _PLACEHOLDER.fullmatch(value):
+        return "PORT %r is no port between 1 and 65535" % value
+    if name in ("HOST", "DB_NAME") and re.search(r"\s", value):
+        return "%s %r holds blanks" % (name, value)
+    return ""
+
+
+def _is_port(text: str) -> bool:
+    return bool(re.match(r"[0-9]{1,5}\Z", text)) and 1 <= int(text) <= 65535
 
 
 def placeholders(document: Document) -> Tuple[str, ...]:
@@ -411,11 +466,12 @@ def upsert(document: Document, wanted: Alias) -> Tuple[Document, bool]:
     """Add an alias, or bring an existing one to the wanted meaning, without touching any other byte.
 
     If the alias means the same already, the document is returned as it is. Parameters we do not know are carried
-    over. A second definition of the same alias is removed: which of the two a client reads is not documented.
+    over, comments between parentheses as lines of their own. A second definition of the same alias is removed with its
+    comments: which of the two a client reads is not documented.
 
     :returns: the document and whether it changed.
-    :raises GrammarError: if a name or value cannot be written, or if the existing alias is no Tibero alias (it is
-        never overwritten).
+    :raises GrammarError: if a name or value cannot be written, if the existing alias is no Tibero alias (it is never
+        overwritten), or if it has to change and holds a ``#`` in a value.
     """
     _check(wanted)
     places = [index for index, item in enumerate(document.items) if item.kind == ALIAS and item.name == wanted.name]
@@ -433,9 +489,11 @@ def upsert(document: Document, wanted: Alias) -> Tuple[Document, bool]:
     items = [item for index, item in enumerate(document.items) if index not in places[1:]]
     if _meaning(current) == _meaning(wanted):
         return (Document(tuple(items)), True) if len(places) > 1 else (document, False)
+    _refuse_comments_in_values(present)
     lead = present.text[: len(present.text) - len(present.text.lstrip(" \t\ufeff"))]
     body = present.text.rstrip(" \t\r\n")
-    text = lead + _render_alias(_carry_over(wanted, current), _line_end(document)) + present.text[len(body) :]
+    written = _render_alias(_carry_over(wanted, current), _line_end(document), present.comments)
+    text = lead + written + present.text[len(body) :]
     items[places[0]] = parse(text).items[0]._replace(line=present.line)
     return Document(tuple(items)), True
 
@@ -465,13 +523,28 @@ def _carry_over(wanted: Alias, current: Alias) -> Alias:
     return wanted._replace(instances=tuple(instances), extra=wanted.extra or current.extra)
 
 
+def _refuse_comments_in_values(item: Item) -> None:
+    """What stands behind the ``#`` may be a comment, which would be lost, or end up before a closing parenthesis."""
+    work = list(item.params)
+    while work:
+        param = work.pop()
+        work.extend(param.children)
+        if "#" in param.value:
+            raise GrammarError(
+                "alias %r, parameter %s" % (item.name, param.name),
+                param.value,
+                "a value without #, before this alias can be changed: put a comment on a line of its own",
+                param.line,
+            )
+
+
 def _check(alias: Alias) -> None:
     if not _WRITABLE_NAME.match(alias.name):
         raise GrammarError("alias name", alias.name, "letters, digits and underscores")
     if not alias.instances:
         raise GrammarError("alias %r" % alias.name, "no instance", "at least one instance with host, port and DB_NAME")
     for instance in alias.instances:
-        if not re.match(r"[0-9]{1,5}\Z", instance.port) or not 1 <= int(instance.port) <= 65535:
+        if not _is_port(instance.port):
             raise GrammarError("alias %r, PORT" % alias.name, instance.port, "a port between 1 and 65535")
         for field, value in (("HOST", instance.host), ("DB_NAME", instance.db_name)):
             if not _WRITABLE_VALUE.match(value):
@@ -518,8 +591,9 @@ def _render_param(param: Param) -> str:
     return "".join(parts)
 
 
-def _render_alias(alias: Alias, end: str) -> str:
+def _render_alias(alias: Alias, end: str, comments: Sequence[str] = ()) -> str:
     lines = ["%s=(" % alias.name]
+    lines.extend(comments)  # at the start of the line, as the recorded ones
     for instance in alias.instances:
         extra = "".join([_render_param(param) for param in instance.extra])
         lines.append(

@@ -12,7 +12,7 @@ Public API
     remove(document, key) -> Document
     merge(document, wanted) -> (Document, tuple of Change)     wanted: mapping key -> str, int, bool, sequence, or
                                                                None (= absent)
-    problems(document) -> tuple of Problem      duplicates, mixed quoting, unreadable lines
+    problems(document) -> tuple of Problem      duplicates, mixed quoting, commas inside quotes, unreadable lines
     placeholders(document) -> tuple of str      ``@X@`` that nobody filled in
     same_value(name, a, b) -> bool              equal in meaning: 1024M and 1G, "x" and x, y and Y
     parse_size(text) -> int, render_size(n) -> str, parse_bool(text) -> bool
@@ -22,7 +22,8 @@ Public API
 Source of the grammar: tip recordings of versions 6 and 7 (H), message catalogue 260021-260054 (C): ``KEY=VALUE``,
 ``#`` starts a comment, also after a value, values optionally in double quotes, lists separated by commas, sizes with
 K, M, G, T. Nothing is known of an escape for a double quote inside quotes, so such values are refused. Keys are
-compared without regard to case (L; all recorded keys are upper case).
+compared without regard to case (L; all recorded keys are upper case). Comments and blank lines may stand inside a list
+that goes on (L: somebody comments out one of several files).
 """
 
 import re
@@ -42,7 +43,7 @@ Wanted = Union[str, int, bool, Sequence[str]]
 class Value(NamedTuple):
     """A value.
 
-    raw: as written, without outer blanks and comment; items: the list without quotes; quoted: any item was quoted.
+    raw: as written, without outer blanks and comments; items: the list without quotes; quoted: any item was quoted.
     """
 
     raw: str
@@ -61,7 +62,8 @@ class Line(NamedTuple):
     lines).
 
     For kind PARAMETER: scope and name are the parts of the key (``tac1.THREAD`` -> scope "tac1", name "THREAD"),
-    `before` is the text up to the value, `after` the text behind it (blanks, comment, line end).
+    `before` is the text up to the value, `after` the text behind it (blanks, comment, line end), `inside` the comments
+    between the items of a list.
     """
 
     kind: str
@@ -74,6 +76,7 @@ class Line(NamedTuple):
     comment: str
     before: str
     after: str
+    inside: Tuple[str, ...] = ()
 
 
 class Document(NamedTuple):
@@ -125,7 +128,11 @@ _NUMBER = re.compile(r"([0-9]{1,18})[ \t]*([KMGTkmgt]?)[Bb]?\Z")
 _UNIT = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # Names and texts: "y" is not "Y" here, and "1024M" is not "1G".
 _TEXT_KEYS = frozenset(["DB_NAME", "CM_NAME", "UNDO_TABLESPACE", "INSTANCE_NAME", "LOG_ARCHIVE_FORMAT"])
+# Lists of paths. In others, such as STANDBY_FILE_NAME_CONVERT, a comma inside quotes is how they are written.
+_PATH_LISTS = frozenset(["CONTROL_FILES"])
 _DESTINATION_KEY = re.compile(r"LOG_REPLICATION_DEST_[0-9]+\Z")
+# No value has them; where one does, the file is damaged. A tab is a blank.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
 # ---------------------------------------------------------------------------------------------------- reading
@@ -176,10 +183,14 @@ def _read_line(physical: Sequence[str], index: int, strict: bool) -> Tuple[Line,
     start = lead_match.end() if lead_match else 0
     if start == len(body):
         return _plain_line(BLANK, number, physical[index]), 1
-    if body[start] == "#":
-        return _plain_line(COMMENT, number, physical[index]), 1
     key = _KEY.match(body, start)
     try:
+        if "\r" in body:
+            # Line ends of another system: what follows would be taken for a value, or vanish in a comment.
+            expected = "a line feed at the end of each line, not a carriage return alone"
+            raise GrammarError("tip file", body.strip(), expected, number, body.index("\r") + 1)
+        if body[start] == "#":
+            return _plain_line(COMMENT, number, physical[index]), 1
         if key is None:
             raise GrammarError(
                 "tip file", body.strip(), "KEY=VALUE, a comment starting with #, or a blank line", number, start + 1
@@ -192,27 +203,26 @@ def _read_line(physical: Sequence[str], index: int, strict: bool) -> Tuple[Line,
 
 
 def _read_parameter(physical: Sequence[str], index: int, key: "re.Match[str]") -> Tuple[Line, int]:
-    first = physical[index]
-    text = first
+    text = physical[index]
     used = 1
     scanner = _ValueScanner(key.group("key"), index + 1)
     position = key.end()
-    scanner.feed(_split_end(first)[0], position, 0)
-    # A list may go on in the next line: after a comma, or where the value is missing and the next line starts with a
-    # quote (manual, M).
-    while scanner.open and index + used < len(physical) and _continues(physical[index + used], scanner.empty):
-        scanner.line += 1
-        scanner.feed(_split_end(physical[index + used])[0], 0, len(text))
-        text += physical[index + used]
-        used += 1
+    scanner.feed(text, position, 0)
+    while scanner.open:
+        end = _continued(physical, index + used, scanner)
+        for line in physical[index + used : end]:
+            scanner.line += 1
+            scanner.feed(line, 0, len(text))
+            text += line
+        if end <= index + used:
+            break
+        used = end - index
     value_start, value_end = scanner.span(position)
-    raw = text[value_start:value_end]
-    items = tuple(scanner.items)
-    value = Value(raw, items, any(scanner.quotes), any(scanner.quotes) and not all(scanner.quotes))
+    value, inside = scanner.value(text)
     after = text[value_end:]
     hash_at = after.find("#")
     comment = _split_end(after[hash_at:])[0] if hash_at >= 0 else ""
-    line = Line(
+    entry = Line(
         PARAMETER,
         index + 1,
         text,
@@ -223,17 +233,34 @@ def _read_parameter(physical: Sequence[str], index: int, key: "re.Match[str]") -
         comment,
         text[:value_start],
         after,
+        inside,
     )
-    return line, used
+    return entry, used
 
 
-def _continues(line: str, value_is_missing: bool) -> bool:
-    body = _split_end(line)[0].strip(" \t")
-    if not body or body[0] == "#":
-        return False
-    if value_is_missing:
-        return body[0] == '"'
-    return body[0] == '"' or _KEY.match(body) is None
+def _continued(physical: Sequence[str], start: int, scanner: "_ValueScanner") -> int:
+    """Tell where the next line of an open list ends, with the comments and blank lines before it.
+
+    A list may go on in the next line: after a comma, or where the value is missing and the next line starts with a
+    quote (manual, M). Behind a comment or a blank line (L) it must be written as the items before it, so that a stray
+    line stays an error.
+
+    :returns: the index behind that line, or `start` if the list does not go on.
+    """
+    blank = False
+    for index in range(start, len(physical)):
+        line = _split_end(physical[index])[0]
+        body = line.strip(" \t")
+        if "\r" in line:
+            return start
+        if not body or body[0] == "#":
+            blank = blank or not body
+            continue
+        goes_on = body[0] == '"'
+        if not goes_on and not scanner.empty and _KEY.match(body) is None:
+            goes_on = index == start or not (blank or any(scanner.quotes))
+        return index + 1 if goes_on else start
+    return start
 
 
 class _ValueScanner:
@@ -251,6 +278,8 @@ class _ValueScanner:
         self.empty = True
         self._start: Optional[int] = None
         self._end = 0
+        #: Comments and blank lines: where each starts and ends in the text of the entry, and the comment.
+        self._apart: List[Tuple[int, int, str]] = []
 
     def span(self, default: int) -> Tuple[int, int]:
         """Return where the value starts and ends in the text of the entry."""
@@ -258,14 +287,31 @@ class _ValueScanner:
             return default, default
         return self._start, self._end
 
-    def feed(self, body: str, position: int, offset: int) -> None:
+    def value(self, text: str) -> Tuple[Value, Tuple[str, ...]]:
+        """Return the value and the comments inside it. :arg text: the text of the entry."""
+        start, end = self.span(0)
+        inside = [part for part in self._apart if start <= part[0] and part[1] <= end]
+        raw = ""
+        for begin, behind, _comment in inside:
+            raw += text[start:begin]
+            start = behind
+        mixed = any(self.quotes) and not all(self.quotes)
+        value = Value(raw + text[start:end], tuple(self.items), any(self.quotes), mixed)
+        return value, tuple([part[2] for part in inside if part[2]])
+
+    def feed(self, line: str, position: int, offset: int) -> None:
         """Read one line from `position`; `offset` is where the line starts in the text of the entry."""
+        body = _split_end(line)[0]
         length = len(body)
         while True:
+            blanks = position
             while position < length and body[position] in " \t":
                 position += 1
             if position >= length or body[position] == "#":
-                self.open = self.empty or self.open
+                if not blanks:
+                    self._apart.append((offset, offset + len(line), body[position:]))
+                elif position < length:
+                    self._apart.append((offset + blanks, offset + length, body[position:]))
                 return
             if self._start is None:
                 self._start = offset + position
@@ -296,16 +342,22 @@ class _ValueScanner:
                 raise GrammarError(
                     self.what, body[position:], "a closing double quote in the same line", self.line, position + 1
                 )
-            self.items.append(body[position + 1 : end])
-            self.quotes.append(True)
+            self._add(body[position + 1 : end], True, position + 1)
             return end + 1
         end = position
         while end < len(body) and body[end] not in ",#":
             end += 1
         item = body[position:end].rstrip(" \t")
-        self.items.append(item)
-        self.quotes.append(False)
+        self._add(item, False, position)
         return position + len(item)
+
+    def _add(self, item: str, quoted: bool, position: int) -> None:
+        control = _CONTROL.search(item)
+        if control:
+            column = position + control.start() + 1
+            raise GrammarError(self.what, item, "a value without control characters", self.line, column)
+        self.items.append(item)
+        self.quotes.append(quoted)
 
 
 # ---------------------------------------------------------------------------------------------------- looking
@@ -331,9 +383,10 @@ def get(document: Document, key: str) -> Optional[Value]:
 
 
 def problems(document: Document) -> Tuple[Problem, ...]:
-    """Return what Tibero would refuse.
+    """Return what Tibero would refuse or read in a way that is not documented.
 
-    Keys defined twice (260030, C), lists with and without quotes mixed, lines without a key.
+    Keys defined twice (260030, C), lists with and without quotes mixed, paths with a comma inside quotes, lines without
+    a key.
     """
     found: List[Problem] = []
     first: Dict[Tuple[str, str], int] = {}
@@ -350,6 +403,10 @@ def problems(document: Document) -> Tuple[Problem, ...]:
                 first[where] = line.number
             if line.value.mixed:
                 found.append(Problem(line.number, line.key, "%s has items with and without quotes" % line.key))
+            for item in line.value.items if line.name in _PATH_LISTS else ():
+                if "," in item:
+                    text = "%s has a comma inside quotes, %r: put quotes around each path" % (line.key, item)
+                    found.append(Problem(line.number, line.key, text))
     return tuple(found)
 
 
@@ -403,38 +460,40 @@ def render_value(key: str, wanted: Wanted, quoted: Optional[bool] = None) -> str
 def _value_of(raw: str) -> Value:
     scanner = _ValueScanner("", 1)
     scanner.feed(raw, 0, 0)
-    return Value(raw, tuple(scanner.items), any(scanner.quotes), any(scanner.quotes) and not all(scanner.quotes))
+    return scanner.value(raw)[0]
 
 
 def _line_end(document: Document) -> str:
     for line in document.lines:
-        if line.text.endswith("\r\n"):
+        if "\r\n" in line.text:
             return "\r\n"
-        if line.text.endswith("\n"):
+        if "\n" in line.text:
             return "\n"
     return "\n"
 
 
 def set_value(document: Document, key: str, wanted: Wanted) -> Document:
-    """Set a key. An existing line keeps its place, key spelling, inline comment and, where possible, its quoting. A
-    new one goes into its numbered family, such as ``LOG_REPLICATION_DEST_1`` before ``_2``, so that a file is the same
-    again when one went and came back; else to the end.
+    """Set a key. An existing line keeps its place, key spelling, inline comment and, where possible, its quoting;
+    comments between the items of a list become lines of their own behind it. A new one goes into its numbered family,
+    such as ``LOG_REPLICATION_DEST_1`` before ``_2``, so that a file is the same again when one went and came back; else
+    to the end.
 
-    Further lines that set the same key are removed: Tibero refuses a key that is defined twice (260030, C).
+    Further lines that set the same key are removed, with their comments: Tibero refuses a key that is defined twice
+    (260030, C).
 
     :raises GrammarError: if the value cannot be written.
     """
     scope_name = _split_key(key)
     lines: List[Line] = []
-    done = False
+    end = _line_end(document)
+    done = moved = False
     for line in document.lines:
         if line.kind != PARAMETER or (line.scope, line.name) != scope_name:
             lines.append(line)
         elif not done:
-            lines.append(_with_value(line, wanted))
-            done = True
+            lines.extend(_with_value(line, wanted, end))
+            done, moved = True, bool(line.inside)
     if not done:
-        end = _line_end(document)
         if lines and not lines[-1].text.endswith("\n"):
             lines[-1] = _with_line_end(lines[-1], end)
         raw = render_value(key, wanted)
@@ -443,8 +502,9 @@ def set_value(document: Document, key: str, wanted: Wanted) -> Document:
         new = Line(PARAMETER, number, key + "=" + raw + end, key, scope, name, _value_of(raw), "", key + "=", end)
         place = _place_of(lines, scope, name)
         lines.insert(place, new)
-        if place < len(lines) - 1:
-            return parse("".join([line.text for line in lines]), strict=False)  # the numbers of lines are others now
+        moved = place < len(lines) - 1
+    if moved:
+        return parse("".join([line.text for line in lines]), strict=False)  # the numbers of lines are others now
     return Document(tuple(lines))
 
 
@@ -467,14 +527,18 @@ def _with_line_end(line: Line, end: str) -> Line:
     return changed._replace(after=line.after + end) if line.kind == PARAMETER else changed
 
 
-def _with_value(line: Line, wanted: Wanted) -> Line:
+def _with_value(line: Line, wanted: Wanted, end: str) -> List[Line]:
+    """Return the entry with another value, then the comments that stood inside the old one."""
     old = line.value
     raw = render_value(line.key, wanted, old.quoted if old is not None and old.items else None)
-    return line._replace(text=line.before + raw + line.after, value=_value_of(raw))
+    changed = line._replace(text=line.before + raw + line.after, value=_value_of(raw), inside=())
+    if line.inside and not changed.text.endswith("\n"):
+        changed = _with_line_end(changed, end)
+    return [changed] + [_plain_line(COMMENT, line.number, comment + end) for comment in line.inside]
 
 
 def remove(document: Document, key: str) -> Document:
-    """Remove every line that sets the key, with its inline comment."""
+    """Remove every line that sets the key, with its inline comment and those between the items of a list."""
     gone = find(document, key)
     return Document(tuple([line for line in document.lines if line not in gone])) if gone else document
 

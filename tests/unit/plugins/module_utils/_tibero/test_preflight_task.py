@@ -120,6 +120,17 @@ def test_an_installed_host_tells_version_build_and_tip(fresh: Host) -> None:
     assert value(found, "log_archive_format") == "x%s.arc"
 
 
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_key_of_this_instance_wins_wherever_it_stands(fresh: Host, reverse: bool) -> None:
+    fresh.install()
+    lines = [f"{fresh.sid}.DB_BLOCK_SIZE=16K", "DB_BLOCK_SIZE=8K", "other.DB_BLOCK_SIZE=32K", "other.THREAD=1"]
+    path = fresh.root / f"home/config/{fresh.sid}.tip"
+    path.write_text("\n".join(["DB_NAME=orders", *(reversed(lines) if reverse else lines), "DB_NAME=second"]) + "\n")
+    found = fresh.run(judge=False)
+    assert value(found, "parameters") == {"DB_NAME": "orders", "DB_BLOCK_SIZE": "16K"}
+    assert value(found, "db_block_size") == 16384
+
+
 def test_held_ports_are_let_go(fresh: Host) -> None:
     assert fresh.run(judge=False, listen=30).values["listening"]["held"] == [fresh.port, fresh.port + 4]
     released = fresh.run(release=True)

@@ -119,6 +119,97 @@ def test_instances_that_lack_something_are_reported() -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("(HOST=h # main\n)(PORT=1)(DB_NAME=d)", "HOST 'h # main'"),
+        ("(HOST=h i)(PORT=1)(DB_NAME=d)", "HOST 'h i'"),
+        ("(HOST=#\n)(PORT=1)(DB_NAME=d)", "HOST '#'"),
+        ("(HOST=h)(PORT=abc)(DB_NAME=d)", "PORT 'abc'"),
+        ("(HOST=h)(PORT=86 29)(DB_NAME=d)", "PORT '86 29'"),
+        ("(HOST=h)(PORT=0)(DB_NAME=d)", "PORT '0'"),
+        ("(HOST=h)(PORT=65536)(DB_NAME=d)", "PORT '65536'"),
+        ("(HOST=h)(PORT=@P@ 1)(DB_NAME=d)", "PORT '@P@ 1'"),
+        ("(HOST=h)(PORT=1)(DB_NAME=d e)", "DB_NAME 'd e'"),
+        ("(HOST=h)(PORT=1)(DB_NAME=d)(NEW=x # y\n)", "NEW 'x # y'"),
+        ("(HOST=h)(PORT=1)(DB_NAME=d))(LOAD_BALANCE=Y # z\n", "LOAD_BALANCE 'Y # z'"),
+    ],
+)
+def test_values_that_no_client_can_use_are_reported_with_their_line(written: str, said: str) -> None:
+    text = "#\na=(\n(INSTANCE=%s)\n)\n" % written
+    document = dsn.parse(text)
+    assert dsn.render(document) == text
+    assert [(p.line, p.name) for p in dsn.problems(document)] == [(3, "a")]
+    assert said in dsn.problems(document)[0].text
+    if "#" in said:
+        with pytest.raises(GrammarError, match=r"line 3.*line of its own"):
+            dsn.upsert(document, alias("a", "h"))
+
+
+@pytest.mark.parametrize("host", ["h", "192.168.x.x", "@MY_IP@", "fe80::1%eth0"])
+@pytest.mark.parametrize("port", ["1", "65535", "@PORT@"])
+def test_values_of_recorded_files_are_no_problem(host: str, port: str) -> None:
+    document = dsn.parse("a=((INSTANCE=(HOST=%s)(PORT=%s)(DB_NAME=@DB_NAME@)))\n" % (host, port))
+    assert dsn.problems(document) == ()
+
+
+def test_a_global_with_a_comment_behind_it_is_reported() -> None:
+    document = dsn.parse("A=1\nTB_NLS_LANG=UTF8 # c\n")
+    assert [(p.line, p.name) for p in dsn.problems(document)] == [(2, "TB_NLS_LANG")]
+
+
+COMMENTED = """a=(
+  # the main one (HOST=x)
+  (INSTANCE=(HOST=h) # rack 3
+   (PORT=8629
+   # was 8630
+   )(DB_NAME=d)) # )
+)   # behind
+b=((INSTANCE=(HOST=i)(PORT=1)(DB_NAME=d)))
+"""
+
+
+def test_what_looks_like_a_comment_but_is_a_value_is_not_both() -> None:
+    document = dsn.parse("a=((INSTANCE=(HOST=h)(PORT=1)(DB_NAME=d)(NEW=#5)))\n")
+    assert document.items[0].comments == ()
+    assert document.items[0].params[0].children[3].value == "#5"
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_upsert_keeps_the_comments_inside_an_alias(end: str) -> None:
+    text = COMMENTED.replace("\n", end)
+    document = dsn.parse(text)
+    assert dsn.upsert(document, alias("a", "h")) == (document, False)
+    document, changed = dsn.upsert(document, alias("a", "j"))
+    assert changed
+    lines = ["a=(", "# the main one (HOST=x)", "# rack 3", "# was 8630", "# )"]
+    lines += ["    (INSTANCE=(HOST=j)(PORT=8629)(DB_NAME=d))", ")   # behind"]
+    assert dsn.render(document) == end.join(lines) + end + text[text.index("b=") :]
+    again = dsn.parse(dsn.render(document))
+    assert dsn.upsert(again, alias("a", "j")) == (again, False)
+    third, _changed = dsn.upsert(again, alias("a", "k"))
+    assert dsn.render(third) == dsn.render(again).replace("HOST=j", "HOST=k")
+    others, _changed = dsn.upsert(again, alias("b", "k"))
+    assert dsn.render(others).startswith(end.join(lines) + end + "b=(" + end + "    (INSTANCE")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("# head\ra=((INSTANCE=(HOST=h)(PORT=1)(DB_NAME=d)))\r", 1, 7),
+        ("x=1\nb=1\ra=((INSTANCE=(HOST=h)(PORT=1)(DB_NAME=d)))\r", 2, 4),
+        ("a=(\n# c\r(INSTANCE=(HOST=h)(PORT=1)(DB_NAME=d))\n)\n", 2, 4),
+    ],
+)
+def test_a_lone_carriage_return_hides_no_alias(text: str, line: int, column: int) -> None:
+    with pytest.raises(GrammarError, match="carriage return") as error:
+        dsn.parse(text)
+    assert (error.value.line, error.value.column) == (line, column)
+    document = dsn.parse(text, strict=False)
+    assert dsn.render(document) == text
+    assert dsn.problems(document)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "a =\n  ((INSTANCE=(HOST=h)(PORT=8629)(DB_NAME=d)))\n",

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -145,6 +147,94 @@ def test_a_list_may_go_on_in_the_next_line() -> None:
     assert value(document, "W").text == "1"
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("text", "items", "raw"),
+    [
+        ('X="/a",\n#"/old",\n  "/b" # two\nY=1\n', ("/a", "/b"), '"/a",\n  "/b"'),
+        ('X="/a", # one\n "/b"\nY=1\n', ("/a", "/b"), '"/a",\n "/b"'),
+        ('X="/a",\n\n # old\n \t\n"/b",\n#c\n"/c"\nY=1\n', ("/a", "/b", "/c"), '"/a",\n"/b",\n"/c"'),
+        ("X=/a, # one\n#/old,\n/b\nY=1\n", ("/a", "/b"), "/a,\n/b"),
+        ('X=\n#"/old",\n"/b"\nY=1\n', ("/b",), '"/b"'),
+        ('X="/a",\n#"/old"\nY=1\n', ("/a",), '"/a",'),
+        ("X=/a,\n# c\nY=1\n", ("/a",), "/a,"),
+        ("X=\n# c\nY=1\n", (), ""),
+    ],
+)
+def test_a_comment_inside_a_list_is_no_part_of_the_value(text: str, items: tuple[str, ...], raw: str, end: str) -> None:
+    text, raw = text.replace("\n", end), raw.replace("\n", end)
+    document = tip.parse(text)
+    assert tip.render(document) == text
+    assert value(document, "X").items == items
+    assert value(document, "X").raw == raw
+    assert value(document, "Y").text == "1"
+    assert tip.find(document, "Y")[0].number == text[: text.index("Y=")].count("\n") + 1
+    assert tip.problems(document) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('X="/a",\n# c\nnonsense\n', "line 3, column 1: saw 'nonsense'"),
+        ("X=/a,\n\nnonsense\n", "line 3, column 1: saw 'nonsense'"),
+        ('X="/a",\n\n#c\n"/b\n', "line 4, column 1: saw '\"/b'"),
+    ],
+)
+def test_what_follows_a_comment_is_no_item_unless_it_is_written_as_one(text: str, said: str) -> None:
+    with pytest.raises(GrammarError, match=re.escape(said)):
+        tip.parse(text)
+    assert tip.render(tip.parse(text, strict=False)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "after"),
+    [
+        ('X="/a", # one\n#"/old",\n"/b" # two\nY=1\n', 'X="/c" # two\n# one\n#"/old",\nY=1\n'),
+        ('X="/a",\r\n  #"/old",\r\n\r\n"/b"', 'X="/c"\r\n#"/old",\r\n'),
+        ('X= # none\n#"/old",\n"/b"\n', 'X= # none\n#"/old",\n"/c"\n'),
+    ],
+)
+def test_a_changed_list_keeps_the_comments_that_stood_in_it(text: str, after: str) -> None:
+    document = tip.parse(text)
+    assert tip.merge(document, {"X": list(value(document, "X").items)}) == (document, ())
+    changed, changes = tip.merge(document, {"X": ["/c"]})
+    assert tip.render(changed) == after
+    assert changes == (tip.Change("X", "changed", value(document, "X").raw, '"/c"'),)
+    assert [line.number for line in changed.lines] == [line.number for line in tip.parse(after).lines]
+
+
+def test_a_comma_inside_quotes_is_reported_where_each_item_is_a_path() -> None:
+    document = tip.parse('CONTROL_FILES="/a/c1.ctl,/b/c2.ctl"\nSTANDBY_FILE_NAME_CONVERT="/p, /s"\nX="a,b"\n')
+    assert [(p.line, p.key) for p in tip.problems(document)] == [(1, "CONTROL_FILES")]
+    assert "'/a/c1.ctl,/b/c2.ctl'" in tip.problems(document)[0].text
+    for text in ('CONTROL_FILES="/a","/b"\n', "CONTROL_FILES=/a,/b\n", 's.CONTROL_FILES="/a"\n'):
+        assert tip.problems(tip.parse(text)) == ()
+    assert tip.problems(tip.parse('s.CONTROL_FILES="/a,/b"\n'))
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "column"),
+    [
+        ("DB_NAME=a\rLISTENER_PORT=1\r", 1, 10),
+        ("# head\rDB_NAME=a\r", 1, 7),
+        ("A=1\nDB_NAME=a # c\rB=2\n", 2, 14),
+        ('X="/a",\n# c\r"/b"\n', 2, 4),
+        ('X="/a",\n"/b" # c\rB=2\n', 2, 9),
+        ('A="a\x00b"\n', 1, 5),
+        ("A=b,\n a\x1bb\n", 2, 3),
+        ("A=\x7f\n", 1, 3),
+    ],
+)
+def test_control_characters_are_refused_and_hide_nothing(text: str, line: int, column: int) -> None:
+    with pytest.raises(GrammarError, match=r"carriage return|control character") as error:
+        tip.parse(text)
+    assert (error.value.line, error.value.column) == (line, column)
+    document = tip.parse(text, strict=False)
+    assert tip.render(document) == text
+    assert [p.text for p in tip.problems(document) if p.text.startswith("not a tip line")]
+    assert value(tip.parse('A="a\tb"\r\r\n'), "A").text == "a\tb"
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column"),
     [
@@ -246,6 +336,7 @@ LINES = st.one_of(
     st.just(""),
     st.just("# comment"),
     st.just('K="a","b" # c'),
+    st.just('s.K="a", # c\n\n#"old",\n"b"'),
     st.builds("{}={}".format, KEYS, st.sampled_from(["1", "2G#3G", '"x y"', "/a/b", '"a","b"', "a,b", "", "Y"])),
 )
 
