@@ -109,16 +109,11 @@ class ActionModule(ActionBase):
     ) -> tuple[role_plan.Decision, dict[str, t.Any]]:
         """Who takes over, and what goes with it: who has to be fenced, what may be lost, whether the mode has to be lowered."""
         transports = {member.name: member.transport for member in members}
-        modes, observers = {}, {}
-        for name, view in views.items():
-            seen = _registered.result(hostvars[name], "standby_observation") or {}
-            tip = seen.get("tip") or {}
-            running = str(((seen.get("state") or {}).get("protection_mode") or {}).get("value", "UNKNOWN"))
-            declared = members[0].protection_mode
-            modes[name] = failover_plan.mode_of(running, str(tip.get("LOG_REPLICATION_MODE", "")), declared)
-            if view is not None:
-                observers[name] = str(tip.get("STANDBY_USE_OBSERVER", ""))
-        failover_plan.refuse_observer(observers)
+        seen = {name: _registered.result(hostvars[name], "standby_observation") or {} for name in views}
+        modes = {name: _mode(members[0].protection_mode, each) for name, each in seen.items()}
+        failover_plan.refuse_observer(
+            {name: str((seen[name].get("tip") or {}).get("STANDBY_USE_OBSERVER", "")) for name in views if views[name]}
+        )
         allowed = bool(self._templar.template(self._task.args.get("allow_data_loss", False)))
         overrides = {name: said for name, said in dict(self._task.args.get("overrides") or {}).items() if said}
         reached = max(failover_plan.seen_at(views), int(self._task.args.get("reached") or 0))
@@ -132,14 +127,6 @@ class ActionModule(ActionBase):
         left = [name for name in standbys if name != new and name not in failover.ahead]
         lower = bool(new) and members[0].protection_mode != "performance"
         lower = lower and not [name for name in left if transports[name] == cluster.SYNC]
-        text = [f"  {line}" for line in failover.why] + [f"  {failover.loss.text()}."] * bool(decision.todo)
-        text += [f"  To be fenced first: {', '.join(failover.lost)}."] * bool(failover.lost)
-        text += [f"  To be built anew, since they hold more than {new}: {', '.join(failover.ahead)}."] * bool(
-            failover.ahead
-        )
-        text += [
-            "  No SYNC standby is left, so LOG_REPLICATION_MODE of the new primary is lowered to PERFORMANCE."
-        ] * lower
         evidence = {
             "loss": failover.loss._asdict(),
             "allowed": allowed,
@@ -149,27 +136,16 @@ class ActionModule(ActionBase):
             "overrides": overrides,
             "fences": _fences(self._task.args.get("fences") or (), fenced),
         }
-        if decision.mode == role_plan.BEGIN and decision.change is not None:
-            decision = decision._replace(change=decision.change._replace(evidence=evidence))
-        elif decision.change is not None and decision.change.evidence:
-            evidence = dict(decision.change.evidence)
-        decision = decision._replace(payload={**decision.payload, "evidence": evidence})
-        ports = [
-            {"member": member.name, "host": member.address, "port": port}
-            for member in members
-            if member.name in failover.lost
-            for port in range(member.listener_port, member.listener_port + 3)
-        ]
         more = {
             "lost": list(failover.lost),
             "loss": failover.loss._asdict(),
             "lower_mode": lower,
-            "ports": ports,
+            "ports": _ports([member for member in members if member.name in failover.lost]),
             "ahead": list(failover.ahead),
             "reached": reached,
-            "plan": text,
+            "plan": _failover_text(failover, fenced, lower),
         }
-        return decision, more
+        return _with_evidence(decision, evidence), more
 
     def _wish(self, moments: t.Iterable[str]) -> role_plan.Wish:
         arguments = self._task.args
@@ -196,6 +172,45 @@ class ActionModule(ActionBase):
         if not self._task.check_mode:
             directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         return directory / f"{decision.change.id}.jsonl"
+
+
+def _mode(declared: str, seen: t.Mapping[str, t.Any]) -> str:
+    """The protection mode by a survivor: its memory, its tip, its description."""
+    running = str(((seen.get("state") or {}).get("protection_mode") or {}).get("value", "UNKNOWN"))
+    return failover_plan.mode_of(running, str((seen.get("tip") or {}).get("LOG_REPLICATION_MODE", "")), declared)
+
+
+def _ports(lost: t.Iterable[cluster.Member]) -> list[dict[str, t.Any]]:
+    """The ports on which a lost member would serve clients: listener, special and SSL (H, vendor's manual)."""
+    return [
+        {"member": member.name, "host": member.address, "port": port}
+        for member in lost
+        for port in range(member.listener_port, member.listener_port + 3)
+    ]
+
+
+def _with_evidence(decision: role_plan.Decision, evidence: dict[str, t.Any]) -> role_plan.Decision:
+    """What it was decided on goes into the journal; a run that takes a failover up keeps that of the first."""
+    if decision.mode == role_plan.BEGIN and decision.change is not None:
+        decision = decision._replace(change=decision.change._replace(evidence=evidence))
+    elif decision.change is not None and decision.change.evidence:
+        evidence = dict(decision.change.evidence)
+    return decision._replace(payload={**decision.payload, "evidence": evidence})
+
+
+def _failover_text(failover: failover_plan.Failover, fenced: list[str], lower: bool) -> list[str]:
+    """What people are told before anything happens."""
+    new = failover.decision.change.new if failover.decision.change else ""
+    text = [f"  {line}" for line in failover.why] + [f"  {failover.loss.text()}."] * bool(failover.decision.todo)
+    if fenced:
+        text.append(f"  Fenced: {', '.join(fenced)}. What the others hold was read after that.")
+    elif failover.lost:
+        text.append(f"  To be fenced first: {', '.join(failover.lost)}.")
+    if failover.ahead:
+        text.append(f"  To be built anew, since they hold more than {new}: {', '.join(failover.ahead)}.")
+    if lower:
+        text.append("  No SYNC standby is left, so LOG_REPLICATION_MODE of the new primary is lowered to PERFORMANCE.")
+    return text
 
 
 def _fences(results: t.Iterable[t.Mapping[str, t.Any]], fenced: t.Iterable[str]) -> list[dict[str, t.Any]]:
