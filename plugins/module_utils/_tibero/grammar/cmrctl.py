@@ -47,7 +47,7 @@ class Node(NamedTuple):
 
 
 class Member(NamedTuple):
-    """A row of the Observer's ``cmrctl show``. role as printed: PRIMARY, TARGET, N."""
+    """A row of the Observer's ``cmrctl show``. role as printed: PRIMARY, TARGET, N; cls_id: "" where it is blank."""
 
     tsc_id: str
     cls_id: str
@@ -66,14 +66,18 @@ class Observer(NamedTuple):
 
 
 class TscRow(NamedTuple):
-    """A row of ``cmrctl show --tscid T``. log: "-" for the primary; received_tsn: 0 for the primary."""
+    """A row of ``cmrctl show --tscid T``.
+
+    cls_id: "" where it is blank; log: "-" for the primary; received_tsn: 0 for the primary, None where the row tells no
+    number (L).
+    """
 
     cls_id: str
     cm_name: str
     connected: str
     log: str
     heartbeat: str
-    received_tsn: int
+    received_tsn: Optional[int]
 
 
 class Tsc(NamedTuple):
@@ -200,12 +204,40 @@ def _node(lines: Sequence[str], start: int, name: str) -> Tuple[Node, int]:
     return Node(name, tuple(resources)), end
 
 
+def _starts(dashes: str) -> List[int]:
+    return [group.start() for group in re.finditer("-+", dashes)]
+
+
+def _columns(line: str, dashes: str) -> List[int]:
+    """Return for each word the column in which it starts. In a text that has lost its padding they are too small."""
+    starts = _starts(dashes)
+    return [
+        max([0] + [column for column, start in enumerate(starts) if start <= word.start()])
+        for word in re.finditer(r"\S+", line)
+    ]
+
+
+# The number of a node stands between its name and its states, so it shows whether the fields are counted rightly.
+_NID = re.compile(r"(?:[0-9]+|-+|N/?A)\Z", re.IGNORECASE)
+
+
+def _observer_words(line: str, dashes: str) -> List[str]:
+    """Return the fields of a row, with "" for a blank CLS_ID; [] if a field is missing and it is not that one."""
+    words = line.split()
+    columns = _columns(line, dashes)
+    if len(words) == 5 and columns[0] != 1:
+        words.insert(0, "")
+    elif len(words) == 6 and columns[0] == 0 and columns[1] >= 2:
+        words.insert(1, "")
+    return words if len(words) in (6, 7) and _NID.match(words[-4]) else []
+
+
 def _observer(lines: Sequence[str], start: int, name: str) -> Tuple[Observer, int]:
-    _dashes, rows, end = _table(lines, start)
+    dashes, rows, end = _table(lines, start)
     members: List[Member] = []
     for number, line in rows:
-        words = line.split()
-        if len(words) not in (6, 7) or (len(words) == 6 and not members):
+        words = _observer_words(line, dashes)
+        if not words or (len(words) == 6 and not members):
             raise GrammarError(
                 "cmrctl show (Observer)", line.strip(), "6 fields, or 7 in the first row of a TSC", number, 1
             )
@@ -214,19 +246,45 @@ def _observer(lines: Sequence[str], start: int, name: str) -> Tuple[Observer, in
     return Observer(name, tuple(members)), end
 
 
+_CONNECTED = re.compile(r"[YN](?:\([A-Z]*\))?\Z")
+_TSN = re.compile(r"([0-9]{1,30})\Z|(?:-[0-9]*|--+|N/?A|)\Z", re.IGNORECASE)
+
+
+def _tsc_words(line: str, dashes: str, is_first: bool) -> List[str]:
+    """Return the fields of a row, with "" for a blank CLS_ID or RCVD.TSN; [] if it is not certain which one is missing."""
+    words = line.split()
+    if len(words) == (7 if is_first else 5):
+        columns = _columns(line, dashes)
+        starts = _starts(dashes)
+        before = len(words) - 5
+        if before and not words[1][0].isalpha():
+            return []  # FAILOVER or MODE is the one that is missing
+        if _CONNECTED.match(words[-4]) and not _CONNECTED.match(words[-3]) and columns[before] != 2:
+            words.insert(before, "")
+        elif _CONNECTED.match(words[-3]) and len(starts) > 1 and starts[-2] < len(line.rstrip()) <= starts[-1]:
+            words.append("")
+    return words if len(words) == 8 or (len(words) == 6 and not is_first) else []
+
+
 def _tsc(lines: Sequence[str], start: int, tsc_id: str) -> Tuple[Tsc, int]:
-    _dashes, rows, end = _table(lines, start)
+    dashes, rows, end = _table(lines, start)
     failover = mode = ""
     found: List[TscRow] = []
     for number, line in rows:
-        words = line.split()
-        if len(words) not in (6, 8) or (len(words) == 6 and not found) or not words[-1].isdigit():
+        words = _tsc_words(line, dashes, not found)
+        received = _TSN.match(words[-1]) if words else None
+        if received is None:
             raise GrammarError(
-                "cmrctl show --tscid", line.strip(), "6 fields, or 8 in the first row, the last a number", number, 1
+                "cmrctl show --tscid",
+                line.strip(),
+                "6 fields, or 8 in the first row, the last a number or '-'; only CLS_ID or RCVD.TSN may be blank",
+                number,
+                1,
             )
         if len(words) == 8 and not found:
             failover, mode = words[0], words[1]
-        found.append(TscRow(words[-6], words[-5], words[-4], words[-3], words[-2], int(words[-1])))
+        tsn = int(received.group(1)) if received.group(1) else None
+        found.append(TscRow(words[-6], words[-5], words[-4], words[-3], words[-2], tsn))
     return Tsc(tsc_id, failover, mode, tuple(found)), end
 
 
@@ -351,12 +409,30 @@ _FAILED = re.compile(
 _DENIED = re.compile(_FAILED.pattern + r"|\b(?:not|no|without|but)\b", re.IGNORECASE)
 _COUNTER = re.compile(r"failed retry cnt", re.IGNORECASE)
 _SHELL = re.compile(r"[ \t]*(?:\[[^\]\n]*\][ \t]*[$#>]+|[\w.@:~/-]*[$#]+)(?:[ \t]|\Z)")
-_WARNED = re.compile(r"[ \t]*\*")
+# A boot that failed, in whatever box or behind whatever success: a program of the cluster only sent the request.
+_BOOT_FAILED = re.compile(
+    r"\bTB[RS]-[0-9]|(?i:\bBOOT[ \t]*FAILED|Critical[ \t]*Warning|\bsuspended\b|\bnot[ \t]+licensed|"
+    r"standby[ \t]+DB[ \t]+is[ \t]+required)"
+)
+_STARRED = re.compile(r"[ \t]*\*")
+_BORDER = re.compile(r"[ \t]*\*{8,}[ \t]*\Z")
+_WARNED = re.compile(
+    r"\*[*\s]*(?:A[ \t]+shared memory segment with the same key already exists|Warning[ \t]*:)", re.IGNORECASE
+)
+
+
+def _warnings(lines: Sequence[str]) -> List[bool]:
+    """Tell of each line whether it stands in a box that only warns: the boot goes on."""
+    found: List[bool] = []
+    for line in lines:
+        inside = _STARRED.match(line) is not None and not _BORDER.match(line)
+        found.append(inside and ((bool(found) and found[-1]) or _WARNED.match(line.strip()) is not None))
+    return found
 
 
 def parse_reply(text: str) -> Reply:
     """Read the answer to a command. Success only if it says so; a failure anywhere outweighs a success (L for both
-    orders).
+    orders), also that of the tbboot whose output stands in the answer.
 
     ``MSG SENDING SUCCESS!`` means that the request was sent, not that it was done: poll with ``cmrctl show`` (H).
     """
@@ -364,19 +440,24 @@ def parse_reply(text: str) -> Reply:
     resource: Optional[Tuple[str, str]] = None
     mode = ""
     messages: List[str] = []
-    for line in split_plain(text):
+    lines = split_plain(text)
+    for line, is_warning in zip(lines, _warnings(lines)):
         if not line.strip() or _SHELL.match(line):
             continue
         added = _ADDED.search(line)
         booted = _BOOTED.search(line)
         said = added or booted or _SUCCESS.search(line)
-        if said and not _DENIED.search(line):
+        # The name of a resource may look like the number of an error.
+        if _BOOT_FAILED.search(_ADDED.sub("", line)):
+            outcome = ReplyOutcome.FAILED
+            messages.append(line.strip())
+        elif said and not _DENIED.search(line):
             if outcome == ReplyOutcome.UNRECOGNISED:
                 outcome = ReplyOutcome.SUCCESS
             resource = (added.group(1), added.group(2)) if added else resource
             mode = (booted.group(1) or "").strip() if booted else mode
             messages.append(line.strip())
-        elif said or (_FAILED.search(line) and not _COUNTER.search(line) and not _WARNED.match(line)):
+        elif said or (_FAILED.search(line) and not _COUNTER.search(line) and not is_warning):
             outcome = ReplyOutcome.FAILED
             messages.append(line.strip())
     return Reply(outcome, resource, mode, tuple(messages), text)

@@ -25,6 +25,7 @@ import re
 from typing import List, NamedTuple, Optional, Pattern, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.messages import lookup
 
 
 class BootOutcome(enum.Enum):
@@ -131,7 +132,7 @@ class Down(NamedTuple):
 
 
 class Version(NamedTuple):
-    """What ``tbboot -version`` printed. product: "6", "7"; build: digits or ""; label: patch name or ""."""
+    """What ``tbboot -version`` printed. product: as printed, "6" or "7.2.3"; build: digits or ""; label: patch name or ""."""
 
     product: str
     build: str
@@ -258,7 +259,9 @@ _BANNER = re.compile(
     r"(?:^|(?<=[ \t.]))(?:Tibero|TIBERO)[ \t]*([0-9]+(?:\.[0-9]+)*)(?=[ \t]*(?:$|\(|Tmax|Copyright|FS|PS|CS))"
 )
 _CORE_DIR = re.compile(r"Change[ \t]*core[ \t]*dump[ \t]*dir[ \t]*to[ \t]*", re.IGNORECASE)
-_TB_ERROR = re.compile(r"\b(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*")
+_TB_ERROR = re.compile(r"\b(TB[RS])-([0-9]{1,18})[ \t]*:[ \t]*")
+# Within a line a number without a colon is somebody's words; at its start it is an error.
+_TB_FIRST = re.compile(r"[*\s]*(TB[RS])-([0-9]{1,18})[ \t]*")
 _ERROR_NUMBER = re.compile(r"Error[ \t]*\([ \t]*-([0-9]{1,7})[ \t]*\)")
 _PID_ALIVE = re.compile(r"process[ \t]*\([ \t]*([0-9]{1,10})[ \t]*\)[ \t]*is[ \t]*alive", re.IGNORECASE)
 _LICENCE_PATH = re.compile(r"Check[ \t]*the[ \t]*license[ \t]*file[ \t]*-[ \t]*", re.IGNORECASE)
@@ -364,27 +367,84 @@ _QUOTING = re.compile(r"\b(?:grep|echo|tail|cat|sed|awk)\b")
 _SHELL = re.compile(r"[ \t]*(?:\[[^\]\n]*\][ \t]*[$#>]+|[\w.@:~/-]*[$#]+)(?:[ \t]|\Z)")
 
 
+class _Placed(NamedTuple):
+    """An error and the index of its line."""
+
+    line: int
+    error: Error
+
+
+def _error_of(line: str) -> Optional[Error]:
+    """The error that a line tells, or None."""
+    if _SHELL.match(line):
+        return None
+    match = _TB_ERROR.search(line) or _TB_FIRST.match(line)
+    if match:
+        return Error(int(match.group(2)), match.group(1), line[match.end() :].strip(" \t*"))
+    number = _ERROR_NUMBER.search(line)
+    if number:
+        # Published copies run the next sentence, which names the tip file, into the same line.
+        end = _TIP_PATH.search(line)
+        return Error(int(number.group(1)), "", line[number.start() : end.start() if end else None].strip(" \t*"))
+    rule = _best_rule(line)
+    if rule is not None and rule.code not in _VAGUE:
+        return Error(rule.code, "", line.strip(" \t*"))
+    return None
+
+
+def _placed_errors(lines: Sequence[str]) -> List[_Placed]:
+    found = [(number, _error_of(line)) for number, line in enumerate(lines)]
+    return [_Placed(number, error) for number, error in found if error is not None]
+
+
 def _errors(lines: Sequence[str]) -> Tuple[Error, ...]:
-    errors: List[Error] = []
+    return tuple([placed.error for placed in _placed_errors(lines)])
+
+
+# These say that a boot failed, not why; so does a refusal without a number.
+_VAGUE = (None, 250109, 270049)
+# What a client is told when there is no server to talk to, or when its words are wrong: no reason of a failed boot.
+_OF_CLIENTS = ((2131, 2131), (2173, 2173), (12000, 12999), (17000, 17999), (70000, 79999))
+
+
+def _weight(code: Optional[int]) -> int:
+    """How much a number explains of a failed boot."""
+    if code is None or [True for low, high in _OF_CLIENTS if low <= code <= high]:
+        return 0
+    return 1 if lookup(code) is None else 2
+
+
+def _cause(errors: Sequence[Error]) -> Optional[int]:
+    """The number that explains most: one of the catalogue before others, and of several the last; None without any."""
+    best: Optional[int] = None
+    for error in errors:
+        if best is None or _weight(error.code) >= _weight(best):
+            best = error.code
+    return best
+
+
+# A command, or the start or end of tbsql: what follows was printed by another run of a program.
+_EDGE = re.compile(r"(?:[0-9:]{8}[ \t]+)?SQL>|[ \t]*tbSQL[ \t]*[0-9]|[ \t]*Disconnected\b")
+
+
+def _runs(lines: Sequence[str]) -> List[int]:
+    """Return for each line the number of the run of a program that printed it."""
+    runs: List[int] = []
     for line in lines:
-        if _SHELL.match(line):
-            continue
-        match = _TB_ERROR.search(line)
-        if match:
-            errors.append(Error(int(match.group(2)), match.group(1), line[match.end() :].strip(" \t*")))
-            continue
-        number = _ERROR_NUMBER.search(line)
-        if number:
-            # Published copies run the next sentence, which names the tip file, into the same line.
-            end = _TIP_PATH.search(line)
-            errors.append(
-                Error(int(number.group(1)), "", line[number.start() : end.start() if end else None].strip(" \t*"))
-            )
-            continue
-        rule = _best_rule(line)
-        if rule is not None and rule.code is not None and rule.code not in (250109, 270049):
-            errors.append(Error(rule.code, "", line.strip(" \t*")))
-    return tuple(errors)
+        last = runs[-1] if runs else 0
+        runs.append(last + 1 if _SHELL.match(line) or _EDGE.match(line) else last)
+    return runs
+
+
+class _Told(NamedTuple):
+    """The errors of a text, and which of them belong to the run that printed a line."""
+
+    placed: Sequence[_Placed]
+    runs: Sequence[int]
+
+    def with_line(self, line: int, first: int = 0) -> List[Error]:
+        """The errors that the run which printed `line` printed from the line `first` on."""
+        return [each.error for each in self.placed if each.line >= first and self.runs[each.line] == self.runs[line]]
 
 
 def _best_rule(line: str) -> Optional[_Rule]:
@@ -441,14 +501,32 @@ def _prompt_and_message(line: str) -> bool:
     return said is not None and not _QUOTING.search(line)
 
 
-def _last_boot(lines: Sequence[str], events: Sequence[_Event], decided: _Event) -> Sequence[str]:
-    """Return the lines of the boot that decided, so that its record holds nothing of an earlier one in the same
+def _last_boot(events: Sequence[_Event], decided: _Event) -> int:
+    """Return the first line of the boot that decided, so that its record holds nothing of an earlier one in the same
     text."""
     ends = [event.line for event in events if event.rank == 10 and event.line < decided.line]
-    return lines[ends[-1] + 1 :] if ends else lines
+    return ends[-1] + 1 if ends else 0
 
 
-def _decide_boot(events: Sequence[_Event], errors: Sequence[Error]) -> _Event:
+def _refused(refusals: Sequence[_Event], told: _Told, first: int) -> _Event:
+    """The strongest of the refusals; one that tells no reason gets the number that its own run printed.
+
+    :arg first: the first line that belongs to this boot.
+    """
+    best = refusals[0]
+    for event in refusals:
+        if event.rank > best.rank:
+            best = event
+    if best.code not in _VAGUE:
+        return best
+    # Of several runs the last one counts, and a console text of another kind is no reason of this one.
+    numbers = [
+        error for error in told.with_line(refusals[-1].line, first) if error.prefix or _ERROR_NUMBER.match(error.text)
+    ]
+    return best._replace(code=_cause(numbers)) if numbers else best
+
+
+def _decide_boot(events: Sequence[_Event], told: _Told) -> _Event:
     """The last instance message decides; a refusal after it, or without it, is explained by its strongest cause."""
     decisive = [
         index
@@ -465,18 +543,16 @@ def _decide_boot(events: Sequence[_Event], errors: Sequence[Error]) -> _Event:
             return questions[-1]._replace(mode=_last_mode(questions))
         return last
     if refusals:
-        best = refusals[0]
-        for event in refusals:
-            if event.rank > best.rank:
-                best = event
-        return best
+        return _refused(refusals, told, events[decisive[-1]].line + 1 if decisive else 0)
+    # Neither a question nor a clean is the end of a run that printed an error behind it.
     questions = [event for event in rest if event.outcome == _B.QUESTION]
-    if questions:
-        return questions[-1]._replace(mode=_last_mode(questions))
-    if [event for event in rest if event.outcome == _B.AUTO_CLEANED]:
-        return _Event(_B.AUTO_CLEANED, 250095, 0, "", "")
+    open_ends = questions or [event for event in rest if event.outcome == _B.AUTO_CLEANED]
+    at = open_ends[-1].line if open_ends else -1
+    errors = told.with_line(at, at) if open_ends else [each.error for each in told.placed]
     if errors:
-        return _Event(_B.REFUSED, errors[-1].code, 0, "", "")
+        return _Event(_B.REFUSED, _cause(errors), 0, "", "")
+    if open_ends:
+        return open_ends[-1]._replace(mode=_last_mode(questions))
     return _Event(_B.UNRECOGNISED, None, 0, "", "")
 
 
@@ -518,9 +594,11 @@ def parse_boot(text: str) -> Boot:
     """
     lines: Sequence[str] = _lines(text)
     events = _boot_events(lines)
-    decided = _decide_boot(events, _errors(lines))
-    lines = _last_boot(lines, events, decided)
-    errors = _errors(lines)
+    told = _Told(_placed_errors(lines), _runs(lines))
+    decided = _decide_boot(events, told)
+    first = _last_boot(events, decided)
+    lines = lines[first:]
+    errors = tuple([each.error for each in told.placed if each.line >= first])
     boxes = _boxes(lines)
     versions = [match.group(1) for line in lines for match in _BANNER.finditer(line)]
     listeners: List[Listener] = []
@@ -533,7 +611,7 @@ def parse_boot(text: str) -> Boot:
     pids = [int(match.group(1)) for line in lines for match in _PID_ALIVE.finditer(line)]
     code = decided.code
     if decided.outcome == _B.SUSPENDED and errors:
-        code = errors[-1].code
+        code = _cause(told.with_line(decided.line, first) or errors)
     licence = _after(_LICENCE_PATH, lines) or _last(_licence_files(lines))
     return Boot(
         outcome=decided.outcome,
@@ -578,6 +656,7 @@ _CLEANED = re.compile(
     r"clean(?:ing)?[ \t]+(?:completed|succeeded|done))",
     re.IGNORECASE,
 )
+_CLEAN_CALLED = re.compile(r"[ \t]*tbdown[ \t]+clean[ \t]*\Z")
 _NOT = re.compile(r"\b(?:not|cannot|fail(?:ed)?|unable|proc[ \t]*info)\b", re.IGNORECASE)
 _BACKUP_OPEN = re.compile(r"has[ \t]*online[ \t]*backup[ \t]*set|TBR-24029\b", re.IGNORECASE)
 _BAD_DOWN = re.compile(r"Invalid[ \t]*shutdown[ \t]*mode|TBS-70028\b", re.IGNORECASE)
@@ -589,7 +668,10 @@ _ASKS = re.compile(
 )
 
 
-def _down_of(line: str, refused: bool) -> Optional[Tuple[DownOutcome, Optional[int], str]]:
+_Found = Tuple[DownOutcome, Optional[int], str]
+
+
+def _down_of(line: str, refused: bool) -> Optional[_Found]:
     if _TERMINATED.search(line):
         match = _TERMINATED.search(line)
         mode, flag = _mode_words(match.group(1) if match else "")
@@ -627,10 +709,17 @@ def parse_down(text: str) -> Down:
     outcome: DownOutcome = DownOutcome.UNRECOGNISED
     code: Optional[int] = None
     mode = ""
+    settled: Optional[_Found] = None
     for line in lines:
-        if _SHELL.match(line) and not _prompt_and_message(line):
+        if _CLEAN_CALLED.match(line) or (_SHELL.match(line) and not _prompt_and_message(line)):
+            settled = None if "tbdown" in line else settled
             continue
         found = _down_of(line, outcome == DownOutcome.CLEAN_REFUSED)
+        # A run that said what became of the instance may remove its leftovers on top of it.
+        if found is not None and found[0] == DownOutcome.CLEANED:
+            found = settled or found
+        elif found is not None and found[0] not in (DownOutcome.QUESTION, DownOutcome.HELP):
+            settled = found
         # A question is answered if anything known follows it, and help is only help if nothing else happened.
         if found is not None and not (found[0] == DownOutcome.HELP and outcome != DownOutcome.UNRECOGNISED):
             outcome, code, mode = found
@@ -658,17 +747,27 @@ _BUILD = re.compile(r"Build[ \t:]*([0-9]{3,})", re.IGNORECASE)
 # Not within a path: a warning that names one must not be taken for what the program says of itself.
 _LABEL = re.compile(r"(?<![/\w.-])(?:FS[0-9]{2}\w*|[0-9]+FS[0-9]{2}\w*|(?:CS|PS)[_-]?[0-9]{2,}\w*)(?!/)", re.IGNORECASE)
 _PRODUCT = re.compile(r"(?<![/\w.-])Tibero[ \t]*(?:RDBMS[ \t]*)?([0-9]+(?:\.[0-9]+)*)(?![/\w])", re.IGNORECASE)
+# Two numbers, as in "DB 7.2", name a line of versions with many builds; three name one of them.
+_DOTTED = re.compile(r"(?<![/\w.-])(?:Tibero|RDBMS|DB)[ \t]*[0-9]+(?:\.[0-9]+){2,}", re.IGNORECASE)
+_COPYRIGHT = re.compile(r"Copyright.*", re.IGNORECASE)
 
 
 def version_lines(text: str) -> Tuple[str, ...]:
     """The lines of ``tbboot -version`` that tell product, build or patch, with single blanks: what two hosts can be compared by.
 
-    Warnings of a shell or a locale stand in the same output and differ between hosts. Empty when no line tells a build: the
-    form is not recorded (L).
+    Warnings of a shell or a locale stand in the same output and differ between hosts. Empty when no line tells a build or a
+    version of three numbers: the form is not recorded (L).
     """
     lines = [" ".join(line.split()) for line in split_plain(text) if not _SHELL.match(line)]
-    found = tuple([line for line in lines if [True for each in (_PRODUCT, _BUILD, _LABEL) if each.search(line)]])
-    return found if [line for line in found if re.search(r"[0-9]{3,}", line) or _LABEL.search(line)] else ()
+    kinds = (_PRODUCT, _BUILD, _LABEL, _DOTTED)
+    found = tuple([line for line in lines if [True for each in kinds if each.search(line)]])
+    return found if [line for line in found if _tells_build(line)] else ()
+
+
+def _tells_build(line: str) -> bool:
+    """Tell whether two builds cannot both print this line; the years of a copyright are no build."""
+    number = re.search(r"[0-9]{3,}", _COPYRIGHT.sub("", line))
+    return bool(number or _BUILD.search(line) or _LABEL.search(line) or _DOTTED.search(line))
 
 
 def parse_version(text: str) -> Version:

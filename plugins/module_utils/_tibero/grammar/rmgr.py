@@ -13,14 +13,18 @@ files in place).
 """
 
 import re
-from typing import NamedTuple, Tuple
+from typing import NamedTuple, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.tbsql import Error, find_errors
 
 
 class Rmgr(NamedTuple):
-    """What tbrmgr printed. started: the banner was there; messages: the lines that are neither banner nor error."""
+    """What tbrmgr printed.
+
+    started: the banner was there; messages: the lines that are neither banner nor error, and those in which an error
+    stands behind other words.
+    """
 
     started: bool
     failed: bool
@@ -32,7 +36,27 @@ class Rmgr(NamedTuple):
 _BANNER = re.compile(r"Recovery[ \t]*Manager[ \t]*\(RMGR\)[ \t]*starts", re.IGNORECASE)
 _BOX = re.compile(r"[ \t]*=.*=?[ \t]*\Z")
 _COPYRIGHT = re.compile(r"All[ \t]*rights[ \t]*reserved", re.IGNORECASE)
-_ERROR = re.compile(r"[ \t]*TB[RS]-[0-9]+")
+_ERROR = re.compile(r"\b(TB[RS])-([0-9]{1,18})")
+_AT_START = re.compile(r"[\s=*]*TB[RS]-[0-9]")
+
+
+def _errors(lines: Sequence[str]) -> Tuple[Error, ...]:
+    """The errors as tbsql prints them, and every other line with an error number: where tbrmgr puts it is not recorded."""
+    found = list(find_errors("\n".join(lines)))
+    known = {error.line for error in found}
+    for number, line in enumerate(lines, 1):
+        match = _ERROR.search(line)
+        if match and number not in known:
+            rest = line[match.end() :]
+            text = rest if re.search(r"\w", rest) else line
+            found.append(Error(match.group(1), int(match.group(2)), text.strip(" \t:=*"), number))
+    return tuple(sorted(found, key=lambda error: error.line))
+
+
+def _is_message(line: str) -> bool:
+    if _ERROR.search(line):
+        return not _AT_START.match(line)
+    return bool(line.strip()) and not _BOX.match(line) and not _COPYRIGHT.search(line)
 
 
 def parse(text: str) -> Rmgr:
@@ -40,10 +64,6 @@ def parse(text: str) -> Rmgr:
     # Progress is written over itself: what stands behind a carriage return, an error for one, is a line of its own.
     lines = [part for line in split_plain(text) for part in line.split("\r")]
     started = any(_BANNER.search(line) for line in lines)
-    errors = find_errors("\n".join(lines))
-    messages = [
-        line.strip()
-        for line in lines
-        if line.strip() and not _BOX.match(line) and not _COPYRIGHT.search(line) and not _ERROR.match(line)
-    ]
+    errors = _errors(lines)
+    messages = [line.strip() for line in lines if _is_message(line)]
     return Rmgr(started, bool(errors), errors, tuple(messages), text)

@@ -310,6 +310,90 @@ def test_refusals(text: str, outcome: BootOutcome, code: int | None) -> None:
         assert (boot.outcome, boot.code) == (outcome, code)
 
 
+FAILED = "Tibero instance startup failed!\n"
+STANDBY = "TBR-1098: Database in standby mode. Failover is required to boot as primary.\n"
+DB_NAME = "TBR-24027: Invalid DB_NAME value in .tip file: 'a' should be 'b'.\n"
+LATER = "$ tbsql sys/x\nTBR-2131: Generic I/O error.\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        (STANDBY + FAILED, 1098),
+        (FAILED + STANDBY, 1098),
+        (DB_NAME + FAILED, 24027),
+        ("TBR-1036: Standby consistency check failed.\n" + FAILED, 1036),
+        ("TBR-1098 Database in standby mode.\n" + FAILED, 1098),
+        ("%s\n*        BOOT FAILED.\n* %s%s\n" % (STARS, STANDBY, STARS), 1098),
+        ("%s\n*        BOOT FAILED.\n* %s%s\n%s" % (STARS, STANDBY, STARS, FAILED), 1098),
+        (STANDBY + "Failed to start the resource 'tibero'\n", 1098),
+        ("Error (-7201) occurred.\n" + FAILED, 7201),
+        ("iparam condition check failed. name:X, value: 1\nTBR-7067: Names differ.\n", 7067),
+        # Of several the last that the catalogue knows; what a client is told when the server is gone explains nothing.
+        (DB_NAME + STANDBY + FAILED, 1098),
+        (STANDBY + "TBR-424242: something new\n" + FAILED, 1098),
+        (STANDBY + "TBR-12039: Server instance is shutting down.\n" + FAILED, 1098),
+        ("TBR-424242: new\nTBR-2131: Generic I/O error.\n" + FAILED, 424242),
+        (STANDBY + "TBR-2131: Generic I/O error.\n", 1098),
+        # What another program printed is no reason of this boot.
+        (STANDBY + FAILED + LATER, 1098),
+        (FAILED + LATER, 270049),
+        (LATER + "$ tbboot\n" + FAILED, 270049),
+        ("SQL> x\nTBR-8004: Syntax error.\nSQL> exit\nDisconnected.\n" + FAILED, 270049),
+        (DB_NAME + FAILED + "$ tbboot\n" + STANDBY + FAILED, 1098),
+        (DB_NAME + FAILED + "$ tbboot\n" + FAILED, 270049),
+        (SUSPENDED + FAILED, 270049),
+        # A cause that has a number of its own stays.
+        (STANDBY + "Fail to listen port[8629]. Shutting down the instance...\n" + FAILED, 250120),
+        ("TAC does not allow bootmode FAILOVER\nPermission denied\n", None),
+    ],
+)
+def test_the_number_of_a_refused_boot_is_the_one_that_explains_most(text: str, code: int | None) -> None:
+    boot = parse_boot(text)
+    assert boot.outcome not in (BootOutcome.UNRECOGNISED, BootOutcome.STARTED)
+    assert boot.code == code
+
+
+def test_an_error_of_another_program_is_no_reason_of_a_suspension() -> None:
+    assert parse_boot(SUSPENDED + LATER).code == 1024
+    assert parse_boot(SUSPENDED.replace("TBR-1024", "TBR-9") + "TBR-1098: x\n").code == 1098
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "said"),
+    [
+        ("TBR-7550 Failed.", 7550, "Failed."),
+        ("TBR-12345", 12345, ""),
+        ("TBS-70028\r", 70028, ""),
+        ("  * TBR-12345 *", 12345, ""),
+        ("TBR-1024에러", 1024, "에러"),
+        ("TBR-123456789: x", 123456789, "x"),
+    ],
+)
+def test_a_number_at_the_start_of_a_line_needs_no_colon(line: str, code: int, said: str) -> None:
+    boot = parse_boot(line)
+    assert (boot.outcome, boot.code) == (BootOutcome.REFUSED, code)
+    assert boot.errors == (console.Error(code, line.strip(" *")[:3], said),)
+    assert console.parse_script(line).errors == boot.errors
+    assert parse_down(line).code == code
+
+
+def test_a_number_within_a_line_is_an_error_only_with_a_colon() -> None:
+    assert parse_boot("see TBR-7550 in the manual").outcome == BootOutcome.UNRECOGNISED
+    assert parse_boot("ERROR: TBR-7550: x").code == 7550
+
+
+def test_an_error_outweighs_an_automatic_clean_and_a_question() -> None:
+    cleaned = '"tbdown clean" is executed automatically.\n'
+    asked = "Current bootmode is FAILOVER.\nDo you really want to continue?(yes/no)\n"
+    for before in (cleaned, asked):
+        boot = parse_boot(before + STANDBY)
+        assert (boot.outcome, boot.code) == (BootOutcome.REFUSED, 1098)
+    assert parse_boot(cleaned + LATER).outcome == BootOutcome.AUTO_CLEANED
+    assert parse_boot(asked + LATER).outcome == BootOutcome.QUESTION
+    assert parse_boot(STANDBY + "$ tbboot -t FAILOVER\n" + asked).outcome == BootOutcome.QUESTION
+
+
 def test_licence_and_tip_paths() -> None:
     assert parse_boot(REFUSALS[3][0]).licence_path == "/opt/tibero7/license/license.xml"
     boot = parse_boot(REFUSALS[17][0])
@@ -425,6 +509,30 @@ def test_clean_refused_tells_a_living_server_from_other_reasons() -> None:
     assert parse_down('"tbdown clean" failed.').code == 250094
 
 
+REMOVED = "Shared memory was removed.\n"
+KILLED = "Tibero instance terminated (ABNORMAL mode).\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "outcome", "mode"),
+    [
+        (KILLED + REMOVED, DownOutcome.TERMINATED, "ABNORMAL"),
+        (REMOVED + KILLED, DownOutcome.TERMINATED, "ABNORMAL"),
+        (KILLED + "Remove it? (y/n)\n" + REMOVED, DownOutcome.TERMINATED, "ABNORMAL"),
+        ("tbdown failed. proc info file is deleted.\n" + REMOVED, DownOutcome.ALREADY_STOPPED, ""),
+        ('"tbdown clean" failed. tbsvr is running.\n' + REMOVED, DownOutcome.CLEAN_REFUSED, ""),
+        (KILLED + "$ tbdown clean\n" + REMOVED, DownOutcome.CLEANED, ""),
+        (KILLED + "tbdown clean\n" + REMOVED, DownOutcome.CLEANED, ""),
+        (KILLED + "$ ipcs -m\n" + REMOVED, DownOutcome.TERMINATED, "ABNORMAL"),
+        ("Clean? (y/n)\n" + REMOVED, DownOutcome.CLEANED, ""),
+        (REMOVED + REMOVED, DownOutcome.CLEANED, ""),
+    ],
+)
+def test_words_of_a_clean_do_not_undo_what_the_same_run_said(text: str, outcome: DownOutcome, mode: str) -> None:
+    down = parse_down(text)
+    assert (down.outcome, down.mode) == (outcome, mode)
+
+
 def test_backup_names_its_file() -> None:
     down = parse_down("TBR-24029: Unable to shut down: file 0 ('/t/system001.dtf') has online backup set.")
     assert (down.code, down.files) == (24029, ("/t/system001.dtf",))
@@ -443,7 +551,16 @@ NOISE = (
         ("Tibero 7 (DB 7.2 FS02PS)   (Build 254994)\n", ("Tibero 7 (DB 7.2 FS02PS) (Build 254994)",)),
         ("Tibero 6   163119 FS06_CS_1806\n", ("Tibero 6 163119 FS06_CS_1806",)),
         ("Tibero 7\n\nCopyright (c) 2020-.\nBuild: 254994\n", ("Tibero 7", "Build: 254994")),
+        ("Tibero 7.2.3 (Linux X86_64)\n", ("Tibero 7.2.3 (Linux X86_64)",)),
+        ("Tibero 7 (DB 7.2.3)\n", ("Tibero 7 (DB 7.2.3)",)),
+        ("Tibero 7\nDB 7.2.3\n", ("Tibero 7", "DB 7.2.3")),
+        ("Tibero RDBMS 7.2.3\n", ("Tibero RDBMS 7.2.3",)),
+        # These tell a line of versions, under which two builds may differ.
         ("Tibero 7\n", ()),
+        ("Tibero 7.2\n", ()),
+        ("Tibero 7 (DB 7.2)\n", ()),
+        ("Tibero 7 TmaxTibero Corporation Copyright (c) 2020-. All rights reserved.\n", ()),
+        ("Tibero 7\nGNU bash, version 4.2.46\n", ()),
         ("", ()),
     ],
 )
@@ -459,6 +576,8 @@ def test_version_lines_are_the_same_whatever_a_host_warns_of(text: str, lines: t
         ("Tibero 7 (DB 7.2 FS02PS) (Build 254994)", "7", "254994", "FS02PS"),
         ("Tibero 6   163119 FS06_CS_1806", "6", "", "FS06_CS_1806"),
         ("$ tbboot -version\nTibero 6 (Build: 199301)\n", "6", "199301", ""),
+        ("Tibero 7.2.3 (Linux X86_64)", "7.2.3", "", ""),
+        ("Tibero 7 (DB 7.2.3)", "7", "", ""),
         ("nothing", "", "", ""),
     ],
 )
@@ -558,10 +677,10 @@ def test_no_mixture_raises_and_success_is_said_not_inferred(parts: list[str], gl
 def test_time_grows_with_the_length_only(unit: str) -> None:
     def seconds(count: int) -> float:
         text = unit * count
-        start = time.perf_counter()
+        start = time.process_time()
         parse_boot(text)
         parse_down(text)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     small, large = min(seconds(2000) for _ in range(2)), min(seconds(8000) for _ in range(2))
     assert large < 12 * small + 0.3
