@@ -10,7 +10,9 @@ version_added: 0.1.0
 description:
   - Fences one instance on its own host, before another member is promoted in its place.
   - Its tip is renamed to C($TB_SID.tip.fenced), so that neither a service unit nor a script nor a person boots it by mistake; then it is stopped
-    with C(tbdown -t ABORT), and what lives on is killed. It is fenced when no server process is left.
+    with C(tbdown -t ABORT), and what lives on is killed. It is fenced when none of its processes is left - no server, no worker of one
+    (C(tbsvr_*)), no listener, and no C(tbboot) that had begun before.
+  - A process that may belong to the instance, which nothing proves, is not touched, and the module fails then - the host does not count as fenced.
   - This stops a running database without warning. What was not committed is gone, crash recovery follows at its next boot.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
@@ -54,7 +56,7 @@ fenced:
   returned: success
   sample: {tip: /tibero/tibero7/config/orders.tip.fenced, reason: failover to busan1, at: "2026-11-27T06:00:00Z"}
 killed:
-  description: Server processes that C(tbdown) did not end.
+  description: Processes of the instance that C(tbdown) did not end - servers, their workers, listeners, C(tbboot).
   type: list
   elements: int
   returned: success

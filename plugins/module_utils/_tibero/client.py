@@ -539,15 +539,29 @@ class Tibero:
     def processes(self) -> Optional[Tuple[ps.Instance, ...]]:
         """The running servers of this instance, from ``ps``; None when the list could not be read.
 
+        Where no server runs and processes live on that one has left behind, they are the answer, as one instance that is ``orphaned``: they may
+        still write, so an empty answer would be no proof that nothing lives. :meth:`orphans` names them.
+
         Two installations on one host may use the same TB_SID, so a server counts only if its environment does not
         name another TB_HOME.
         """
-        found = self._servers()
-        return None if found is None else tuple(item for item in found if self._is_ours(item.pid))
+        found = self._list()
+        if found is None:
+            return None
+        servers = tuple(item for item in self._servers(found) if self._is_ours(item.pid))
+        left = None if servers else ps.remains(self._orphans(found), self.tb_sid)
+        return servers if left is None else (left,)
+
+    def orphans(self) -> Tuple[ps.Process, ...]:
+        """Processes of this instance whose server is gone; none where the list could not be read."""
+        found = self._list()
+        return () if found is None else self._orphans(found)
 
     def strangers(self) -> Tuple[Stranger, ...]:
         """Servers of this TB_SID that belong to another installation; none where the list could not be read."""
-        found = [item.pid for item in self._servers() or () if not self._is_ours(item.pid)]
+        processes = self._list()
+        servers = () if processes is None else self._servers(processes)
+        found = [item.pid for item in servers if not self._is_ours(item.pid)]
         homes = []
         for pid in found:
             try:
@@ -556,15 +570,23 @@ class Tibero:
                 homes.append("")
         return tuple(Stranger(pid, home) for pid, home in zip(found, homes))
 
-    def _servers(self) -> Optional[Tuple[ps.Instance, ...]]:
+    def _list(self) -> Optional[ps.Processes]:
         done = self._runner(Command(("ps", "-efww"), deadline=30.0))
         if done.timed_out or done.returncode not in (0, None) or not done.output.strip():
             return None
-        found = [item for item in ps.parse(done.output).instances if item.sid == self.tb_sid]
-        return tuple(item for item in found if not self._is_elsewhere(item.pid))
+        return ps.parse(done.output)
+
+    def _servers(self, processes: ps.Processes) -> Tuple[ps.Instance, ...]:
+        """Servers of this TB_SID on this host, also those of another installation."""
+        found = [item for item in processes.instances if item.sid == self.tb_sid]
+        return tuple(item for item in found if not self.is_elsewhere(item.pid))
+
+    def _orphans(self, processes: ps.Processes) -> Tuple[ps.Process, ...]:
+        found = [item for item in processes.orphans if item.title.sid == self.tb_sid]
+        return tuple(item for item in found if not self.is_elsewhere(item.pid) and self._is_ours(item.pid))
 
     @staticmethod
-    def _is_elsewhere(pid: int) -> bool:
+    def is_elsewhere(pid: int) -> bool:
         """Whether a process is known to run in a container: the host's list shows it, but its server is none of this host's."""
         try:
             return os.readlink("/proc/{0}/ns/pid".format(pid)) != os.readlink("/proc/self/ns/pid")

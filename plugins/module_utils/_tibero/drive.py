@@ -16,6 +16,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     DeadlineExceeded,
     Refusal,
     StandbyError,
+    UnknownState,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import (
     PRIMARY,
@@ -30,12 +31,14 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
     BOOT,
     CLEAN,
     DOWN,
+    HARD_DOWN_MODES,
     WAITING_DOWN_MODES,
     Step,
     Wish,
     decide,
     is_satisfied,
 )
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import ps
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.console import BootOutcome, DownOutcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, has_leftovers, look
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble import advice
@@ -58,6 +61,10 @@ _SESSION_COLUMNS = (
 )
 #: Seconds that a stop whose text is not recognised gets to prove itself by the end of its processes.
 _SILENT_STOP = 30.0
+#: Seconds that the children of a dead server get to end by themselves before a boot, a stop or a clean.
+_DYING = 30.0
+#: Sessions in the details of an error, and in its text.
+_SESSIONS_KEPT, _SESSIONS_SHOWN = 50, 10
 
 
 class Driven(NamedTuple):
@@ -75,9 +82,12 @@ def ensure(client: Tibero, wish: Wish, check_mode: bool = False, clock: Optional
     """Bring the instance to the wanted mode, or to a stop.
 
     :arg wish: the mode and what is allowed on the way. :arg check_mode: decide only.
-    :raises Refusal: before anything was done. :raises CommandFailed, DeadlineExceeded: when a step did not come to
-        its end; the details hold the state seen and the output.
+    :raises Refusal: before anything was done. :raises UnknownState: when processes live on that a dead server has left.
+    :raises CommandFailed, DeadlineExceeded: when a step did not come to its end; the details hold the state seen and the output.
     """
+    # A stop that is hard needs no state, and may end what lives on.
+    if wish.mode != STOPPED or wish.down_mode not in HARD_DOWN_MODES:
+        _await_orphans(client, clock)
     before = look(client)
     steps = decide(before.scene, wish)
     if wish.mode != STOPPED and steps and not client.login.password:
@@ -91,7 +101,7 @@ def ensure(client: Tibero, wish: Wish, check_mode: bool = False, clock: Optional
     notes: List[str] = []
     for step in steps:
         if step.action == CLEAN:
-            notes.extend(clean(client))
+            notes.extend(clean(client, clock))
         elif step.action == DOWN:
             notes.extend(stop(client, step.mode, clock))
         elif step.action == BOOT:
@@ -132,7 +142,7 @@ def _start(client: Tibero, mode: str, wish: Wish, clock: Optional[Clock]) -> Lis
     booted = client.boot(mode)
     notes: List[str] = []
     if booted.report.outcome == BootOutcome.GARBAGE_LEFT and wish.clean_garbage:
-        notes.extend(clean(client))
+        notes.extend(clean(client, clock))
         booted = client.boot(mode)
     if booted.done.timed_out:
         raise _boot_still_running(client, mode, booted)
@@ -342,41 +352,87 @@ def _stop_failed(client: Tibero, mode: str, downed: Downed) -> CommandFailed:
 
 def _stop_still_waiting(client: Tibero, mode: str, downed: Downed, sessions: List[Dict[str, str]]) -> DeadlineExceeded:
     state: MemberState = look(client).state
+    users = _of_users(sessions)
     return DeadlineExceeded(
         seen="tbdown -t {0} still waits after {1:.0f} s; sessions seen before it: {2}".format(
-            mode, downed.done.duration, _session_text(sessions)
+            mode, downed.done.duration, _session_text(users)
         ),
         meaning=("A {0} stop waits until others have left; it goes on and was neither killed nor escalated").format(
             mode
         ),
         remedy="Let these sessions end, then run again; or end the waiting tbdown and stop with another down mode",
-        details=dict(client.describe(downed.done), sessions=sessions, state=state.as_dict()),
+        details=dict(
+            client.describe(downed.done),
+            sessions=users[:_SESSIONS_KEPT],
+            sessions_left_out=max(len(users) - _SESSIONS_KEPT, 0),
+            state=state.as_dict(),
+        ),
     )
 
 
 def sessions_of(client: Tibero) -> List[Dict[str, str]]:
-    """Sessions as V$SESSION shows them, with the columns it turns out to have; empty when it cannot be read."""
+    """All sessions as V$SESSION shows them, with the columns it turns out to have; empty when it cannot be read.
+
+    None is left out here: the server's own threads may fill the first rows, and who looks for users would miss those behind them.
+    """
     try:
         answer = client.ask([Query("V$SESSION")])[0]
     except StandbyError:
         return []
-    return [{name: row[name] or "" for name in _SESSION_COLUMNS if row.get(name)} for row in answer.rows[:50]]
+    return [{name: row[name] or "" for name in _SESSION_COLUMNS if row.get(name)} for row in answer.rows]
+
+
+def _of_users(sessions: List[Dict[str, str]]) -> List[Dict[str, str]]:
+    """Sessions that somebody is logged in with; all of them where the view names nobody."""
+    found = [row for row in sessions if row.get("USERNAME") or row.get("USER_NAME")]
+    return found or sessions
 
 
 def _session_text(sessions: List[Dict[str, str]]) -> str:
     if not sessions:
         return "unknown"
-    return "; ".join(
-        ",".join("{0}={1}".format(name, value) for name, value in session.items()) for session in sessions[:10]
-    )
+    shown = [
+        ",".join("{0}={1}".format(name, value) for name, value in session.items())
+        for session in sessions[:_SESSIONS_SHOWN]
+    ]
+    more = len(sessions) - len(shown)
+    return "; ".join(shown) + ("; and {0} more".format(more) if more else "")
 
 
-def clean(client: Tibero) -> List[str]:
-    """``tbdown clean``, after proof that no server of this instance lives. :returns: remarks.
+def _await_orphans(client: Tibero, clock: Optional[Clock]) -> None:
+    """Wait for the end of what a dead server has left behind; nothing is waited for where a server runs, or none has left anything.
 
-    :raises Refusal: when a server lives or the process list cannot be read. :raises CommandFailed: when the program
-        refuses.
+    :raises UnknownState: when they live on: a boot beside them, or a clean, would have two writers of the same files (rule 5 of the reference).
     """
+
+    def left() -> Optional[ps.Instance]:
+        found = client.processes()
+        return found[0] if found and found[0].orphaned else None
+
+    limit = min(client.timeout, _DYING)
+    try:
+        wait_until(left, lambda seen: seen is None, limit, "the children of a dead server to end", "", 0.5, clock)
+    except DeadlineExceeded as error:
+        orphans = client.orphans()
+        raise UnknownState(
+            seen="The server of {0} is gone, but processes that it started live on: {1}".format(
+                client.tb_sid, ", ".join("{0} ({1})".format(item.pid, item.title.name) for item in orphans)
+            ),
+            meaning="They may still write, so it is not stopped, and it is neither booted nor cleaned; they did not end within "
+            "{0:.0f} s".format(limit),
+            remedy="Look at them with 'ps -ef | grep {0}' and at sys.log below {1}/log/slog; end them with kill, as the OS user of Tibero, then run "
+            "again".format(client.tb_sid, client.instance_directory),
+            details={"orphans": [dict(item.title._asdict(), pid=item.pid, ppid=item.ppid) for item in orphans]},
+        ) from error
+
+
+def clean(client: Tibero, clock: Optional[Clock] = None) -> List[str]:
+    """``tbdown clean``, after proof that no server of this instance lives, and nothing that one has left. :returns: remarks.
+
+    :raises Refusal: when a server lives, when processes live on that a dead server has left, or when the process list cannot be read.
+    :raises CommandFailed: when the program refuses.
+    """
+    _await_orphans(client, clock)
     instances = client.processes()
     if instances is None or instances:
         raise Refusal(

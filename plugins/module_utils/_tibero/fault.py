@@ -10,7 +10,7 @@ names this TB_HOME and this TB_SID.
 """
 
 import os
-from typing import Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, List, NamedTuple, Optional, Set
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
@@ -41,7 +41,7 @@ class Proc(NamedTuple):
     owner: Callable[[str], int] = _owner
 
 
-def _list(client: Tibero) -> Tuple[ps.Process, ...]:
+def _list(client: Tibero) -> str:
     done = client.run(("ps", "-efww"), deadline=30.0)
     if done.timed_out or done.returncode != 0 or not done.output.strip():
         raise UnknownState(
@@ -49,7 +49,7 @@ def _list(client: Tibero) -> Tuple[ps.Process, ...]:
             meaning="Which processes belong to {0} is not known, and none is touched".format(client.tb_sid),
             remedy="Make 'ps -efww' work for the user of this task",
         )
-    return ps.parse(done.output).processes
+    return str(done.output)
 
 
 def _environment(pid: int, proc: Proc) -> Dict[str, str]:
@@ -96,14 +96,15 @@ def family(client: Tibero, proc: Optional[Proc] = None) -> Family:
     """
     proc = proc or Proc()
     servers = client.processes()
-    everything = _list(client)
+    everything = [item for item in ps.parse(_list(client)).processes if not client.is_elsewhere(item.pid)]
     if servers is None:
         raise UnknownState(
             seen="The process list of this host cannot be read",
             meaning="Which processes belong to {0} is not known, and none is touched".format(client.tb_sid),
             remedy="Make 'ps -efww' work for the user of this task",
         )
-    ours: Set[int] = {server.pid for server in servers}
+    # What a dead server has left is no server: it is judged below, like everything without one above it.
+    ours: Set[int] = {server.pid for server in servers if not server.orphaned}
     known = {item.pid for item in everything}
     found: List[ps.Process] = [item for item in everything if item.pid in ours]
     undecided: List[str] = []
@@ -123,9 +124,32 @@ def family(client: Tibero, proc: Optional[Proc] = None) -> Family:
         if verdict:
             found.append(item)
         elif verdict is None:
-            undecided.append("process {0} ({1}, parent {2})".format(item.pid, item.title.name, item.ppid))
+            undecided.append(_in_words(item))
     targets = [_still(item, proc) for item in found]
     return Family(tuple(target for target in targets if target is not None), tuple(undecided))
+
+
+def _in_words(item: ps.Process) -> str:
+    return "process {0} ({1}, parent {2})".format(item.pid, item.title.name, item.ppid)
+
+
+def boots(client: Tibero, proc: Optional[Proc] = None) -> Family:
+    """The ``tbboot`` that are at work for an instance at this moment: servers of it are about to be.
+
+    :raises UnknownState: when the list of processes cannot be read.
+    """
+    proc = proc or Proc()
+    found: List[Target] = []
+    undecided: List[str] = []
+    for item in ps.parse_boots(_list(client)):
+        # Who has this pid is read before its environment: were it given to another meanwhile, the signal would not reach that one.
+        process = None if client.is_elsewhere(item.pid) else proc.identify(item.pid)
+        verdict = _by_environment(client, item, proc) if process is not None else False
+        if verdict and process is not None:
+            found.append(Target(process, item.title.name))
+        elif verdict is None:
+            undecided.append(_in_words(item))
+    return Family(tuple(found), tuple(undecided))
 
 
 def _number(client: Tibero, name: str, default: Optional[int]) -> int:

@@ -26,11 +26,12 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client i
     Tibero,
     password_literal,
 )
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import ps
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.console import (
     BootOutcome,
     DownOutcome,
 )
-from tests.unit.plugins.module_utils._tibero.fake_tibero import PASSWORD, FakeTibero, box, recording
+from tests.unit.plugins.module_utils._tibero.fake_tibero import PASSWORD, PID, FakeTibero, box, recording
 
 
 @pytest.fixture
@@ -219,6 +220,29 @@ def test_a_server_of_another_installation_with_the_same_sid_is_not_ours(
     fake.enter("NORMAL")
     monkeypatch.setattr(Tibero, "_is_ours", lambda self, pid: False)
     assert fake.client().processes() == ()
+
+
+def test_what_a_dead_server_left_is_told_as_such(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty answer would be the proof that nothing lives, for a boot and for tbdown clean."""
+    shown = fake._ps
+    more = (
+        f"tibero {PID + 7} 1 0 14:15 ? 00:00:00 tbsvr_DBWR     -t NORMAL -SVR_SID orders\n"
+        f"tibero {PID + 8} {PID + 7} 0 14:15 ? 00:00:00 tbsvr_RCWP     -t NORMAL -SVR_SID orders\n"
+        f"tibero {PID + 9} 1 0 14:15 ? 00:00:00 tbsvr_DBWR     -t NORMAL -SVR_SID another2\n"
+    )
+    fake._ps = lambda: shown() + more  # type: ignore[method-assign]
+    client = fake.client()
+    left = ps.Instance("orders", "", PID + 7, "tibero", ("tbsvr_DBWR", "tbsvr_RCWP"), orphaned=True)
+    assert client.processes() == (left,)
+    assert [item.pid for item in client.orphans()] == [PID + 7, PID + 8]
+    assert client.strangers() == ()
+    fake.enter("NORMAL")
+    assert [(item.pid, item.orphaned) for item in client.processes() or ()] == [(PID, False)]
+    fake.process = ""
+    monkeypatch.setattr(Tibero, "_is_ours", lambda self, pid: False)
+    assert client.processes() == () and client.orphans() == ()
+    fake.ps_fails = True
+    assert client.processes() is None and client.orphans() == ()
 
 
 def test_gen_tip_never_runs_over_a_tip(fake: FakeTibero) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.fault import Ports
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import fault, fault_task
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import ps
 from ansible_collections.firedrill.standby.plugins.modules import drill_fault
 from tests.unit.plugins.module_utils._tibero.fake_tibero import FakeTibero, recording
@@ -100,6 +101,20 @@ def test_what_has_no_server_above_it_counts_by_its_environment(processes: Proces
     processes.add(number(2008), 1, "tblistener -n 9129", FileNotFoundError)
     assert processes.pids() == [1000, 1001, 1002, 2001, 2006]
     assert processes.look().undecided == (f"process {number(2005)} (tblistener, parent 1)",)
+
+
+def test_the_orphan_of_a_title_alone_is_undecided_and_no_server(fake: FakeTibero) -> None:
+    found = Processes(fake)
+    found.add(number(2006), 1, "tbsvr_DBWR     -t NORMAL -SVR_SID orders")
+    assert found.look().members == ()
+    assert found.look().undecided == (f"process {number(2006)} (tbsvr_DBWR, parent 1)",)
+
+
+def test_a_container_on_this_host_is_not_this_host(processes: Processes, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = {"TB_HOME": str(processes.fake.home), "TB_SID": "orders"}
+    processes.add(number(2001), 900, "tblistener -n 8629", ours)
+    monkeypatch.setattr(Tibero, "is_elsewhere", staticmethod(lambda pid: pid == number(2001)))
+    assert processes.pids() == [1000, 1001, 1002] and processes.look().undecided == ()
 
 
 def test_a_pid_that_changed_hands_since_the_list_is_none_of_it(processes: Processes) -> None:

@@ -17,13 +17,15 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import drive, role_record
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.cold_copy import other_sessions
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_boot import Wish
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import clean, ensure
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, observe
 from tests.unit.plugins.module_utils._tibero.fake_tibero import (
     BOOT_BANNER,
     ERRORS,
     PASSWORD,
+    PID,
     FakeTibero,
     FakeTime,
     box,
@@ -225,6 +227,63 @@ def test_clean_is_refused_while_a_server_lives(fake: FakeTibero) -> None:
     assert not fake.programs()
 
 
+def left_behind(fake: FakeTibero, lives: list[bool]) -> None:
+    """Two workers of a server that is gone, as long as ``lives`` holds True."""
+
+    def shown() -> str:
+        lines = ["UID PID PPID C STIME TTY TIME CMD"]
+        for pid, name in ((PID + 1, "tbsvr_DBWR "), (PID + 2, "tbsvr_RCWP ")) if lives[0] else ():
+            lines.append(f"tibero {pid} 1 0 14:15 ? 00:00:00 {name} -t NORMAL -SVR_SID orders")
+        return "\n".join(lines + ([] if not fake.process else [plain()])) + "\n"
+
+    plain = fake._ps
+    fake._ps = shown  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("wish", [Wish("normal", clean_garbage=True), Wish("recovery"), Wish("stopped")])
+def test_nothing_is_booted_cleaned_or_called_stopped_beside_what_a_dead_server_left(
+    fake: FakeTibero, wish: Wish
+) -> None:
+    left_behind(fake, [True])
+    (fake.home / "instance" / fake.sid / ".proc.list").write_text("x")
+    time = FakeTime()
+    with pytest.raises(UnknownState, match=rf"{PID + 1} \(tbsvr_DBWR\), {PID + 2} \(tbsvr_RCWP\)") as caught:
+        ensure(fake.client(timeout=300.0), wish, clock=time.clock())
+    assert "may still write" in caught.value.meaning and "30 s" in caught.value.meaning
+    assert [each["pid"] for each in caught.value.details["orphans"]] == [PID + 1, PID + 2]
+    assert 29 < time.time < 32 and not fake.programs()
+    with pytest.raises(Refusal, match="tbsvr_DBWR"):
+        clean(fake.client(timeout=300.0), time.clock())
+    assert not fake.programs()
+
+
+def test_what_a_dead_server_left_gets_time_to_end(fake: FakeTibero) -> None:
+    lives = [True]
+    left_behind(fake, lives)
+    time = FakeTime()
+    time.on_sleep = lambda now: lives.__setitem__(0, now < 3)
+    assert ensure(fake.client(), Wish("normal"), clock=time.clock()).after.state.open_mode.value == "read_write"
+    assert fake.programs() == ["tbboot -t NORMAL"]
+
+
+def test_what_a_dead_server_left_is_no_stopped_instance(fake: FakeTibero) -> None:
+    left_behind(fake, [True])
+    state = observe(fake.client())
+    assert state.process.equals(True) and not state.open_mode.is_known and not state.role.is_known
+
+
+def test_a_hard_stop_may_end_what_a_dead_server_left(fake: FakeTibero) -> None:
+    lives = [True]
+    left_behind(fake, lives)
+
+    def abort() -> str:
+        lives[0] = False
+        return "Tibero instance terminated (ABORT mode).\n"
+
+    fake.downs["ABORT"] = abort
+    assert ensure(fake.client(), Wish("stopped", "abort")).changed and fake.programs() == ["tbdown -t ABORT"]
+
+
 def test_clean_is_judged_by_what_it_leaves(fake: FakeTibero) -> None:
     left = fake.home / "instance" / fake.sid / ".proc.list"
     left.write_text("x")
@@ -314,6 +373,22 @@ def test_a_stop_that_waits_names_the_sessions_and_kills_nothing(fake: FakeTibero
     assert "USERNAME=APP" in caught.value.seen and "neither killed nor escalated" in caught.value.meaning
     assert caught.value.details["sessions"][0]["SID"] == "12"
     assert fake.programs() == [f"tbdown -t {down.upper()}"] and fake.process == "NORMAL"
+
+
+def test_users_behind_many_threads_of_the_server_are_seen(fake: FakeTibero) -> None:
+    fake.enter("NORMAL")
+    fake.slow.add("tbdown")
+    threads = [{"SID": str(number), "SERIAL#": "1", "USERNAME": None} for number in range(60)]
+    users = [{"SID": str(number), "SERIAL#": "1", "USERNAME": "APP"} for number in range(60, 180)]
+    fake.views["V$SESSION"] = threads + users
+    found = other_sessions(fake.client())
+    assert found is not None and len(found) == 120
+    with pytest.raises(DeadlineExceeded) as caught:
+        ensure(fake.client(), Wish("stopped", "normal"))
+    assert caught.value.seen.count("USERNAME=APP") == 10 and caught.value.seen.endswith("; and 110 more")
+    kept = caught.value.details["sessions"]
+    assert len(kept) == 50 and {each["USERNAME"] for each in kept} == {"APP"}
+    assert caught.value.details["sessions_left_out"] == 70
 
 
 def test_an_open_backup_refuses_a_clean_stop(fake: FakeTibero) -> None:

@@ -118,6 +118,45 @@ def test_a_tree_of_processes() -> None:
     assert ([process.pid for process in found.listeners], found.orphans) == ([103], ())
 
 
+def test_children_of_children_belong_to_the_server_and_are_lost_with_it() -> None:
+    children = (
+        " 102  101 tibero   tbsvr_FGWP000  -t NORMAL -SVR_SID orders\n"
+        " 103  102 tibero   tbsvr_RCWP     -t NORMAL -SVR_SID orders\n"
+        " 104  104 tibero   tbsvr_AGNT     -t NORMAL -SVR_SID another\n"
+    )
+    found = ps.parse(children + " 101    1 tibero   tbsvr          -t NORMAL -SVR_SID orders\n")
+    assert [instance.children for instance in found.instances] == [("tbsvr_FGWP000", "tbsvr_RCWP")]
+    assert [process.pid for process in found.orphans] == [104]
+    lost = ps.parse(children)
+    assert lost.instances == () and [process.pid for process in lost.orphans] == [102, 103, 104]
+    names = ("tbsvr_FGWP000", "tbsvr_RCWP")
+    assert ps.remains(lost.orphans, "orders") == ps.Instance("orders", "", 102, "tibero", names, True)
+    assert ps.remains(lost.orphans, "ORDERS") is None
+
+
+def test_boots_of_a_list() -> None:
+    head = "tibero   %d     1  0 21:12 pts/2    00:00:00 %s\n"
+    boots = [
+        "tbboot",
+        "/t/bin/tbboot -t RECOVERY",
+        "/bin/sh /t/bin/tbboot -t MOUNT",
+        "-bash tbboot",
+        r"\_ tbboot normal",
+    ]
+    others = [
+        "vi /t/bin/tbboot",
+        "grep tbboot",
+        "tbbootx",
+        "/bin/sh -c tbboot",
+        "tail -f tbboot.log",
+        "tbsvr -t NORMAL",
+    ]
+    text = "".join(head % (number, command) for number, command in enumerate(boots + others, 1))
+    found = ps.parse_boots(text)
+    assert [(item.pid, item.title.mode) for item in found] == [(1, ""), (2, "RECOVERY"), (3, "MOUNT"), (4, ""), (5, "")]
+    assert {item.title.name for item in found} == {"tbboot"}
+
+
 def test_titles_that_were_cut_short_are_no_lost_processes() -> None:
     found = ps.parse(
         "tibero   101     1  0 21:12 pts/2    00:00:00 tbsvr         ...\n"
@@ -215,6 +254,135 @@ def test_a_service_without_instances() -> None:
     assert cmrctl.parse_service(text) == cmrctl.Service(
         "tac", "Database", "", "", (("Service name", "tac"), ("Service type", "Database")), ()
     )
+
+
+RULE = "=" * 90
+TSC = (
+    "TSC(ID: 123) Information\n"
+    + RULE
+    + """
+ FAILOVER      MODE       CLS_ID     CM_NAME    CONN   LOG    Heartbeat         RCVD.TSN
+---------- -------------- -------- ----------- ------ ----- ------------- --------------------
+  ON(TSN)   DISASTER_PLAN        0         cmp   Y(M)    -             60                    0
+%s
+"""
+    + RULE
+    + "\n"
+)
+TSC_ROW = "                                 1         cms      N    1             60"
+
+
+@pytest.mark.parametrize(
+    ("received", "read"),
+    [("38568", 38568), ("0", 0), ("-", None), ("--", None), ("N/A", None), ("n/a", None), ("-1", None), ("", None)],
+)
+def test_a_standby_that_is_not_connected_may_tell_no_tsn(received: str, read: int | None) -> None:
+    first, second = cmrctl.parse_tsc(TSC % (TSC_ROW + received.rjust(21))).rows
+    assert (first.received_tsn, second) == (0, cmrctl.TscRow("1", "cms", "N", "1", "60", read))
+
+
+def test_a_blank_cls_id_is_counted_from_the_right() -> None:
+    row = TSC_ROW.replace("1         cms", "          cms") + "38568".rjust(21)
+    for text in (TSC % row, TSC.replace(" 0         cmp", "           cmp") % row):
+        found = cmrctl.parse_tsc(text)
+        assert found.rows[1] == cmrctl.TscRow("", "cms", "N", "1", "60", 38568)
+        assert (found.failover, found.mode, found.rows[0].cm_name) == ("ON(TSN)", "DISASTER_PLAN", "cmp")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1 cms N 1 60",  # a field is missing, and no column tells which
+        "1 cms N 60 38568",
+        "1 N Y(M) 1 60",
+        TSC_ROW.replace("N    1 ", "N      ") + "38568".rjust(21),
+        TSC_ROW.replace("cms", "   ") + "38568".rjust(21),
+        TSC_ROW + "soon".rjust(21),
+        TSC_ROW + "\u00b2".rjust(21),
+        TSC_ROW + "-x".rjust(21),
+    ],
+)
+def test_a_row_of_a_tsc_that_can_be_read_two_ways_is_refused(row: str) -> None:
+    with pytest.raises(GrammarError):
+        cmrctl.parse_tsc(TSC % row)
+
+
+@pytest.mark.parametrize("lost", ["ON(TSN)", "DISASTER_PLAN"])
+def test_a_first_row_of_a_tsc_without_failover_or_mode_is_refused(lost: str) -> None:
+    with pytest.raises(GrammarError):
+        cmrctl.parse_tsc(TSC.replace(lost, " " * len(lost)) % (TSC_ROW + "38568".rjust(21)))
+
+
+def test_a_blank_cls_id_of_the_observer() -> None:
+    text = OBSERVER.replace("                1         cms", "                          cms")
+    text = text.replace("     124        0         xmp", "     124                  xmp")
+    assert [member[:4] for member in cmrctl.parse_observer(text).members] == [
+        ("123", "0", "cmp", "1"),
+        ("123", "", "cms", "1"),
+        ("124", "", "xmp", "1"),
+    ]
+    squeezed = "\n".join(" ".join(line.split()) for line in OBSERVER.split("\n"))
+    assert cmrctl.parse_observer(squeezed) == cmrctl.parse_observer(OBSERVER)
+
+
+@pytest.mark.parametrize(
+    ("row", "lost"),
+    [
+        ("                1         cms     1      DOWN         DOWN   TARGET", field)
+        for field in ("   TARGET", "      DOWN   TARGET", "     1      DOWN", "cms", "1      DOWN")
+    ]
+    + [("     124        0         xmp     1        UP     UP(NRML)   PRIMARY", "   PRIMARY")],
+)
+def test_a_row_of_the_observer_that_lacks_another_field_is_refused(row: str, lost: str) -> None:
+    broken = OBSERVER.replace(row, row.replace(lost, " " * len(lost)))
+    assert broken != OBSERVER
+    with pytest.raises(GrammarError):
+        cmrctl.parse_observer(broken)
+
+
+SHARED = """***************************************************************************
+* A shared memory segment with the same key already exists.
+* SHM_KEY = 0xd541e17e, errno = 17 (cannot create)
+* Trying to reuse the shared memory segment....
+***************************************************************************
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "*    BOOT FAILED.",
+        "* B O O T\nBOOT  FAILED",
+        "TBR-1098: Database in standby mode.",
+        "*   TBR-1024 :  Database needs media recovery.",
+        "ora TBS-70028",
+        "Tibero instance started suspended at MOUNT mode.",
+        "* Critical Warning : Raise svmode failed. The reason is",
+        "Critical Warning : Current server mode is MOUNT.",
+        "***********\n* ERROR: License expired!!\n***********",
+        "Active/Standby replication is not licensed.",
+        "LGWR SYNC standby DB is required for AVAILABILITY",
+        SHARED + "* TBR-1098: x",
+        SHARED + "***********\n* Cannot get shared memory segment:\n***********",
+        SHARED.replace("* Trying", "* BOOT FAILED. Trying"),
+        "*** Warning: Control file open failed\n* TBR-24003 :  Unable to read control file.",
+    ],
+)
+def test_a_failed_boot_outweighs_a_request_that_was_sent(said: str) -> None:
+    for text in ("MSG SENDING SUCCESS!\n" + said, said + "\nBOOT SUCCESS! (MODE : NORMAL)"):
+        reply = cmrctl.parse_reply(text)
+        assert reply.outcome == cmrctl.ReplyOutcome.FAILED
+        assert any(line in said for line in reply.messages)
+
+
+def test_boxes_that_only_warn_are_no_failure() -> None:
+    warned = "*" * 60 + "\n*   Warning: Control file open failed\n*   /t/c1.ctl\n" + "*" * 60 + "\n"
+    for box in (SHARED, warned):
+        reply = cmrctl.parse_reply(box + "BOOT SUCCESS! (MODE : NORMAL)")
+        assert (reply.outcome.name, reply.messages) == ("SUCCESS", ("BOOT SUCCESS! (MODE : NORMAL)",))
+    for name in ("tbs-1", "TBS-1"):
+        added = cmrctl.parse_reply("Resource add success! (db, %s)" % name)
+        assert (added.outcome.name, added.resource) == ("SUCCESS", ("db", name))
 
 
 @pytest.mark.parametrize(
@@ -453,10 +621,33 @@ def test_rmgr_error() -> None:
     assert [error.code for error in found.errors] == [24068]
 
 
+@pytest.mark.parametrize(
+    ("text", "codes", "said", "kept"),
+    [
+        ("ERROR: TBR-24105: x", [24105], ["x"], ("ERROR: TBR-24105: x",)),
+        ("TBR-7550 Failed", [7550], ["Failed"], ()),
+        ("TBS-70002", [70002], ["TBS-70002"], ()),
+        ("backup ended with TBR-7550", [7550], ["backup ended with TBR-7550"], ("backup ended with TBR-7550",)),
+        (" 50% |==>  | TBR-7570: busy", [7570], ["busy"], ("50% |==>  | TBR-7570: busy",)),
+        ("= TBR-7550 Failed   =", [7550], ["Failed"], ()),
+        ("= ERROR (TBR-7550) =", [7550], ["ERROR (TBR-7550)"], ("= ERROR (TBR-7550) =",)),
+        ("TBR-24068: a\nhm\nERROR: TBR-7550: b", [24068, 7550], ["a", "b"], ("hm", "ERROR: TBR-7550: b")),
+        ("ERROR: TBR-7550: b\nTBR-24068: a", [7550, 24068], ["b", "a"], ("ERROR: TBR-7550: b",)),
+        ("TBR-" + "9" * 5000, [int("9" * 18)], ["9" * 4982], ()),
+    ],
+)
+def test_rmgr_error_in_any_place(text: str, codes: list[int], said: list[str], kept: tuple[str, ...]) -> None:
+    found = rmgr.parse(text)
+    assert (found.failed, [error.code for error in found.errors]) == (True, codes)
+    assert [error.text for error in found.errors] == said
+    assert found.messages == kept
+
+
 @QUICK
 @given(st.text())
 def test_no_text_raises(text: str) -> None:
     ps.parse(text)
+    ps.parse_boots(text)
     ps.parse_cmdline(text)
     slog.mode_changes(slog.parse(text))
     rmgr.parse(text)
