@@ -10,8 +10,11 @@ is ended then stays away; but nobody can log in any more to end them either. So 
 waits, not before, and leaves last.
 
 Which row of V$SESSION is our own no documented view tells (L). While our question is answered our session is RUNNING, and an idle one is not: idle
-ones are ended first. Where several stay RUNNING, they are all ended, ours among them, which is a way to leave too. Should a server take logins during the
-stop, the stop is not over within its limit, and the change is undone as before.
+ones are ended first. Where several stay RUNNING, they are all ended, ours among them, which is a way to leave too.
+
+Should a session be left all the same (a server that takes logins during its stop, a session that cannot be ended), the stop is not over within its
+limit. It goes on: a ``tbdown`` is never killed, and nobody can log in any more. So the change is neither undone nor tried again by itself, but ends with
+a person (``role_plan``), who is told the sessions and what to run; a later run goes on as soon as the stop is over.
 """
 
 import os

@@ -126,6 +126,7 @@ def decide(
         return _promoted_half(found, _to_fence(views, found.change.new), wish, allow_loss)
     lost = _to_fence(views, "")
     _refuse_silent_since(lost, fenced)
+    role_plan.refuse_foreign(views)
     candidates = _candidates(views, transports)
     chosen, why = _choose(candidates, wish.target, views)
     replaced = _replaced(found, chosen.name, lost)

@@ -29,11 +29,15 @@ CLOSE = "close"
 PERSON = "person"
 
 STATUS = "see playbooks/status.yml"
+#: How an observation tells that a stop waits: the login is refused (C, catalogue; 17008 says so of a boot too), or V$INSTANCE.SHUTDOWN_PENDING
+#: is not NO (column H), of which our observation makes a note. Whether a server that waits takes a login of SYS is not known (L), so either counts.
+STOPPING = ("TBR-12039", "TBR-17008", "A shutdown is pending")
 
 
 class View(NamedTuple):
     """One member as observed: texts of ``_core.facts``, UNKNOWN where not known; ``running`` None when that is not known; ``recorded`` is the
-    role that our own record on it names."""
+    role that our own record on it names. ``database_id``: V$DATABASE.DBID, "" where it is not told: the column is documented (H), what a standby
+    in RECOVERY shows in it is not (L), so a missing one proves nothing. ``stopping``: a stop of it was begun and waits."""
 
     role: str
     open_mode: str
@@ -41,6 +45,8 @@ class View(NamedTuple):
     position: str
     why: str = ""
     recorded: str = ""
+    database_id: str = ""
+    stopping: bool = False
 
     @property
     def may_be_primary(self) -> bool:
@@ -108,6 +114,8 @@ def view_of(observation: Optional[Mapping[str, Any]]) -> Optional[View]:
     running = observation.get("running")
     position = (state.get("position") or {}).get("value", facts.UNKNOWN)
     why = "" if observation["role"] != facts.UNKNOWN else str((state.get("role") or {}).get("why", ""))
+    database_id = str((state.get("database_id") or {}).get("value") or "")
+    said = [why] + [str(note) for note in state.get("notes") or ()]
     return View(
         str(observation["role"]),
         str(observation.get("open_mode", facts.UNKNOWN)),
@@ -115,6 +123,8 @@ def view_of(observation: Optional[Mapping[str, Any]]) -> Optional[View]:
         str(position),
         why,
         str(observation.get("recorded_role") or ""),
+        "" if database_id == facts.UNKNOWN else database_id,
+        running is True and bool([text for text in said for word in STOPPING if word in text]),
     )
 
 
@@ -191,6 +201,7 @@ def _begin(old: str, views: Mapping[str, Optional[View]], wish: Wish) -> Decisio
             remedy="Boot it with `tbboot -t RECOVERY` if it is a standby; build it with playbooks/setup_standby.yml if it is not",
             details={"variable": "standby_target", "value": wish.target},
         )
+    refuse_foreign(views)
     primary = views[old]
     _refuse_lag(old, primary.position if primary else facts.UNKNOWN, wish, view)
     change = Change(
@@ -206,7 +217,27 @@ def _begin(old: str, views: Mapping[str, Optional[View]], wish: Wish) -> Decisio
     return Decision(BEGIN, change, tuple(step.number for step in change.steps), journal.CHANGE_DONE, words, {})
 
 
+def refuse_foreign(views: Mapping[str, Optional[View]]) -> None:
+    """Members whose id is not told do not count here; readiness shows them as UNKNOWN (PC-B6).
+
+    :raises Refusal: members are known to be different databases; positions of such cannot be compared.
+    """
+    found = {name: view.database_id for name, view in views.items() if view is not None and view.database_id}
+    if len(set(found.values())) > 1:
+        raise Refusal(
+            seen="DBID: {0}".format(", ".join("{0} has {1}".format(name, each) for name, each in found.items())),
+            meaning="These are different databases, so one does not hold what the other has, whatever their positions say",
+            remedy="Find out what the odd one is, and keep it if somebody needs it; then build that standby anew with playbooks/setup_standby.yml, or "
+            "take the host out of the group",
+            details={"database_ids": found},
+        )
+
+
 def _refuse_lag(old: str, position: str, wish: Wish, view: View) -> None:
+    """The two were read a moment apart, so a target may be ahead by what was written meanwhile, and the limit holds in both directions.
+
+    :raises Refusal: it lags. :raises UnknownState: a position is not known, or the target is further ahead than a moment explains.
+    """
     try:
         lag = int(position) - int(view.position)
     except ValueError:
@@ -220,6 +251,17 @@ def _refuse_lag(old: str, position: str, wish: Wish, view: View) -> None:
             seen="{0} is at TSN {1}, {2} at {3}: it lags by {4}".format(old, position, wish.target, view.position, lag),
             meaning="The limit is {0}; clients would wait until the target has caught up".format(wish.max_lag),
             remedy="Wait until it has caught up ({0}), or raise role_change_max_lag".format(STATUS),
+            details={"variable": "role_change_max_lag", "lag": lag},
+        )
+    if -lag > wish.max_lag:
+        raise UnknownState(
+            seen="{0} is at TSN {1}, {2} at {3}: it is ahead by {4}".format(
+                old, position, wish.target, view.position, -lag
+            ),
+            meaning="The limit is {0} in both directions: they were read a moment apart, which does not explain more; it may hold what the primary never "
+            "had".format(wish.max_lag),
+            remedy="Run it again; if it stays ahead, look at its history (playbooks/readiness.yml) and build it anew; raise role_change_max_lag only if "
+            "the primary writes that much in a second",
             details={"variable": "role_change_max_lag", "lag": lag},
         )
 
@@ -237,10 +279,11 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> De
             remedy="Run playbooks/failover.yml with -e standby_target={0} again".format(change.new),
         )
     goal = change.old if change.kind == "undo" else change.new
+    begun = journal.since(change.started_at)
     if wish.target not in ("", change.new, change.old):
         raise Refusal(
             seen="The {0} {1} from {2} to {3} is open (begun by {4} at {5}); asked for is {6}".format(
-                change.kind, change.id, change.old, change.new, change.holder, change.started_at, wish.target
+                change.kind, change.id, change.old, change.new, change.holder, begun, wish.target
             ),
             meaning="A half-done change has to come to its end first",
             remedy="Run again with -e standby_target={0}".format(goal),
@@ -250,7 +293,7 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> De
     if old is None or new is None:
         raise UnknownState(
             seen="{0} does not answer, and the {1} {2} is half done (begun by {3} at {4})".format(
-                ", ".join(silent), change.kind, change.id, change.holder, change.started_at
+                ", ".join(silent), change.kind, change.id, change.holder, begun
             ),
             meaning="What it is decides whether the change goes on or back, so nothing is done on the other side",
             remedy="Make it answer and run the same command again; if its host is lost, run playbooks/failover.yml",
@@ -272,10 +315,16 @@ def _go_on(views: Mapping[str, Optional[View]], found: Merged, wish: Wish) -> De
 def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> Decision:
     if new.is_primary:
         return _after_promotion(change, old, found, wish)
+    demoted = found.state_of(_number(change, role_steps.DEMOTE))
+    if old.stopping and demoted in (journal.BEGUN, journal.FAILED):
+        # Also where it still answers as a primary: it will not be one any more as soon as the last session leaves.
+        return _person_or_raise(change, _stop_waits(change, new, found), wish)
+    if change.kind == "undo" and wish.retreat and not (old.is_primary and new.is_standby):
+        return _person_or_raise(change, _not_taken_back(change, old, new, found), wish)
     if old.is_primary:
         return _before_demotion(change, old, new, wish)
     if not (old.is_closed and new.is_closed):
-        raise _undecided(change, old, new)
+        return _person_or_raise(change, _undecided(change, old, new), wish)
     promoted = found.state_of(_number(change, role_steps.PROMOTE))
     # It died in or after its promotion: it may have been a primary that took writes, which only its own boot can tell.
     died = (new.is_stopped and promoted == journal.BEGUN) or (
@@ -288,16 +337,16 @@ def _next(change: Change, old: View, new: View, found: Merged, wish: Wish) -> De
         return _back(change, old, new, wish)
     if died:
         steps = (role_steps.PROMOTE,) if old.is_standby else (role_steps.FOLLOW, role_steps.PROMOTE)
-        found_again = _forward(change, found, steps)
+        found_again = _forward(change, found, steps, old)
         return found_again._replace(payload=dict(found_again.payload, promote={"begun": True}))
     if old.is_standby:
         if promoted == journal.FAILED or new.is_half_booted:
             return _back(change, old, new, wish)
-        return _forward(change, found, (role_steps.STOP, role_steps.PROMOTE))
-    if found.state_of(_number(change, role_steps.DEMOTE)) == journal.NOT_BEGUN:
+        return _forward(change, found, (role_steps.STOP, role_steps.PROMOTE), old)
+    if demoted == journal.NOT_BEGUN:
         return _back(change, old, new, wish)
     # The server itself tells whether a stop was a SWITCHOVER: only then it boots RECOVERY (H, MAN; 1127 or 1036 otherwise, C/L).
-    return _forward(change, found, (role_steps.FOLLOW, role_steps.STOP, role_steps.PROMOTE))
+    return _forward(change, found, (role_steps.FOLLOW, role_steps.STOP, role_steps.PROMOTE), old)
 
 
 def _undecided(change: Change, old: View, new: View) -> UnknownState:
@@ -307,6 +356,50 @@ def _undecided(change: Change, old: View, new: View) -> UnknownState:
         ),
         meaning="These states do not tell whether it goes on or back",
         remedy="Make both instances answer ({0}), then run the same command again".format(STATUS),
+        details={"change": change.as_dict()},
+    )
+
+
+def _person_or_raise(change: Change, error: UnknownState, wish: Wish) -> Decision:
+    """After a step that has just failed the journals get an end that says what to do next; a run that only finds these states changes nothing.
+
+    :raises UnknownState: ``error``, when nothing has just failed.
+    """
+    if not wish.retreat:
+        raise error
+    words = "{0}. {1}. Next: {2}".format(error.seen, error.meaning, error.remedy)
+    return Decision(PERSON, change, (), journal.NEEDS_PERSON, words, {})
+
+
+def _stop_waits(change: Change, new: View, found: Merged) -> UnknownState:
+    """The SWITCHOVER stop waits for sessions, and nobody can log in any more to end them. Its ``tbdown`` is never killed: a stop that is half done is
+    worse than a slow one. An ABORT is safe as long as the target was not promoted: crash recovery keeps what was committed (H)."""
+    mark = found.marks.get(_number(change, role_steps.DEMOTE))
+    said = str(mark.seen.get("seen") or "") if mark else ""
+    return UnknownState(
+        seen="The stop of {0} was begun and waits, {1} is {2}{3}".format(
+            change.old, change.new, new.text(), "; " + said if said else ""
+        ),
+        meaning="A SWITCHOVER stop waits until every login has left (H), and a server that stops takes no new one (TBR-12039), so these sessions can be "
+        "ended by their own clients only",
+        remedy="end the programs of these sessions on their hosts and run the same command again, which goes on when the stop is over; or end the stop "
+        "with `tbdown -t ABORT` on {0}, which loses nothing that was committed, and run the same command again, which takes the change back or goes "
+        "on".format(change.old),
+        details={"change": change.as_dict()},
+    )
+
+
+def _not_taken_back(change: Change, old: View, new: View, found: Merged) -> UnknownState:
+    """An undo that failed is not tried again by itself: what refused it once may refuse it for ever."""
+    failed = [mark.seen for _place, mark in sorted(found.marks.items()) if mark.state == journal.FAILED][-1:]
+    said = "".join("; " + str(seen.get("seen") or "") for seen in failed)
+    first = "".join("{0}; then ".format(seen["remedy"]) for seen in failed if seen.get("remedy"))
+    return UnknownState(
+        seen="{0} could not be taken back: {1} is {2}, {3} is {4}{5}".format(
+            change.undoes, change.old, old.text(), change.new, new.text(), said
+        ),
+        meaning="Nobody else is opened, and it is not tried again by itself",
+        remedy="{0}run the same command again, which tries it once more ({1})".format(first, STATUS),
         details={"change": change.as_dict()},
     )
 
@@ -325,10 +418,14 @@ def _payload(found: Merged) -> Dict[str, Any]:
     }
 
 
-def _forward(change: Change, found: Merged, wanted: Sequence[str]) -> Decision:
+def _forward(change: Change, found: Merged, wanted: Sequence[str], old: View) -> Decision:
     words = "{0} is primary, {1} is its standby; resumed".format(change.new, change.old)
     todo = tuple(_number(change, action) for action in wanted)
-    return Decision(RESUME, change, todo, journal.CHANGE_DONE, words, _payload(found))
+    payload = _payload(found)
+    if old.is_standby:
+        # Its end is part of the proof before a promotion, and it shows that now as its own step would have.
+        payload.setdefault(role_steps.FOLLOW, {"position": old.position})
+    return Decision(RESUME, change, todo, journal.CHANGE_DONE, words, payload)
 
 
 def _after_promotion(change: Change, old: View, found: Merged, wish: Wish) -> Decision:
@@ -349,7 +446,7 @@ def _after_promotion(change: Change, old: View, found: Merged, wish: Wish) -> De
         text = words.format(change.new, change.old, old.text())
         return Decision(PERSON, change, (), journal.NEEDS_PERSON, text, {})
     if old.is_stopped or old.is_half_booted:
-        return _forward(change, found, (role_steps.FOLLOW,))
+        return _forward(change, found, (role_steps.FOLLOW,), old)
     raise UnknownState(
         seen="{0} is primary, and {1} is {2}".format(change.new, change.old, old.text()),
         meaning="Whether the former primary follows is not known",
@@ -365,11 +462,12 @@ def _before_demotion(change: Change, old: View, new: View, wish: Wish) -> Decisi
     if new.is_stopped or new.is_half_booted:
         undo = _undo(change, wish, role_steps.undo(change.old, change.new, returning=False))
         return Decision(UNDO, undo, (1,), journal.UNDONE, words, {})
-    raise UnknownState(
+    unknown = UnknownState(
         seen="{0} is primary, and {1} is {2}".format(change.old, change.new, new.text()),
         meaning="Whether the standby still follows is not known",
         remedy="Make it answer ({0}), then run the same command again".format(STATUS),
     )
+    return _person_or_raise(change, unknown, wish)
 
 
 def _back(change: Change, old: View, new: View, wish: Wish) -> Decision:

@@ -6,7 +6,8 @@
 
 Switchover (H, MAN): ``tbdown -t SWITCHOVER`` on the primary ships all redo and stops it; ``tbdown`` on the standby; the former primary
 boots RECOVERY; the new one boots FAILOVER. The shorter order, FAILOVER before RECOVERY, stands in a course book only (conflict 3) and is
-offered for PERFORMANCE alone: in the other modes a primary does not boot without its SYNC standby.
+offered for PERFORMANCE alone: in the other modes a primary does not boot without its SYNC standby. It cannot prove what committed during the stop
+(:func:`_proof`), so it needs role_change_accept_unproven too; the role says so before anything stops.
 """
 
 import os
@@ -277,25 +278,32 @@ def _take_over(client: Tibero, payload: Mapping[str, Any]) -> Dict[str, Any]:
 
 
 def _proof(name: str, payload: Mapping[str, Any], terms: Terms) -> str:
-    """How it is known that nothing is lost. The figures are reported TSNs; what a standby's means exactly is not documented (19.15, L)."""
+    """How it is known that nothing is lost. The figures are reported TSNs; what a standby's means exactly is not documented (19.15, L).
+
+    What committed after the position was read and before the stop was over shows only in what the former primary reports as a standby. In the shorter
+    order that comes too late, and the server's own word that its stop ships all redo (H) is no proof, so that order needs the same consent.
+
+    :raises Refusal: it is not proven, and that is not accepted.
+    """
     held = _number(payload.get(STOP, {}).get("position"))
     last = _number(payload.get(DEMOTE, {}).get("position"))
     end = _number(payload.get(FOLLOW, {}).get("position"))
-    needed = max([number for number in (last, end) if number is not None] or [-1])
     text = (
         "it held TSN {0} when it stopped; the former primary reported {1} before its stop and {2} as a standby".format(
             "UNKNOWN" if held is None else held, "UNKNOWN" if last is None else last, "UNKNOWN" if end is None else end
         )
     )
-    if held is not None and needed >= 0 and held >= needed:
+    if end is None:
+        text += "; what was committed while the former primary stopped is in neither figure"
+    elif held is not None and held >= max(end, -1 if last is None else last):
         return text
     if terms.accept_unproven:
         return "NOT PROVEN, accepted by role_change_accept_unproven: " + text
     raise Refusal(
         seen="{0} is not proven to hold every TSN: {1}".format(name, text),
         meaning="Promoting it could lose what was committed last, so it was not promoted",
-        remedy="Run the playbook again, which goes on or takes the change back; promote without this proof only with "
-        "role_change_accept_unproven: true, which is recorded",
+        remedy="Run the playbook again, which goes on or takes the change back, without role_change_promote_first, whose order proves less; promote "
+        "without this proof only with role_change_accept_unproven: true, which is recorded",
     )
 
 

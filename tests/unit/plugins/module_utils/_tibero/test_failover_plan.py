@@ -382,3 +382,10 @@ def test_a_failover_that_is_taken_up_again_says_what_the_first_run_foresaw() -> 
     views = {"seoul1": None, "seoul2": follows("100"), "busan1": follows("99")}
     assert choose(views, found=decided).loss == loss
     assert not choose(views, found=found).loss.none, "an older journal does not tell, so nothing is claimed"
+
+
+def test_a_standby_of_another_database_is_not_taken_for_the_one_that_holds_most() -> None:
+    own, other = follows("100")._replace(database_id="1"), follows("900")._replace(database_id="2")
+    with pytest.raises(Refusal, match="DBID: seoul2 has 1, busan1 has 2"):
+        choose({"seoul1": None, "seoul2": own, "busan1": other})
+    assert choose({"seoul1": None, "seoul2": own, "busan1": follows("99")}).decision.change.new == "seoul2"

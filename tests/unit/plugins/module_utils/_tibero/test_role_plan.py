@@ -105,6 +105,38 @@ def test_a_lag_at_the_limit_is_accepted() -> None:
     assert decide(NAMES, views, None, wish()).mode == role_plan.BEGIN
 
 
+@pytest.mark.parametrize(("position", "ahead"), [("110", 0), ("111", 11), ("900000", 899900)])
+def test_a_target_may_be_ahead_by_what_a_moment_explains_and_no_more(position: str, ahead: int) -> None:
+    views = {"seoul1": OPEN, "seoul2": FOLLOWS._replace(position=position), "busan1": FOLLOWS}
+    if not ahead:
+        assert decide(NAMES, views, None, wish()).mode == role_plan.BEGIN
+        return
+    with pytest.raises(UnknownState, match=rf"seoul2 at {position}: it is ahead by {ahead}.*The limit is 10 in both"):
+        decide(NAMES, views, None, wish())
+
+
+@pytest.mark.parametrize("foreign", ["seoul2", "busan1"])
+def test_a_member_with_another_dbid_is_refused_whatever_its_position(foreign: str) -> None:
+    views: dict[str, View | None] = {"seoul1": OPEN._replace(database_id="7"), "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    views[foreign] = FOLLOWS._replace(database_id="8", position="90")
+    with pytest.raises(Refusal, match=rf"DBID: seoul1 has 7, {foreign} has 8.*different databases"):
+        decide(NAMES, views, None, wish())
+
+
+def test_an_id_that_is_not_told_or_the_same_refuses_nothing() -> None:
+    known = {"database_id": "7"}
+    views = {"seoul1": OPEN._replace(**known), "seoul2": FOLLOWS, "busan1": FOLLOWS._replace(**known)}  # type: ignore[arg-type]
+    assert decide(NAMES, views, None, wish()).mode == role_plan.BEGIN
+
+
+def test_the_view_is_taken_from_the_observation() -> None:
+    state: dict[str, Any] = {"position": {"value": "100"}, "database_id": {"value": "7", "source": "V$DATABASE.DBID"}}
+    seen = {"role": "primary", "open_mode": "read_write", "running": True, "state": state}
+    assert role_plan.view_of(seen) == OPEN._replace(database_id="7")
+    state["database_id"] = {"value": "UNKNOWN", "source": "V$DATABASE.DBID", "why": "TBR-22003"}
+    assert role_plan.view_of(seen) == OPEN
+
+
 # --------------------------------------------------------------------------- after an interruption
 
 DONE, BEGUN, FAILED = journal.DONE, journal.BEGUN, journal.FAILED
@@ -150,7 +182,16 @@ def test_a_switchover_that_stopped_half_way(
 def test_the_positions_that_were_seen_reach_the_steps_to_come() -> None:
     views = {"seoul1": FOLLOWS, "seoul2": FOLLOWS, "busan1": FOLLOWS}
     found = decide(NAMES, views, half_done(demote=DONE, stop=FAILED), wish())
-    assert found.payload == {"demote": {"position": "100"}}
+    # A former primary that is seen as a standby tells its end now, for the proof before the promotion.
+    assert found.payload == {"demote": {"position": "100"}, "follow": {"position": "100"}}
+    views["seoul1"] = DOWN
+    assert decide(NAMES, views, half_done(demote=DONE), wish()).payload == {"demote": {"position": "100"}}
+
+
+def test_what_the_step_saw_is_not_replaced_by_what_is_seen_now() -> None:
+    views = {"seoul1": FOLLOWS._replace(position="90"), "seoul2": DOWN, "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done(demote=DONE, stop=DONE, follow=DONE), wish())
+    assert found.payload["follow"] == {"position": "100"}
 
 
 @pytest.mark.parametrize(
@@ -210,6 +251,91 @@ def test_a_side_that_does_not_answer_decides_nothing(side: str) -> None:
     views = {"seoul1": DOWN, "seoul2": FOLLOWS, "busan1": FOLLOWS, side: None}
     with pytest.raises(UnknownState, match=rf"{side} does not answer, and the switchover c1 is half done"):
         decide(NAMES, views, half_done(demote=DONE), wish())
+
+
+def test_the_age_of_an_open_change_is_shown() -> None:
+    found = half_done(demote=DONE)
+    found = found._replace(change=found.change._replace(started_at="2020-01-01T00:00:00Z"))
+    views: dict[str, View | None] = {"seoul1": DOWN, "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    with pytest.raises(Refusal, match=r"begun by ops@other at 2020-01-01T00:00:00Z, \d+ days ago"):
+        decide(NAMES, views, found, wish("busan1"))
+    with pytest.raises(UnknownState, match=r"begun by ops@other at 2020-01-01T00:00:00Z, \d+ days ago"):
+        decide(NAMES, {**views, "seoul1": None}, found, wish())
+
+
+# ------------------------------------------------------------------- a stop that waits for sessions
+
+STOPPING = DARK._replace(
+    why="Login of sys to orders failed: TBR-12039: Server instance is shutting down.", stopping=True
+)
+
+
+@pytest.mark.parametrize("old", [STOPPING, OPEN._replace(stopping=True)])
+@pytest.mark.parametrize("mark", [BEGUN, FAILED])
+def test_a_stop_that_waits_for_sessions_ends_with_a_person_and_the_sessions(old: View, mark: str) -> None:
+    views = {"seoul1": old, "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    found_change = half_done(demote=mark)
+    said = "tbdown -t SWITCHOVER still waits after 60 s; sessions seen before it: SID=7,USERNAME=APP"
+    found_change.marks[1] = Mark(mark, "", {"seen": said})
+    found = decide(NAMES, views, found_change, wish("", retreat=True))
+    assert (found.mode, found.todo, found.result) == (role_plan.PERSON, (), journal.NEEDS_PERSON)
+    for words in (
+        said,
+        "Next: end the programs of these sessions",
+        "`tbdown -t ABORT` on seoul1",
+        "run the same command",
+    ):
+        assert words in found.words
+    with pytest.raises(UnknownState, match=r"The stop of seoul1 was begun and waits.*USERNAME=APP.*tbdown -t ABORT"):
+        decide(NAMES, views, found_change, wish())
+    # The sessions have left: the stop is over, and the next run goes on.
+    later = decide(NAMES, {**views, "seoul1": DOWN}, found_change, wish())
+    assert later.mode == role_plan.RESUME and actions(later)[0] == "seoul1 follow"
+
+
+def test_another_stop_is_not_taken_for_that_of_the_switchover() -> None:
+    views = {"seoul1": STOPPING, "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done(demote=DONE), wish("", retreat=True))
+    assert found.mode == role_plan.PERSON and "These states do not tell" in found.words
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("dark", "follows", "seoul1 is UNKNOWN, UNKNOWN (login failed)"),
+        ("open", "dark", "Whether the standby still follows is not known"),
+        ("dark", "open", "seoul1 does not follow it"),
+    ],
+)
+def test_states_that_decide_nothing_end_with_a_person_after_a_step_that_failed(old: str, new: str, why: str) -> None:
+    views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done(demote=FAILED), wish("", retreat=True))
+    assert (found.mode, found.result) == (role_plan.PERSON, journal.NEEDS_PERSON)
+    assert why in found.words and "Next: " in found.words and "run the same command again" in found.words
+    with pytest.raises(UnknownState, match=r"To do: Make .* answer"):
+        decide(NAMES, views, half_done(demote=FAILED), wish())
+
+
+# ------------------------------------------------------------------------------ an undo that fails
+
+
+@pytest.mark.parametrize(("old", "new"), [("down", "follows"), ("follows", "down"), ("open", "down"), ("half", "half")])
+def test_an_undo_that_has_just_failed_ends_with_a_person(old: str, new: str) -> None:
+    views = {"seoul1": STATES[old], "seoul2": STATES[new], "busan1": FOLLOWS}
+    found_change = half_done("undo")
+    found_change.marks[1] = Mark(FAILED, "", {"seen": "came to TBR-1127", "meaning": "m", "remedy": "read sys.log"})
+    found = decide(NAMES, views, found_change, wish("", retreat=True))
+    assert (found.mode, found.todo, found.result) == (role_plan.PERSON, (), journal.NEEDS_PERSON)
+    assert "c0 could not be taken back" in found.words and "came to TBR-1127" in found.words
+    assert "Next: read sys.log; then run the same command again, which tries it once more" in found.words
+    # A person runs it again: once more.
+    assert decide(NAMES, views, found_change, wish()).mode == role_plan.UNDO
+
+
+def test_an_undo_that_came_to_its_end_all_the_same_is_closed() -> None:
+    views = {"seoul1": OPEN, "seoul2": FOLLOWS, "busan1": FOLLOWS}
+    found = decide(NAMES, views, half_done("undo", follow=DONE), wish("", retreat=True))
+    assert (found.mode, found.result) == (role_plan.CLOSE, journal.UNDONE)
 
 
 def test_an_open_failover_is_not_ours() -> None:

@@ -17,7 +17,9 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
     StandbyError,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.journal import Step
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_plan, role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.instance_tasks import values_of
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_change_task import (
     ensure_role_change,
     seen_by,
@@ -117,6 +119,9 @@ def test_promote_with_proof(fake: FakeTibero) -> None:
     [
         {},
         {"stop": {"position": "100"}},
+        # The shorter order: the former primary has not told its end, and what committed while it stopped is in no figure.
+        {"stop": {"position": "100"}, "demote": {"position": "100"}},
+        {"stop": {"position": "100"}, "demote": {"position": "100"}, "follow": {"position": "UNKNOWN"}},
         {"stop": {"position": "99"}, "follow": {"position": "100"}},
         {"stop": {"position": "99"}, "demote": {"position": "100"}},
         {"stop": {"position": "UNKNOWN"}, "follow": {"position": "100"}},
@@ -127,6 +132,18 @@ def test_promote_without_proof_is_refused_unless_that_is_accepted(fake: FakeTibe
         act(fake, role_steps.PROMOTE, payload)
     assert fake.programs() == []
     assert act(fake, role_steps.PROMOTE, payload, accept_unproven=True)["proof"].startswith("NOT PROVEN, accepted by")
+
+
+def test_the_shorter_order_says_what_is_not_proven(fake: FakeTibero) -> None:
+    payload = {"stop": {"position": "100"}, "demote": {"position": "90"}}
+    with pytest.raises(
+        Refusal, match=r"what was committed while the former primary stopped.*role_change_promote_first"
+    ):
+        act(fake, role_steps.PROMOTE, payload)
+    proof = act(fake, role_steps.PROMOTE, payload, accept_unproven=True)["proof"]
+    assert (
+        "UNKNOWN as a standby" in proof and "what was committed while the former primary stopped is in neither" in proof
+    )
 
 
 def test_a_promotion_that_broke_off_may_have_made_a_primary(fake: FakeTibero) -> None:
@@ -168,6 +185,41 @@ def test_return_opens_nothing_when_the_server_says_something_else(fake: FakeTibe
     with pytest.raises(CommandFailed, match="TBR-1024"):
         act(fake, role_steps.RETURN)
     assert "tbboot -t NORMAL" not in fake.programs()
+
+
+# --------------------------------------------------------------------- a stop that is still pending
+
+
+def observed(fake: FakeTibero) -> role_plan.View:
+    found = role_plan.view_of(values_of(look(fake.client())))
+    assert found is not None
+    return found
+
+
+def test_the_view_tells_a_pending_stop_by_the_refused_login(fake: FakeTibero) -> None:
+    fake.enter("NORMAL")
+    assert not observed(fake).stopping
+    for code in (12039, 17008):
+        fake.login_error = code
+        assert observed(fake).stopping
+    fake.login_error = 17001
+    assert not observed(fake).stopping
+    fake.process = ""
+    assert not observed(fake).stopping
+
+
+def test_the_view_tells_a_pending_stop_where_the_server_still_answers(
+    fake: FakeTibero, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.enter("NORMAL")
+    plain = FakeTibero.view
+
+    def view(self: FakeTibero, name: str) -> Any:
+        rows = plain(self, name)
+        return [dict(row, SHUTDOWN_PENDING="YES") for row in rows] if name == "V$INSTANCE" else rows
+
+    monkeypatch.setattr(FakeTibero, "view", view)
+    assert observed(fake).is_primary and observed(fake).stopping
 
 
 # ------------------------------------------------------------------------- before anything stops
