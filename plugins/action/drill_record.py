@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 import pathlib
+import re
 import tarfile
 import typing as t
 
@@ -32,6 +33,8 @@ SPEC: dict[str, t.Any] = {"story": {"type": "dict", "required": True}, "staging"
 METHODS: dict[str, t.Mapping[str, t.Any]] = {"tibero": METHOD}
 #: Directories of the staging place that go into the evidence as they are.
 COPIED = ("rows", "ledgers", "console", "observations")
+
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
 class ActionModule(ActionBase):
@@ -125,16 +128,48 @@ def _unpack(packed: pathlib.Path) -> None:
     packed.unlink()
 
 
+def _commit(root: pathlib.Path) -> str:
+    """The commit that a checkout is at, read without git; empty where it is none, or where git keeps it in a way that is not known here.
+
+    Whether its files were changed since only git itself can tell, by reading all of them, so nothing is said of that.
+    """
+    place = root / ".git"
+    try:
+        if place.is_file():  # a worktree, or a submodule
+            place = root / place.read_text(encoding="utf-8").partition("gitdir:")[2].strip()
+        common = place / "commondir"
+        shared = place / common.read_text(encoding="utf-8").strip() if common.is_file() else place
+        said = (place / "HEAD").read_text(encoding="utf-8").strip()
+        if said.startswith("ref:"):
+            said = _reference(said[4:].strip(), (place, shared))
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return said if _COMMIT.match(said) else ""
+
+
+def _reference(name: str, places: t.Sequence[pathlib.Path]) -> str:
+    """What a reference points at, from its own file or else from packed-refs; empty where neither holds it."""
+    for place in places:
+        if (place / name).is_file():
+            return (place / name).read_text(encoding="utf-8").strip()
+    packed = places[-1] / "packed-refs"
+    lines = packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else []
+    return next((line.split(" ")[0] for line in lines if line.partition(" ")[2] == name), "")
+
+
 def _tool() -> dict[str, str]:
-    """This collection and its version, from what it was installed with or from its own checkout. A checkout does not say which commit it is: its files may
-    have been changed since."""
+    """This collection, its version and its commit, from what it was installed with or from its own checkout."""
     root = pathlib.Path(__file__).resolve().parents[2]
     manifest, galaxy = root / "MANIFEST.json", root / "galaxy.yml"
     if manifest.exists():
         told = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]
     else:
         told = yaml.safe_load(galaxy.read_text(encoding="utf-8"))
-    return {"collection": f"{told['namespace']}.{told['name']}", "version": str(told["version"]), "commit": ""}
+    return {
+        "collection": f"{told['namespace']}.{told['name']}",
+        "version": str(told["version"]),
+        "commit": _commit(root),
+    }
 
 
 def _lines(path: str) -> list[dict[str, t.Any]]:

@@ -40,6 +40,17 @@ def standby_peers(members: t.Sequence[t.Mapping[str, t.Any]], host: str) -> list
     return cluster.peers([cluster.Member(**member) for member in members], host)
 
 
+def standby_approval_problems(note: t.Any, policy: t.Mapping[str, t.Any], step: str) -> list[str]:
+    """Why a note of an approval does not count for a step, in words."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy
+    from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import StandbyError
+
+    try:
+        return drill_policy.approval_problems(policy, step, note)
+    except StandbyError as error:
+        raise AnsibleFilterError(str(error)) from error
+
+
 def standby_drill_ways(
     members: t.Sequence[t.Mapping[str, t.Any]],
     alias: str,
@@ -109,6 +120,7 @@ class FilterModule:
     def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {
             "standby_answering": standby_answering,
+            "standby_approval_problems": standby_approval_problems,
             "standby_drill_tripped": standby_drill_tripped,
             "standby_drill_ways": standby_drill_ways,
             "standby_existing": standby_existing,

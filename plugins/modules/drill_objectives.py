@@ -194,7 +194,7 @@ options:
         elements: str
         required: true
       two_persons:
-        description: Whether an approver must be another person than the requester.
+        description: Whether an approver must be another person than the requester, who then approves no step either.
         type: bool
         default: true
       ticket:

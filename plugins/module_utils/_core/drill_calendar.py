@@ -31,6 +31,10 @@ REFUSED = (NOT_YET, OVER, BLACKOUT, BUSY, HELD, BROKEN)
 #: Grades of an attempt: it began; the window has a moment left for it; none; it was held in this window already.
 BEGAN, POSTPONED, MISSED, DONE = "began", "postponed", "missed", "done"
 PREFIX = "firedrill_drill_"
+#: Kinds of alarms, the first part of their keys: nothing can be told of the drill; its policy cannot be read; when the first is due is not known; it is
+#: overdue; its window passed without one; a run failed or broke off.
+TROUBLE, UNREADABLE, NO_DATE, OVERDUE, WINDOW, RUN = "trouble", "policy", "no-date", "due", "window", "run"
+KINDS: Tuple[str, ...] = (TROUBLE, UNREADABLE, NO_DATE, OVERDUE, WINDOW, RUN)
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)\Z")
 _DAY = datetime.timedelta(days=1)
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
@@ -89,6 +93,11 @@ class Alarm(NamedTuple):
 
     key: str
     text: str
+
+    @property
+    def kind(self) -> str:
+        """One of :data:`KINDS`."""
+        return self.key.partition(":")[0]
 
 
 class Seen(NamedTuple):
@@ -282,13 +291,13 @@ def _of_the_policy(seen: Seen, policy: Mapping[str, Any], now: datetime.datetime
     when = due(policy, own)
     if when is None and last_of(own) is None:
         text = "no drill came to a verdict yet, and the policy has no due_date: when the first is due is not known"
-        found.append(Alarm("no-date", text))
+        found.append(Alarm(NO_DATE, text))
     if when is not None and when.at <= now:
-        found.append(Alarm("due:" + _said(when.at), "it was due at {0}: {1}".format(_said(when.at), when.why)))
+        found.append(Alarm(OVERDUE + ":" + _said(when.at), "it was due at {0}: {1}".format(_said(when.at), when.why)))
     begun = [each.at_wall_ns for each in seen.attempts if each.grade == BEGAN] + [each.started_wall_ns for each in own]
     if window.end <= now and not [each for each in begun if window.start <= at_wall(each) < window.end]:
         text = "no drill began in the window {0} to {1}".format(_said(window.start), _said(window.end))
-        found.append(Alarm("window:" + _said(window.start), text))
+        found.append(Alarm(WINDOW + ":" + _said(window.start), text))
     return found
 
 
@@ -296,20 +305,37 @@ def alarms(seen: Seen, now: datetime.datetime) -> List[Alarm]:
     """What has to be said of a drill: it is overdue, its window passed without it, it failed or broke off, or nothing can be told of it."""
     found = []
     if seen.trouble:
-        found.append(Alarm("trouble:" + seen.trouble, seen.trouble))
+        found.append(Alarm(TROUBLE + ":" + seen.trouble, seen.trouble))
     elif seen.policy is not None:
         try:
             found += _of_the_policy(seen, seen.policy, now)
         except Refusal as error:
-            found.append(Alarm("policy:" + error.seen, str(error)))
+            found.append(Alarm(UNREADABLE + ":" + error.seen, str(error)))
     runs = [each for each in seen.attempts if each.grade == BEGAN]
     for each in runs:
         began = _said(at_wall(each.at_wall_ns))
         if each.ended_wall_ns is not None and each.code != 0:
-            found.append(Alarm("run:" + began, "the run of {0} ended with {1}".format(began, each.code)))
+            found.append(Alarm(RUN + ":" + began, "the run of {0} ended with {1}".format(began, each.code)))
         elif each.ended_wall_ns is None and not (seen.running and each is runs[-1]):
-            found.append(Alarm("run:" + began, "the run of {0} broke off: nothing noted its end".format(began)))
+            found.append(Alarm(RUN + ":" + began, "the run of {0} broke off: nothing noted its end".format(began)))
     return [each._replace(text="{0}; {1}".format(each.text, _history(seen))) for each in found]
+
+
+def _standing(seen: Seen, now: datetime.datetime) -> Dict[str, Optional[int]]:
+    """How many alarms of each kind stand; None: it cannot be told, or the kind has no meaning for what has no policy.
+
+    A run that failed stands until a later one ended well: a gauge has to come down again. The words of it are told once, also if both happened
+    between two looks.
+    """
+    runs = [each for each in seen.attempts if each.grade == BEGAN]
+    good = [number for number, each in enumerate(runs) if each.ended_wall_ns is not None and each.code == 0]
+    over = {RUN + ":" + _said(at_wall(each.at_wall_ns)) for each in runs[: good[-1] if good else 0]}
+    kinds = [each.kind for each in alarms(seen, now) if each.key not in over]
+    found: Dict[str, Optional[int]] = {kind: kinds.count(kind) for kind in KINDS}
+    blind = [NO_DATE, OVERDUE, WINDOW] if UNREADABLE in kinds or TROUBLE in kinds or seen.policy is None else []
+    blind += [UNREADABLE] if TROUBLE in kinds or seen.policy is None else []
+    found.update(dict.fromkeys(blind))
+    return found
 
 
 def figures(drills: Sequence[Seen], left_out: Mapping[Tuple[str, str], int], now: datetime.datetime) -> str:
@@ -317,11 +343,13 @@ def figures(drills: Sequence[Seen], left_out: Mapping[Tuple[str, str], int], now
 
     :arg left_out: folders that are not as they were sealed, by cluster and type.
     """
-    due_at, overdue, last_at, damaged = [], [], [], []
+    due_at, overdue, last_at, damaged, standing = [], [], [], [], []
     for seen in drills:
+        labels = {"cluster": seen.cluster, "type": seen.type, "environment": seen.environment}
+        # Two drills may be of one type, and readiness has none, so the name tells them apart.
+        standing += [(dict(labels, drill=seen.name, kind=kind), n) for kind, n in _standing(seen, now).items()]
         if not seen.type:
             continue
-        labels = {"cluster": seen.cluster, "type": seen.type, "environment": seen.environment}
         when, last = None, last_of(seen.own)
         try:
             when = due(seen.policy, seen.own) if seen.policy is not None and not seen.trouble else None
@@ -339,5 +367,9 @@ def figures(drills: Sequence[Seen], left_out: Mapping[Tuple[str, str], int], now
     found.gauge(
         "folders_left_out", "Folders of evidence that are not as they were sealed; they count as none.", *damaged
     )
+    text = (
+        "Alarms that stand, by kind; absent: it cannot be told. A run that failed stands until a later one ended well."
+    )
+    found.gauge("alarms", text, *standing)
     found.gauge("schedule_checked_timestamp_seconds", "When this was looked at, since 1970.", ({}, seconds(wall(now))))
     return found.text()

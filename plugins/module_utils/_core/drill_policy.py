@@ -4,7 +4,8 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """The policy of a drill: what people declare beforehand. One argument specification, one function that freezes it or refuses.
 
-Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :data:`STOP_CONDITIONS`, :func:`decide`, :func:`tripped`, :func:`when`, :func:`moment`, :class:`Frozen`.
+Public: :data:`POLICY_SPEC`, :data:`CONSENTS`, :data:`STOP_CONDITIONS`, :func:`decide`, :func:`tripped`, :func:`when`, :func:`moment`, :func:`may_approve`,
+:func:`approval_problems`, :func:`stale`, :class:`Frozen`.
 """
 
 import datetime
@@ -148,6 +149,10 @@ _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z")
 
 
+#: A reading of a standard is relied on for so many months: standards get new editions.
+FRESH_MONTHS = 18
+
+
 class Frozen(NamedTuple):
     """A policy that may be frozen: as data for objectives.json, its figures, what was seen, and warnings."""
 
@@ -238,6 +243,46 @@ def _criteria(policy: Mapping[str, Any], figures: Mapping[str, int]) -> None:
             )
 
 
+def _same(one: Any, other: Any) -> bool:
+    """Whether two names are those of one person: how they are written makes nobody another."""
+    return str(one or "").strip().casefold() == str(other or "").strip().casefold()
+
+
+def may_approve(policy: Mapping[str, Any]) -> List[str]:
+    """Who may approve: the approvers of the policy; without its requester where it wants two persons."""
+    approvers = [str(each).strip() for each in policy.get("approvers") or () if str(each).strip()]
+    if not policy.get("two_persons", True):
+        return approvers
+    return [each for each in approvers if not _same(each, policy.get("requester"))]
+
+
+def approval_problems(policy: Mapping[str, Any], step: str, note: Any) -> List[str]:
+    """Why an approval does not count, in words; empty when it does.
+
+    :arg policy: as it was frozen. :arg step: what waits for it. :arg note: what playbooks/drill_approve.yml wrote down: ``step``, ``person``,
+        ``at_wall_ns``, and who that was by the account of the operating system: ``os_user``, ``host``, and ``sudo_user`` (empty without sudo).
+    """
+    if not isinstance(note, Mapping):
+        return ["it is no note of an approval"]
+    found = []
+    allowed, person = may_approve(policy), note.get("person")
+    if note.get("step") != step:
+        found.append("it is for the step {0!r}, and {1!r} waits".format(note.get("step"), step))
+    if person not in allowed:
+        why = ", who asked for the drill" if _same(person, policy.get("requester")) else ""
+        found.append("it is by {0!r}{1}; who may approve: {2}".format(person, why, ", ".join(allowed) or "nobody"))
+    if not isinstance(note.get("at_wall_ns"), int):
+        found.append("it does not say when")
+    missing = [key for key in ("os_user", "host") if not str(note.get(key) or "").strip()]
+    if missing:
+        found.append("it does not say {0} of who wrote it".format(" and ".join(missing)))
+    # Who gives another name than that of the account is seen here; who uses an account that several share is not.
+    accounts = [str(note.get(key) or "") for key in ("os_user", "sudo_user")]
+    if policy.get("two_persons", True) and any(each and _same(each, policy.get("requester")) for each in accounts):
+        found.append("it was written by the account of {0}, who asked for the drill".format(policy.get("requester")))
+    return found
+
+
 def _people(policy: Mapping[str, Any]) -> bool:
     requester = str(policy.get("requester") or "").strip()
     approvers = [str(each).strip() for each in policy.get("approvers") or () if str(each).strip()]
@@ -248,15 +293,14 @@ def _people(policy: Mapping[str, Any]) -> bool:
             "A drill is asked for by one person and approved by another",
             "set requester and approvers",
         )
-    differs = any(each.lower() != requester.lower() for each in approvers)
-    if not differs and policy.get("two_persons", True):
+    if not may_approve(policy):
         raise _refuse(
             "approvers",
             "{0} asks for the drill and approves it".format(requester),
             "The policy wants two persons",
             "have somebody else approve, or set two_persons: false, which stands in the evidence",
         )
-    return differs
+    return not all(_same(each, requester) for each in approvers)
 
 
 def when(policy: Mapping[str, Any], now: datetime.datetime) -> None:
@@ -294,6 +338,17 @@ def when(policy: Mapping[str, Any], now: datetime.datetime) -> None:
                 "On that day nothing that can be put off may disturb production",
                 "choose another day",
             )
+
+
+def stale(verified: Any, on: datetime.date) -> bool:
+    """Whether a standard was last verified too long before a day, or on no day that can be read."""
+    text = str(verified).strip()
+    try:
+        year, month, day = (int(each) for each in text.split("-")) if _DATE.match(text) else (0, 0, 0)
+        seen = datetime.date(year, month, day)
+    except ValueError:
+        return True
+    return ((on.year - seen.year) * 12 + on.month - seen.month, on.day) > (FRESH_MONTHS, seen.day)
 
 
 def _faults(policy: Mapping[str, Any]) -> None:
@@ -407,6 +462,12 @@ def decide(policy: Mapping[str, Any], now: datetime.datetime, guaranteed: Option
         )
     if not differs:
         warnings.append("Requester and approver are one person; the evidence says so")
+    elif len(may_approve(policy)) < len(policy["approvers"]):
+        warnings.append("{0} asked for the drill, and approves none of its steps".format(policy["requester"]))
+    for each in policy.get("standards") or ():
+        if stale(each.get("verified"), now.date()):
+            text = "{0} was last verified on {1!r}; the report calls it stale, because that is more than {2} months ago or no date"
+            warnings.append(text.format(each.get("standard"), str(each.get("verified")), FRESH_MONTHS))
     kept = {key: whole(each) for key, each in policy.items() if each is not None}
     kept["policy"] = {"name": str(policy.get("name") or ""), "version": str(policy.get("version") or "")}
     return Frozen(kept, figures, differs, tuple(warnings))

@@ -102,7 +102,13 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("state", _O, "str", DRILL, "where the drill ended: reported, refused, way_back_incomplete, ..."),
         Spec("cluster", _O, "str", DRILL, "name of the cluster"),
         Spec("environment", _D, "str", POLICY, "production or ci; their trends are never mixed"),
-        Spec("tool", _O, "dict", DRILL, "collection, version, commit (empty when installed from an artefact)"),
+        Spec(
+            "tool",
+            _O,
+            "dict",
+            DRILL,
+            "collection, version, commit (of a checkout, whose files may have been changed since; empty when installed from an artefact)",
+        ),
         Spec("engine", _O, "dict", DRILL, "name, version, driver, emulator (true when it was not a real server)"),
         Spec("configuration_sha256", _O, "str", DRILL, "digest of the cluster's description"),
         Spec("previous", _O, "dict", SEAL, "drill_id, overall, started_wall_ns of the previous drill of the cluster"),
@@ -163,7 +169,13 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("stop_conditions", _D, "list", POLICY, "{name, limit}"),
         Spec("stopped_by", _O, "list", DRILL, "{condition or person, when_wall_ns, source} that ended the drill early"),
         Spec("abort_authority", _D, "str", POLICY, "who may stop it"),
-        Spec("approvals", _O, "list", DRILL, "{step, person, at_wall_ns, source} given while the drill waited"),
+        Spec(
+            "approvals",
+            _O,
+            "list",
+            DRILL,
+            "{step, person, os_user, sudo_user, host, at_wall_ns, source} given while the drill waited; user and host by the system of who wrote it",
+        ),
         Spec("skipped", _O, "list", DRILL, "{step, reason, person, at_wall_ns, source}"),
     ),
     "F": (
@@ -360,16 +372,18 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             _O,
             "list",
             SEAL,
-            "earlier drills and this one, oldest first: {drill_id, type, environment, started_wall_ns, overall, rto_hi_ns, rto_reads_hi_ns, "
-            "lost, lost_hi_ns, acked, findings_open, findings_closed}",
+            "earlier drills and this one, oldest first: {drill_id, type, fault, environment, started_wall_ns, overall, outage, rto_hi_ns, "
+            "rto_reads_hi_ns, loss, lost, lost_hi_ns, acked, findings_open, findings_closed}; outage, loss: measured, unbounded (no upper end that "
+            "can be relied on), never (it ended before t0)",
         ),
         Spec(
             "statistics",
             _O,
             "list",
             SEAL,
-            "one for each environment and type: {environment, type, n, clean, conclusive, rto_hi_ns: {min, median, max}, lost_hi_ns: {min, "
-            "median, max}, loss_bound_ppm (95 %, null unless all are clean), p95_bounded_by_max}",
+            "one for each environment, type and fault: {environment, type, fault, n, clean, conclusive, outages, unbounded (of them), rto_hi_ns: {min, "
+            "median, max}, lost_hi_ns: {min, median, max} (null: not bounded), loss_bound_ppm (95 %, null unless all are clean), "
+            "p95_bounded_by_max}",
         ),
         Spec("statement", _O, "list", SEAL, "sentences: what n clean drills show, and what not"),
     ),

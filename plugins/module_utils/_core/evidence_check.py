@@ -80,6 +80,19 @@ def manifest_problems(files: Mapping[str, bytes]) -> List[str]:
     return found
 
 
+def _unsigned(files: Mapping[str, bytes], signature: Any) -> List[str]:
+    """Of a folder that says it is signed: that the signature is gone. Whether it is right, only a program that knows the key can tell."""
+    if not signature:
+        return []
+    told = signature if isinstance(signature, dict) else {}
+    name = str(told.get("file") or MANIFEST + ".sig")
+    if name in OUTSIDE and files.get(name):
+        return []
+    text = "{0}: is not there or empty, although the folder says that it is signed by {1} ({2}): it was taken away, or the signing failed; "
+    text += "without it nothing shows that the manifest is the one that was sealed"
+    return [text.format(name, told.get("identity") or "somebody", told.get("method") or "unknown method")]
+
+
 def _events(files: Mapping[str, bytes]) -> List[str]:
     events, damage = parse_events(files.get(EVENTS, b""))
     found = ["{0}: {1}".format(EVENTS, each) for each in damage]
@@ -92,6 +105,7 @@ def _events(files: Mapping[str, bytes]) -> List[str]:
         found.append("{0}: the drill touched the cluster before the objectives were frozen".format(EVENTS))
     if SEALED not in numbers:
         return found + ["{0}: the folder was never sealed".format(EVENTS)]
+    found += _unsigned(files, events[numbers[SEALED]].data.get("signature"))
     sealed = events[numbers[SEALED]].data.get("files")
     sealed = sealed if isinstance(sealed, dict) else {}
     for path in sorted(sealed):

@@ -319,7 +319,7 @@ def _sign(folder: str, signer: Signer, runner: Runner) -> None:
     if done.returncode != 0 or not os.path.exists(made):
         raise CommandFailed(
             seen="{0} ended with {1}: {2}".format(argv[0], done.returncode, " ".join(done.errors.split())[:300]),
-            meaning="The folder is complete and can be verified, but it is not signed",
+            meaning="The folder is complete, but it says that it is signed and is not: its verify.py fails until it is",
             remedy="make the key usable without a passphrase prompt (an agent), and sign {0} by hand: {1}".format(
                 MANIFEST, " ".join(argv)
             ),

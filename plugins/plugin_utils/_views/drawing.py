@@ -237,9 +237,9 @@ def _point(canvas: _Canvas, shape: str, x: float, y: float) -> None:
         canvas.put("circle", cx=x, cy=y, r=5, klass="ok" if shape == "dot" else "ring")
 
 
-def trend(drills: Sequence[Mapping[str, Any]], spread: Mapping[str, int] | None, language: Language) -> str:
-    """The upper end of the outage of each drill, oldest left, and lines at the smallest, median and largest. Unknown has no height: it stands apart,
-    below the axis."""
+def trend(drills: Sequence[Mapping[str, Any]], spread: Mapping[str, int | None] | None, language: Language) -> str:
+    """The upper end of the outage of each drill, oldest left, and lines at the smallest, median and largest that are bounded. Unknown has no height: it
+    stands apart, below the axis."""
     canvas = _Canvas(language.say("trend.drawing"))
     most = max([each["rto_hi_ns"] or 0 for each in drills] + [1])
     bottom, height = 214.0, 190.0
@@ -251,12 +251,15 @@ def trend(drills: Sequence[Mapping[str, Any]], spread: Mapping[str, int] | None,
     canvas.put("line", x1=LEFT, x2=LEFT, y1=bottom - height, y2=bottom, klass="axis")
     canvas.put("text", "0 s", x=LEFT - 8, y=bottom + 4, klass="small end")
     lowest = bottom + 4
-    for name in ("min", "median", "max") if spread else ():
-        y = up(spread[name])  # type: ignore[index]
+    for name in ("min", "median", "max"):
+        height_of = spread[name] if spread else None
+        if height_of is None:
+            continue
+        y = up(height_of)
         canvas.put("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, klass="target" if name == "median" else "axis dash")
         # Labels that would lie on each other are moved up; the lines are not.
         lowest = min(y + 4, lowest - 14)
-        text = f"{language.word('trend', name)} {span(spread[name])}"  # type: ignore[index]
+        text = f"{language.word('trend', name)} {span(height_of)}"
         canvas.put("text", text, x=LEFT - 8, y=round(lowest, 1), klass="small end")
     room = (WIDTH - LEFT - RIGHT - 40) / max(1, len(drills) - 1)
     for number, each in enumerate(drills):

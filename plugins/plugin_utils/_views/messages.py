@@ -176,6 +176,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "ask.realism": ("How realistic", "현실성", "真实程度"),
     "ask.absent": ("People deliberately absent", "의도적으로 배제한 인원", "有意缺席人员"),
     "ask.standards": ("Standards it supports", "관련 표준", "相关标准"),
+    "ask.stale": (
+        "stale: last verified more than 18 months before the drill, or on no date; check it again before quoting it",
+        "오래됨: 훈련 18개월보다 전에 확인했거나 확인일이 없습니다. 인용하기 전에 다시 확인하십시오",
+        "已过期：核对日期早于演练 18 个月以上，或没有日期；引用前请重新核对",
+    ),
     "ask.faults": ("Faults injected", "주입한 장애", "注入的故障"),
     "ask.approvals": ("Approvals during the drill", "훈련 중 승인", "演练中的批准"),
     "ask.skipped": ("Steps left out", "생략한 단계", "跳过的步骤"),
@@ -415,9 +420,9 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "trend": ("Trend of the drills", "훈련 추세", "演练趋势"),
     "trend.of": ("Drills of cluster {cluster}", "클러스터 {cluster}의 훈련", "集群 {cluster} 的演练"),
     "trend.mixed": (
-        "Drills of production and of tests are never mixed, nor are drills of different types. The unit is the drill: writes of one drill die together.",
-        "운영 환경과 시험 환경의 훈련, 그리고 유형이 다른 훈련은 절대 합산하지 않습니다. 통계의 단위는 훈련 1회입니다. 한 훈련의 쓰기는 함께 유실됩니다.",
-        "生产与测试的演练、不同类型的演练绝不混合统计。统计单位是一次演练：同一次演练的写入会一起丢失。",
+        "Drills of production and of tests are never mixed, nor are different types or faults. The unit is the drill: writes of one drill die together.",
+        "운영 환경과 시험 환경의 훈련, 유형이나 장애가 다른 훈련은 절대 합산하지 않습니다. 통계의 단위는 훈련 1회입니다. 한 훈련의 쓰기는 함께 유실됩니다.",
+        "生产与测试的演练、不同类型或不同故障的演练绝不混合统计。统计单位是一次演练：同一次演练的写入会一起丢失。",
     ),
     "trend.n": ("Drills (n)", "훈련 횟수(n)", "演练次数（n）"),
     "trend.conclusive": ("conclusive", "판정된 훈련", "可判定"),
@@ -447,6 +452,16 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         "Too few drills for a percentile: 59 are needed. Smallest, median and largest are all there is.",
         "백분위수를 말하기에는 훈련이 부족합니다(59회 필요). 최소, 중앙값, 최대만 제시합니다.",
         "次数不足以给出百分位数（需要 59 次），只能给出最小值、中位数和最大值。",
+    ),
+    "trend.unbounded": (
+        "{count} of {n} outages have no upper end that can be relied on. They count as longer than any, so the largest gives no percentile.",
+        "중단 {n}건 중 {count}건은 신뢰할 수 있는 상한이 없습니다. 어떤 중단보다도 긴 것으로 계산하므로 최댓값으로 백분위수를 말할 수 없습니다.",
+        "{n} 次中断中有 {count} 次没有可信的上界，按长于任何一次计算，因此最大值不能给出百分位数。",
+    ),
+    "trend.undecided": (
+        "Inconclusive drills are not among them and may have lost something: {count}.",
+        "판정 불가 훈련은 여기에 포함되지 않으며 유실이 있었을 수 있습니다: {count}회.",
+        "无法判定的演练未计入，可能有丢失：{count} 次。",
     ),
     "trend.drawing": (
         "Upper end of the outage of writes, drill by drill, oldest left",

@@ -17,8 +17,10 @@ from typing import Any, NamedTuple
 import jinja2
 import markupsafe
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_calendar import at_wall
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_policy import stale
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import MARKS, sources, value_of
-from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import statistics
+from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import population, statistics
 from ansible_collections.firedrill.standby.plugins.plugin_utils._views import drawing
 from ansible_collections.firedrill.standby.plugins.plugin_utils._views.language import (
     Language,
@@ -207,7 +209,10 @@ def _context(document: Mapping[str, Any], language: Language, folder: str, sha25
         group, _dot, name = path.partition(".")
         return str(((document.get(group) or {}).get(name) or {}).get("unknown") or "it was not recorded")
 
+    # By the day of the drill, not by today: a page made again later says the same.
+    began = at_wall(value_of(document, "A.started_wall_ns", 0))
     return {
+        "stale": lambda verified: stale(verified, began.date()),
         "v": lambda path, default=None: value_of(document, path, default),
         "has": lambda path: value_of(document, path) is not None,
         "why": why,
@@ -253,9 +258,9 @@ def trend_html(
     language = Language(code)
     groups = []
     for each in statistics(drills):
-        own = [one for one in drills if (one["environment"], one["type"]) == (each["environment"], each["type"])]
+        own = [one for one in drills if population(one) == (each["environment"], each["type"], each["fault"])]
         picture = drawing.trend(own, each["rto_hi_ns"], language)
         groups.append(dict(each, drills=own, drawing=markupsafe.Markup(picture)))
-    groups.sort(key=lambda each: (each["environment"] != "production", each["environment"], each["type"]))
+    groups.sort(key=lambda each: (each["environment"] != "production", *population(each)))
     template = _environment(language, _html_quote, True).get_template("trend.html.j2")
     return template.render(cluster=cluster, groups=groups, left_out=left_out) + "\n"

@@ -7,18 +7,23 @@
 Public API
     is_dashes(line) -> bool
     fold_of(heading, dashes) -> Fold              column places and names of one heading line
+    settled(folds, rows) -> list of Fold          the same, with what all lines of the table tell about lost blanks
     cells_of(line, fold) -> (cells, certain)      the values of one line of a row; None for blank
+    fits(line, fold) -> bool                      could the line, as it stands, be one of a row
+    may_continue(before, cells, fold) -> bool     could the row be the rest of a value of the row before
 
 A line is cut at the gaps between the dash groups. Copies that people publish have lost or gained blanks, and text that
 is not ASCII
 is padded by its width on the screen or by its bytes; then the cut is moved until every value stands at an edge of its
 column again:
-text at the left one, numbers at the right one. What cannot be made to fit is still handed out, but not as certain.
+text at the left one, numbers at the right one. A line that lost blanks can also fit where it does not belong; so a cut
+that leaves a column empty is believed only if nothing speaks for another one. What cannot be made to fit is still
+handed out, but not as certain.
 """
 
 import re
 import unicodedata
-from typing import List, NamedTuple, Optional, Sequence, Tuple
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 
 class Span(NamedTuple):
@@ -33,12 +38,23 @@ class Fold(NamedTuple):
 
     right: the heading stands at the right end, so numbers stand below it; aligned: each heading stands at an edge of
     its dashes, at least if the whole line is moved. If not, the copy has lost blanks within its lines.
+
+    numeric: numbers stand here by the place of the heading or, where that does not show, by its name; dated: the name
+    says DATE. The rest is what the heading shows of the copy, and after settled() what the whole table shows.
+    stripped: blanks at the start of the lines are lost; indented: some are there; spaced: several blanks stand
+    together within a line, spaced_rows: within a line of a row.
     """
 
     spans: Tuple[Span, ...]
     names: Tuple[str, ...]
     right: Tuple[bool, ...]
     aligned: bool = True
+    numeric: Tuple[bool, ...] = ()
+    dated: Tuple[bool, ...] = ()
+    stripped: bool = False
+    indented: bool = True
+    spaced: bool = True
+    spaced_rows: bool = True
 
 
 # Beyond this a line is no row of a terminal table, and trying distances would cost too much.
@@ -50,8 +66,19 @@ _DRIFT = 3
 _FILLER = "\0"
 _NOT_ASCII = re.compile("[^\x00-\x7f]")
 _DASHES = re.compile(r"[ \t]*-+(?:[ \t]+-+)*[ \t]*\Z")
+_NUMBER = re.compile(r"(?:[-+]?(?:[0-9][0-9,]*(?:\.[0-9]*)?|\.[0-9]+)(?:E[-+]?[0-9]+)?[KMGT]?B?%?|#+)\Z", re.IGNORECASE)
+_NUMBER_NAME = re.compile(
+    r"(?:\w+_)?(?:NUMBER|TSN|DBID|BYTES|BLOCKS|COUNT|(?:MAX)?SIZE)(?:_[KMG]B|\([A-Z%]+\))?\Z|[\w$]+#\Z"
+    r"|(?:COUNT|SUM|AVG)\(.*\)\Z"
+)
+_DATE_NAME = re.compile(r"(?:\w+_)?DATE\Z")
+_DATE = re.compile(r"(?=.*[0-9]).{6}")
+_GROUPS = re.compile(r"\S+(?: \S+)*")
+_WORDS = re.compile(r"\S+")
 
 _Cut = Tuple[List[str], bool]
+# A line in the form in which it was cut, and its cells.
+_Formed = Tuple[str, List[str]]
 
 
 def is_dashes(line: str) -> bool:
@@ -114,20 +141,70 @@ def _holds_gap(cells: Sequence[str]) -> bool:
     return any("  " in _clean(cell) for cell in cells)
 
 
-def _shifted(line: str, fold: Fold) -> Optional[List[str]]:
-    """Cut a line that has lost blanks at its start: move it right until every value stands at an edge."""
-    spans = fold.spans
-    body = line.rstrip(" \t")
-    stripped = body.lstrip(" \t")
-    lead = len(body) - len(stripped)
-    first = stripped.split(None, 1)[0] if stripped else ""
-    for distance in range(1, min(spans[-1].end - lead, _LONGEST_SHIFT)):
-        cut = _cut(" " * distance + body, spans)
-        if cut is None or not _plausible(cut, fold.right):
+def _contradicts(texts: Sequence[str], fold: Fold) -> bool:
+    """Tell whether a value cannot be one of its column. Dates count only where blanks are known to be lost: an
+    ``EXPIRE_DATE`` may well be "unlimited".
+    """
+    for text, numeric in zip(texts, fold.numeric):
+        if numeric and text and not _NUMBER.match(text):
+            return True
+    return fold.stripped and any(dated and text and not _DATE.match(text) for text, dated in zip(texts, fold.dated))
+
+
+def _ends_right(cell: str, span: Span) -> bool:
+    """Tell whether a cell is a number at the right edge of its column."""
+    full = len(cell) == span.end - span.start and cell[-1] not in " \t"
+    return full and _NUMBER.match(_clean(cell)) is not None
+
+
+def _firm(cut: Sequence[str], fold: Fold) -> bool:
+    """Tell whether text stands at the left edge of its column and each number of a number column at the right one."""
+    for cell, span, numeric in zip(cut, fold.spans, fold.numeric):
+        if not cell.strip(" \t"):
             continue
-        if _at_edges(cut, spans) or (fold.right[0] and lead + distance + len(first) == spans[0].end):
-            return cut
-    return None
+        if not _ends_right(cell, span) and (numeric or cell[0] in " \t"):
+            return False
+    return True
+
+
+def _moved(line: str, fold: Fold) -> Iterator[List[str]]:
+    """Cut a line that has lost blanks at its start: move it right, until what stands first is at an edge."""
+    spans = fold.spans
+    group = _GROUPS.search(line)
+    if group is None:
+        return
+    lead = group.start()
+    ends = {group.end(), lead + len(group.group().split(" ", 1)[0])}
+    places = {span.start - lead for span in spans} | {span.end - end for span in spans for end in ends}
+    # Nothing may stand behind the last column.
+    most = min(spans[-1].end - len(line), _LONGEST_SHIFT)
+    for distance in sorted(places):
+        if 0 < distance <= most:
+            cut = _cut(" " * distance + line, spans)
+            if cut is not None and _plausible(cut, fold.right) and _at_edges(cut, spans[:1]):
+                yield cut
+
+
+def _shifted(line: str, fold: Fold) -> Optional[_Cut]:
+    """Cut a line that has lost blanks at its start so that as many columns as possible have a value, each at an edge.
+
+    Not certain if that can be done in two ways, or not without text at the right edge or a value that contradicts its
+    column.
+    """
+    ranked = []
+    for cut in _moved(line, fold):
+        texts = [_clean(cell) for cell in cut]
+        firm = _firm(cut, fold)
+        # A number at the end of the first column is right, even if more blanks are lost further on.
+        led = fold.right[0] and _ends_right(cut[0], fold.spans[0])
+        if firm or led or _at_edges(cut, fold.spans):
+            sound = (firm or led) and not _contradicts(texts, fold)
+            ranked.append(((sound, not _holds_gap(cut), firm, _filled(texts)), texts, cut))
+    if not ranked:
+        return None
+    best = max(rank for rank, _texts, _moved_cut in ranked)
+    found = [(texts, cut) for rank, texts, cut in ranked if rank == best]
+    return found[0][1], best[0] and all(texts == found[0][0] for texts, _moved_cut in found)
 
 
 def _drifted(line: str, fold: Fold) -> Optional[List[str]]:
@@ -175,8 +252,8 @@ def _by_words(line: str, spans: Sequence[Span]) -> Optional[_Cut]:
 
     Certain if each word lies in its column or next to it.
     """
-    for pattern in (r"\S+(?: \S+)*", r"\S+"):
-        words = list(re.finditer(pattern, line))
+    for pattern in (_GROUPS, _WORDS):
+        words = list(pattern.finditer(line))
         if len(words) == len(spans):
             near = all(
                 word.start() <= span.end + _DRIFT and word.end() >= span.start - _DRIFT
@@ -186,10 +263,22 @@ def _by_words(line: str, spans: Sequence[Span]) -> Optional[_Cut]:
     return None
 
 
+def _by_kind(line: str, fold: Fold) -> Optional[List[str]]:
+    """Match single words to columns in order where that can be done in one way: each number column gets a number, and
+    no two columns of text stand side by side, between which a word could move.
+    """
+    words = line.split()
+    if len(words) != len(fold.spans) or not any(fold.numeric):
+        return None
+    if any(not left and not right for left, right in zip(fold.numeric, fold.numeric[1:])):
+        return None
+    return None if _contradicts(words, fold) else words
+
+
 def _by_place(line: str, spans: Sequence[Span]) -> Optional[List[str]]:
     """Give each group of words to the column it overlaps most; None if two of them would meet in one column."""
     cells = ["" for _span in spans]
-    for match in re.finditer(r"\S+(?: \S+)*", line):
+    for match in _GROUPS.finditer(line):
         overlaps = [min(match.end(), span.end) - max(match.start(), span.start) for span in spans]
         best = overlaps.index(max(overlaps))
         if cells[best]:
@@ -198,35 +287,133 @@ def _by_place(line: str, spans: Sequence[Span]) -> Optional[List[str]]:
     return cells
 
 
+def _near_edges(line: str, spans: Sequence[Span]) -> bool:
+    """Tell whether the groups of words could stand in a column each, if a few blanks are lost or gained."""
+    column = 0
+    for match in _GROUPS.finditer(line):
+        number = _NUMBER.match(match.group()) is not None
+        while column < len(spans):
+            span = spans[column]
+            column += 1
+            if abs(match.start() - span.start) <= _DRIFT or (number and abs(match.end() - span.end) <= _DRIFT):
+                break
+        else:
+            return False
+    return True
+
+
 def _repaired(line: str, fold: Fold) -> Optional[_Cut]:
     """Cut a line that has lost blanks at its start or in its middle. If both can be read into it, neither is certain."""
     shifted = _shifted(line, fold)
     drifted = _drifted(line, fold)
-    if shifted is None or drifted is None:
-        cut = shifted if drifted is None else drifted
-        return None if cut is None else (cut, True)
-    return drifted, [_clean(cell) for cell in shifted] == [_clean(cell) for cell in drifted]
+    if drifted is None:
+        return shifted
+    texts = [_clean(cell) for cell in drifted]
+    if shifted is not None and [_clean(cell) for cell in shifted[0]] != texts:
+        return drifted, False
+    return drifted, not _contradicts(texts, fold)
+
+
+def _best_form(cuts: Sequence[_Formed], fold: Fold) -> Tuple[_Formed, bool]:
+    """Choose between the cuts of a line of which it is not known how wide its characters count.
+
+    One that leaves two values in a column, with the gap between them, comes last; then numbers at the right edge of
+    their column decide. Not certain if two that differ are as good as each other.
+    """
+    if len(cuts) == 1:
+        return cuts[0], True
+    ranks = [
+        (
+            not _holds_gap(cut),
+            sum(numeric and _ends_right(cell, span) for cell, span, numeric in zip(cut, fold.spans, fold.numeric)),
+        )
+        for _form, cut in cuts
+    ]
+    best = [formed for formed, rank in zip(cuts, ranks) if rank == max(ranks)]
+    texts = [[_clean(cell) for cell in cut] for _form, cut in best]
+    return best[0], all(found == texts[0] for found in texts)
+
+
+def _weighed(cut: List[str], line: str, fold: Fold) -> _Cut:
+    """Doubt a cut that fits: where a column is empty, what stands beside it may be its value.
+
+    :returns: the cut, or the only other reading where this one is not sensible; and whether it is certain.
+    """
+    texts = [_clean(cell) for cell in cut]
+    if "" not in texts:
+        return cut, True
+    body = line.strip(" \t")
+    wrong = _contradicts(texts, fold)
+    # Where runs of blanks became one, two values stand in one column, and the empty one beside it is not empty.
+    if " " in body and "  " not in body and not (fold.aligned and fold.spaced_rows):
+        words = _by_kind(line, fold)
+        if words is not None and not fold.spaced_rows:
+            # With the blanks of the heading in their place, the rows may be as they were printed.
+            return (cut, False) if fold.aligned and fold.spaced and not wrong else (words, True)
+        if not wrong and not (fold.aligned and fold.spaced):
+            return cut, False
+    gap = any("  " in text and "" in texts[max(index - 1, 0) : index + 2] for index, text in enumerate(texts))
+    if not fold.indented and line[:1] not in " \t" and (wrong or gap or fold.stripped):
+        moved = _elsewhere(cut, line, fold, not wrong and not gap)
+        if moved is not None:
+            return moved
+    if gap and (_near_edges(line, fold.spans) or not (fold.aligned and fold.spaced)):
+        return cut, False
+    return cut, not wrong
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(1 for cell in cells if _clean(cell))
+
+
+def _elsewhere(cut: List[str], line: str, fold: Fold, sensible: bool) -> Optional[_Cut]:
+    """Decide between a cut that fits and those further to the right, for a line that may have lost its first blanks.
+
+    :arg sensible: nothing but the lost blanks of other lines speaks against the cut. :returns: None if there is no
+        other.
+    """
+    readings = [
+        moved
+        for moved in _moved(line, fold)
+        if _firm(moved, fold) and not _holds_gap(moved) and not _contradicts([_clean(cell) for cell in moved], fold)
+    ]
+    # One value alone can be moved anywhere: without proof that blanks are lost, it stays where it is.
+    readings = [moved for moved in readings if fold.stripped or _filled(moved) > 1]
+    if not readings:
+        return None
+    if sensible:
+        readings.append(cut)
+    most = max(map(_filled, readings))
+    best = [[_clean(cell) for cell in found] for found in readings if _filled(found) == most]
+    return (best[0], True) if all(found == best[0] for found in best) else (cut, False)
 
 
 def _cut_somehow(line: str, fold: Fold) -> _Cut:
     spans = fold.spans
     forms = _expanded(line)
-    cuts = [cut for cut in (_cut(form, spans) for form in forms) if cut is not None and _plausible(cut, fold.right)]
-    if len(forms) == 1 and cuts and fold.aligned:
-        return cuts[0], True
-    # Where width is in doubt, a cut counts only if it puts every value at an edge; one that leaves two values in a
-    # column, with the gap between them, comes last.
-    fitting = sorted([cut for cut in cuts if _at_edges(cut, spans)], key=_holds_gap)
-    if fitting:
-        return fitting[0], True
-    if len(line) <= _LONGEST_LINE:
-        for form in forms:
-            repaired = _repaired(form, fold)
-            if repaired is not None:
-                return repaired
-    words = _by_words(line, spans)
+    cuts: List[_Formed] = []
+    for form in forms:
+        cut = _cut(form, spans)
+        if cut is None or not _plausible(cut, fold.right):
+            continue
+        # Where width or blanks are in doubt, a cut counts only if it puts every value at an edge.
+        if (len(forms) == 1 and fold.aligned) or _at_edges(cut, spans):
+            cuts.append((form, cut))
+    if cuts:
+        (form, cut), certain = _best_form(cuts, fold)
+        return _weighed(cut, form, fold) if certain else (cut, False)
+    words = None if fold.spaced_rows or "  " in line.strip(" \t") else _by_kind(line, fold)
     if words is not None:
-        return words
+        return words, True
+    mended = [_repaired(form, fold) for form in forms] if len(line) <= _LONGEST_LINE else []
+    found = [repaired for repaired in mended if repaired is not None]
+    if found:
+        texts = [[_clean(cell) for cell in cells] for cells, _certain in found]
+        agreed = found[0][1] and all(other == texts[0] for other in texts)
+        return found[0][0], agreed and not (not fold.aligned and "" in texts[0] and "  " not in line.strip(" \t"))
+    matched = _by_words(line, spans)
+    if matched is not None:
+        return matched[0], matched[1] and not _contradicts(matched[0], fold)
     placed = _by_place(line, spans)
     return (placed if placed is not None else [line] + ["" for _span in spans[1:]]), False
 
@@ -237,43 +424,106 @@ def cells_of(line: str, fold: Fold) -> Tuple[List[Optional[str]], bool]:
     if len(fold.spans) == 1:
         return [line.strip(" \t") or None], True
     cut, certain = _cut_somehow(line, fold)
-    cells = [_clean(cell) or None for cell in cut]
-    if not fold.aligned and None in cells:
-        # Where runs of blanks became one, two values stand in one column, and the empty one beside it is not empty.
-        body = line.strip(" \t")
-        certain = certain and ("  " in body or " " not in body)
-    return cells, certain
+    return [_clean(cell) or None for cell in cut], certain
+
+
+def fits(line: str, fold: Fold) -> bool:
+    """Tell whether a line, as it stands, can be one of a row: it is cut without a remainder, each value at an edge."""
+    cuts = [_cut(form, fold.spans) for form in _expanded(line.rstrip(" \t"))]
+    return any(cut is not None and _plausible(cut, fold.right) and _at_edges(cut, fold.spans) for cut in cuts)
+
+
+def may_continue(before: Sequence[Optional[str]], cells: Sequence[Optional[str]], fold: Fold) -> bool:
+    """Tell whether a row can be the rest of a wrapped value: it has one value only, and above it one fills its
+    column."""
+    filled = [index for index, cell in enumerate(cells) if cell is not None]
+    if len(cells) == 1 or len(filled) != 1 or fold.right[filled[0]]:
+        return False
+    span = fold.spans[filled[0]]
+    above = before[filled[0]] or ""
+    # A character of two screen columns that does not fit leaves the last one empty.
+    return any(len(form) >= span.end - span.start - (not _is_ascii(above)) for form in _expanded(above))
+
+
+def _heading_cut(heading: str, spans: Sequence[Span]) -> Tuple[Optional[List[str]], int]:
+    """Cut a heading line so that every column has a heading at an edge of its dashes.
+
+    :returns: the cut, or None; and by how many blanks at its start, which the copy has lost, the line was moved.
+    """
+    room = min(spans[-1].end - len(heading.strip(" \t")), _LONGEST_SHIFT)
+    for distance in range(max(room, 0) + 1):
+        for form in _expanded(heading):
+            cut = _cut(" " * distance + form, spans)
+            if cut is not None and all(map(_clean, cut)) and _at_edges(cut, spans):
+                return cut, distance
+    return None, 0
 
 
 def fold_of(heading: str, dashes: str) -> Fold:
     """Return places and names of the columns. A name is "" if the heading has lost it."""
     spans = tuple([Span(match.start(), match.end()) for match in re.finditer("-+", dashes)])
     unknown = tuple([False for _span in spans])
+    indented = _is_indented(heading, spans)
+    spaced = "  " in heading.strip(" \t")
     if len(spans) == 1:
-        names: List[str] = [heading.strip(" \t")]
+        return Fold(
+            spans, (heading.strip(" \t"),), unknown, numeric=unknown, dated=unknown, indented=indented, spaced=spaced
+        )
+    cut, distance = _heading_cut(heading, spans)
+    if cut is not None:
+        names = [_clean(cell) for cell in cut]
+        left = [cell[0] not in " \t" and len(_clean(cell)) < span.end - span.start for cell, span in zip(cut, spans)]
+        right = [cell[0] in " \t" for cell in cut]
     else:
-        cells, _certain = _cut_somehow(heading, Fold(spans, (), unknown))
+        cells, _certain = _cut_somehow(heading, Fold(spans, (), unknown, numeric=unknown))
         names = [_clean(cell) for cell in cells]
         if "" in names:
             words = _by_words(heading, spans)
             names = words[0] if words is not None else names
-    right = []
-    for name, span in zip(names, spans):
-        at_end = heading[: span.end].endswith(name) and heading[span.start : span.start + 1] == " "
-        right.append(len(name) < span.end - span.start and at_end)
+        left = list(unknown)
+        right = [
+            len(name) < span.end - span.start
+            and heading[: span.end].endswith(name)
+            and heading[span.start : span.start + 1] == " "
+            for name, span in zip(names, spans)
+        ]
     if names[0] and heading.startswith(" ") and len(names[0]) < spans[0].end - spans[0].start and spans[0].start == 0:
         # A number column is the only one whose heading does not start at the left edge.
         right[0] = True
-    fold = Fold(spans, tuple(names), tuple(right))
-    if len(spans) == 1 or any(_stands(_cut(form, spans), spans) for form in _expanded(heading)):
-        return fold
-    room = min(spans[-1].end - len(heading.strip(" \t")), _LONGEST_SHIFT)
-    if not any(_stands(_cut(" " * distance + heading, spans), spans) for distance in range(1, room + 1)):
-        return fold._replace(aligned=False)
-    # The line has lost the blanks at its start, which only the heading of numbers has.
-    return fold._replace(right=(True,) + tuple(right[1:]))
+    numeric = [
+        is_right or (not is_left and _NUMBER_NAME.match(name) is not None)
+        for name, is_left, is_right in zip(names, left, right)
+    ]
+    return Fold(
+        spans,
+        tuple(names),
+        tuple(right),
+        aligned=cut is not None,
+        numeric=tuple(numeric),
+        dated=tuple([_DATE_NAME.match(name) is not None for name in names]),
+        stripped=distance > 0 and not indented,
+        indented=indented,
+        spaced=spaced,
+    )
 
 
-def _stands(cut: Optional[Sequence[str]], spans: Sequence[Span]) -> bool:
-    """Tell whether every column has a heading, each at an edge of its dashes."""
-    return cut is not None and all(map(_clean, cut)) and _at_edges(cut, spans)
+def _is_indented(line: str, spans: Sequence[Span]) -> bool:
+    """Tell whether a line has a blank where the first column begins."""
+    return bool(line) and not line[: spans[0].start + 1].strip(" \t")
+
+
+def settled(folds: Sequence[Fold], rows: Sequence[str]) -> List[Fold]:
+    """Return the folds with what all lines of their table tell about the copy: a copy that has lost blanks in one line
+    has lost them elsewhere, too.
+    """
+    lines = [line for line in rows if line.strip(" \t")]
+    indented = any(fold.indented for fold in folds) or any(_is_indented(line, folds[0].spans) for line in lines)
+    spaced_rows = any("  " in line.strip(" \t") for line in lines)
+    shown = {
+        "aligned": all(fold.aligned for fold in folds),
+        "stripped": any(fold.stripped for fold in folds) and not indented,
+        "indented": indented,
+        "spaced": spaced_rows or any(fold.spaced for fold in folds),
+        "spaced_rows": spaced_rows,
+    }
+    return [fold._replace(**shown) for fold in folds]

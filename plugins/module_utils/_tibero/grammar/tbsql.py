@@ -27,8 +27,11 @@ from typing import Dict, List, NamedTuple, Optional, Pattern, Sequence, Tuple, U
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.columns import (
     Fold,
     cells_of,
+    fits,
     fold_of,
     is_dashes,
+    may_continue,
+    settled,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar.lines import split_plain
 
@@ -120,6 +123,9 @@ class ArchiveLog(NamedTuple):
 # ------------------------------------------------------------------------------------------------------- kinds of lines
 
 _ERROR = re.compile(r"(TB[RS])-([0-9]{1,7})[ \t]*:[ \t]*(.*)")
+# At the start of a line outside a table the number alone makes an error; inside a table it may be a value.
+_NUMBERED = re.compile(r"(TB[RS])-([0-9]{1,7})(?![\w-])[ \t]*:?[ \t]*(.*)")
+_NUMBERED_TEXT = re.compile(r"[ \t]*TB[RS]-[0-9]{1,7}[ \t]\S")
 # "2 selected." stands in manuals of old versions.
 _SELECTED = re.compile(r"([0-9]{1,18})[ \t]*(?:rows?[ \t]*)?selected[ \t]*\.?\Z", re.IGNORECASE)
 _COUNTED = re.compile(r"([0-9]{1,18})[ \t]+rows?[ \t]+([a-z]+)[ \t]*\.?\Z", re.IGNORECASE)
@@ -145,6 +151,7 @@ _CONTINUED = re.compile(r"[ \t]*([0-9]{1,4})[ ,\t]")
 _SHELL = re.compile(
     r"(?:\[[^\]\n]{1,80}\][ \t]*[$#]+|[\w.-]+@[\w.:~/-]+[$#]|-?(?:ba|k|z)?sh-[0-9.]+[$#]|[$#](?=[ \t]+\S))(?:[ \t]|\Z)"
 )
+_ELAPSED = re.compile(r"Total elapsed time\b", re.IGNORECASE)
 # A dash or two are a value of some views; a column under a heading is hardly ever that narrow.
 _NARROW = 3
 _COLUMN_NAME = re.compile(r"[A-Z_][A-Z0-9_$#]*\Z")
@@ -290,7 +297,7 @@ class _Parser:
         if not stripped:
             self.at += 1
             return
-        if self.pair_at(self.at) and not _ERROR.match(stripped):
+        if self.pair_at(self.at) and not _NUMBERED.match(stripped):
             self.table()
             return
         rest, prompted = _without_residue(line)
@@ -313,12 +320,13 @@ class _Parser:
             return False
         asked = _ASKED.match(body)
         body = body[asked.end() :] if asked else body
-        error = _ERROR.match(_reply_behind(body))
+        error = _NUMBERED.match(_reply_behind(body))
         if error:
             self.error(error)
             return True
         selected = _SELECTED.match(body)
         if selected:
+            self.doubt_before(int(selected.group(1)))
             self.events.append(Table((), (), int(selected.group(1)), int(selected.group(1)) != 0, self.at + 1))
             self.at += 1
             return True
@@ -378,8 +386,9 @@ class _Parser:
         )
 
     def is_wide(self, index: int) -> bool:
-        """Tell whether a line of dashes can hardly be a value."""
-        return len(self.lines[index].strip(" \t")) > _NARROW
+        """Tell whether a line of dashes can hardly be a row. Between the dashes of a heading stands one blank each."""
+        dashes = self.lines[index].strip(" \t")
+        return len(dashes) > _NARROW and not ("  " in dashes and max(map(len, dashes.split())) <= _NARROW)
 
     def is_same_heading(self, index: int, height: int) -> bool:
         """Tell whether the headings of the table whose rows start at `at` are repeated here: a page ends."""
@@ -397,24 +406,44 @@ class _Parser:
                 heading = _without_prompt(heading)
             folds.append(fold_of(heading, self.lines[self.at + 1]))
             self.at += 2
-        # A copy that has lost blanks in one heading has lost them elsewhere, too.
-        aligned = all(fold.aligned for fold in folds)
-        return [fold._replace(aligned=aligned) for fold in folds]
+        return folds
 
     def table(self) -> None:
         start = self.at + 1
         folds = self.headings()
         body = self.body(folds)
+        cut_short = len(folds) == 1 and self.goes_on(folds[0])
         while self.at < len(self.lines) and not self.lines[self.at].strip(" \t"):
             self.at += 1
         count = self.count_here()
-        rows, damaged = _rows(body, folds, count if not self.page_before(start) else None)
+        rows, damaged = _rows(body, settled(folds, body), count if not self.page_before(start) else None)
+        # Without a count, a line that reads like an error is no certain value.
+        damaged = damaged or (count is None and (cut_short or any(map(_NUMBERED_TEXT.match, body))))
         table = Table(_unique([name for fold in folds for name in fold.names]), tuple(rows), count, damaged, start)
         if count is not None:
             table = self.with_pages(table, start)
+            if self.page_before(start):
+                self.doubt_before(count - len(table.rows))
         self.events.append(table._replace(damaged=table.damaged or (count is not None and count != len(table.rows))))
         self.page_end = self.at if count is None else -1
         self.echo = False
+
+    def goes_on(self, fold: Fold) -> bool:
+        """Tell whether the blank line at which a table of one-line rows ends may be a row of NULLs: exactly one, and
+        behind it a line that could be a row and is nothing else.
+        """
+        if self.at + 1 >= len(self.lines) or not _blank(self.lines[self.at]) or _blank(self.lines[self.at + 1]):
+            return False
+        line = self.lines[self.at + 1]
+        body = line.strip(" \t")
+        other = _known(body) or _NUMBERED.match(body) or _ELAPSED.match(body) or body.endswith(";")
+        return not other and not self.pair_at(self.at + 1) and not self.ends_table(self.at + 1, 1) and fits(line, fold)
+
+    def doubt_before(self, count: int) -> None:
+        """Mark the table before a count that is not the number of its rows: lines of it may be lost as well."""
+        last = self.events[-1] if self.events else None
+        if isinstance(last, Table) and last.selected is None and count not in (0, len(last.rows)):
+            self.events[-1] = last._replace(damaged=True)
 
     def page_before(self, start: int) -> bool:
         """Tell whether the table that starts here follows another one directly, so that the count may speak for
@@ -536,6 +565,7 @@ def _flat_rows(body: Sequence[str], fold: Fold, count: Optional[int]) -> Tuple[L
     damaged = False
     for line in lines:
         cells, certain = cells_of(line, fold)
+        damaged = damaged or (count is None and rows != [] and may_continue(rows[-1], cells, fold))
         rows.append(tuple(cells))
         damaged = damaged or not certain
     return rows, damaged

@@ -121,6 +121,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"objectives": {"rpo_seconds": -1}}, "objectives.rpo_seconds is -1"),
     ({"objectives": {"production_writes_per_second": None}}, "production's rate is not declared"),
     ({"approvers": ["Kim "]}, "kim asks for the drill and approves it"),
+    ({"approvers": ["KIM", " kim"]}, "kim asks for the drill and approves it"),
     ({"approvers": []}, "approvers are none"),
     ({"window": {"start": "2026-03-01T09:31:00+09:00", "end": "2026-03-01T11:00:00+09:00"}}, "Outside of its window"),
     ({"window": {"start": "2026-03-01T08:00:00+09:00", "end": "2026-03-01T09:30:00+09:00"}}, "Outside of its window"),

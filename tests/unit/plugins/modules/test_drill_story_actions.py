@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -136,6 +137,46 @@ def test_what_was_looked_at_becomes_fields_and_the_way_back(monkeypatch: pytest.
 def test_without_fingerprints_nothing_is_said_of_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
     record = act(monkeypatch, drill_record, story=story(staging, original_layout=True), staging=str(staging))["record"]
     assert record["way_back"]["original_layout"] is None and "not compared" in record["way_back"]["why"]
+
+
+# ----------------------------------------------------------------------------------------------------------- the tool
+
+
+def git(place: Path, *arguments: str) -> str:
+    named = ("-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "commit.gpgsign=false")
+    done = subprocess.run(["git", "-C", str(place), *named, *arguments], capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_the_commit_of_a_checkout_is_the_one_that_git_tells(tmp_path: Path) -> None:
+    root, tree = tmp_path / "checkout", tmp_path / "worktree"
+    root.mkdir()
+    assert drill_record._commit(root) == "", "installed from an artefact"
+    git(root, "init", "-q", "-b", "main")
+    assert drill_record._commit(root) == "", "nothing is committed yet"
+    git(root, "commit", "-q", "--allow-empty", "-m", "one")
+    first = git(root, "rev-parse", "HEAD")
+    assert drill_record._commit(root) == first and len(first) == 40
+    git(root, "pack-refs", "--all")
+    assert not (root / ".git/refs/heads/main").exists() and drill_record._commit(root) == first
+    git(root, "worktree", "add", "-q", "-b", "side", str(tree))
+    git(tree, "commit", "-q", "--allow-empty", "-m", "two")
+    assert drill_record._commit(tree) == git(tree, "rev-parse", "HEAD") != first
+    git(root, "checkout", "-q", "--detach")
+    assert drill_record._commit(root) == first
+
+
+@pytest.mark.parametrize("head", ["ref: refs/heads/none", "not a commit", "\udcff", ""])
+def test_what_is_no_commit_is_not_told_as_one(tmp_path: Path, head: str) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git/HEAD").write_text(head, encoding="utf-8", errors="surrogateescape")
+    assert drill_record._commit(tmp_path) == ""
+
+
+def test_the_record_names_the_tool(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    monkeypatch.setattr(drill_record, "_commit", lambda root: f"of {Path(root, 'galaxy.yml').exists()}")
+    record = act(monkeypatch, drill_record, story=story(staging), staging=str(staging))["record"]
+    assert record["document"]["A.tool"]["value"]["commit"] == "of True"
 
 
 # --------------------------------------------------------------------------------------------------------- the clocks

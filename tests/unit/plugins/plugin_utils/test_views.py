@@ -313,6 +313,35 @@ def test_the_trend_has_no_percentile_below_59_and_never_mixes(document: dict[str
     assert "2 drills, 1 conclusive, 0 of them without a loss: no bound" in text and "unknown" in text
 
 
+def test_the_trend_says_what_has_no_upper_end_and_keeps_faults_apart(document: dict[str, Any]) -> None:
+    one = document["S"]["drills"]["value"][0]
+    many = [dict(one, drill_id=f"D{number}", type="failover_fence_reinstate", fault="freeze") for number in range(59)]
+    open_end = dict(many[0], drill_id="E", overall="inconclusive", outage="unbounded", loss="unbounded", rto_hi_ns=None)
+    for code in messages.LANGUAGES:
+        words = Language(code)
+        text = pages.trend_html("orders", [*many, open_end, dict(many[0], drill_id="N", fault="none")], [], code)
+        assert words.say("trend.unbounded", count=1, n=60) in text and words.say("trend.undecided", count=1) in text
+        assert words.say("trend.p95") not in text and f">{words.say('gauge.unbounded')}<" in text
+        assert text.index("· freeze</h2>") < text.index("· none</h2>")
+
+
+def test_a_standard_that_was_verified_long_ago_is_called_stale(document: dict[str, Any]) -> None:
+    standards = document["B"]["standards"]["value"]
+    for code in messages.LANGUAGES:
+        assert Language(code).say("ask.stale") not in html(document, code)
+    standards[0]["verified"] = "2024-08-31"
+    for code in messages.LANGUAGES:
+        assert html(document, code).count(Language(code).say("ask.stale")) == 1
+
+
+def test_an_approval_names_the_account_that_gave_it(document: dict[str, Any]) -> None:
+    text = html(document, "en")
+    assert "lee (lee@control1), " in re.sub(r"<[^>]+>", "", text)
+    for key in ("os_user", "sudo_user", "host"):
+        del document["E"]["approvals"]["value"][0][key]
+    assert "lee@control1" not in html(document, "en"), "evidence of an earlier version has none"
+
+
 # ---------------------------------------------------------------------------------------------- words
 
 

@@ -230,8 +230,44 @@ def test_metrics_leave_out_what_is_not_known() -> None:
     assert f'firedrill_drill_last_timestamp_seconds{{cluster="orders",{labels} 1765411200\n' in text
     assert f'firedrill_drill_folders_left_out{{cluster="orders",{labels} 2\n' in text
     assert f'firedrill_drill_last_timestamp_seconds{{cluster="o3",{labels} 1772323200\n' in text
-    assert text.count("o3") == 1 and 'o\\"2' not in text
+    known = [line for line in text.splitlines() if not line.startswith("firedrill_drill_alarms{")]
+    assert sum("o3" in line for line in known) == 1 and 'o\\"2' not in "".join(known)
     for line in text.splitlines():
         assert re.match(r"# (HELP|TYPE) firedrill_drill_\w+ .+|firedrill_drill_\w+(\{.+\})? [0-9.]+\Z", line), line
     assert "overdue{" not in drill_calendar.figures([unknown], {}, START)
     assert f'overdue{{cluster="orders",{labels} 0\n' in drill_calendar.figures([seen(drill(-80))], {}, START)
+
+
+def standing(*found: Seen, at: dt.datetime = START) -> dict[str, int]:
+    """The gauge of the alarms, by kind."""
+    lines = re.findall(r"^firedrill_drill_alarms\{(.+)\} (\d+)$", drill_calendar.figures(found, {}, at), re.M)
+    return {re.findall(r'kind="([a-z-]+)"', labels)[0]: int(value) for labels, value in lines}
+
+
+def test_every_alarm_that_stands_is_in_the_metrics() -> None:
+    april = dt.datetime(2026, 3, 31, 15, 0, tzinfo=dt.UTC)
+    quiet = {"trouble": 0, "policy": 0, "no-date": 0, "due": 0, "window": 0, "run": 0}
+    bare = {**POLICY, "cadence_days": None, "due_date": None}
+    assert standing(seen()) == quiet
+    assert standing(seen(drill(-80), policy=bare), at=april) == {**quiet, "window": 1}, "no cadence, no due_date"
+    assert standing(seen(), at=april) == {**quiet, "due": 1, "window": 1}
+    assert standing(seen(policy={**POLICY, "due_date": None})) == {**quiet, "no-date": 1}
+    assert standing(seen(policy={**POLICY, "window": {}})) == {"trouble": 0, "policy": 1, "run": 0}
+    assert standing(seen(trouble="it was changed"), at=april) == {"trouble": 1, "run": 0}
+    readiness = seen(policy=None, attempts=[attempt(START, code=2)])._replace(type="", name="look")
+    assert standing(readiness) == {"trouble": 0, "run": 1}
+    text = drill_calendar.figures([readiness], {}, START)
+    assert 'firedrill_drill_alarms{cluster="orders",type="",environment="production",drill="look",kind="run"} 1' in text
+    for kinds in (drill_calendar.alarms(seen(), april), drill_calendar.alarms(seen(trouble="x"), april)):
+        assert {each.kind for each in kinds} <= set(drill_calendar.KINDS)
+
+
+def test_a_run_that_failed_stands_until_a_later_one_ended_well() -> None:
+    begun = [START + number * SECOND for number in range(3)]
+    failed, broke = attempt(begun[0], code=2), attempt(begun[1], ended=False)
+    assert standing(seen(drill(0), attempts=[failed]))["run"] == 1
+    assert standing(seen(drill(0), attempts=[failed, broke]))["run"] == 2
+    assert standing(seen(drill(0), attempts=[failed, broke], running=True))["run"] == 1
+    good = seen(drill(0), attempts=[failed, broke, attempt(begun[2])])
+    assert standing(good)["run"] == 0 and keys(good, START) == ["run", "run"], "it is told all the same"
+    assert standing(seen(drill(0), attempts=[attempt(begun[0]), broke]))["run"] == 1

@@ -296,6 +296,21 @@ def test_the_manifest_is_signed_with_exactly_this_command(tmp_path: Path) -> Non
     assert code == 0 and "ssh-keygen -Y verify" in text
 
 
+@pytest.mark.parametrize("instead", [None, "", "MANIFEST.sha256.asc"])
+def test_a_signature_that_was_taken_away_is_named(tmp_path: Path, instead: str | None) -> None:
+    def runner(command: Command) -> Completed:
+        Path(str(command.argv[-1]) + ".sig").write_text("signature\n")
+        return Completed(command.argv, 0, "", "", 0.1, False)
+
+    folder = Path(sealed(str(tmp_path), Scene(), signer=evidence_folder.Signer("ssh", "/keys/dr", "dr"), runner=runner))
+    signature = folder / "MANIFEST.sha256.sig"
+    signature.unlink()
+    if instead is not None:
+        (folder / instead if instead else signature).write_text("x\n" if instead else "")
+    code, text = verify(folder)
+    assert code == 1 and "  MANIFEST.sha256.sig: is not there" in text and "signed by dr" in text, text
+
+
 def test_a_signature_that_fails_is_said(tmp_path: Path) -> None:
     def runner(command: Command) -> Completed:
         assert command.argv[0] == "gpg" and "--detach-sign" in command.argv
@@ -303,7 +318,8 @@ def test_a_signature_that_fails_is_said(tmp_path: Path) -> None:
 
     with pytest.raises(CommandFailed, match="gpg ended with 2: gpg: no secret key"):
         sealed(str(tmp_path), Scene(), signer=evidence_folder.Signer("gpg", "dr", "dr"), runner=runner)
-    assert verify(tmp_path / "01KJMA8A00RWC6DP1VG4X2N7QE")[0] == 0
+    code, text = verify(tmp_path / "01KJMA8A00RWC6DP1VG4X2N7QE")
+    assert code == 1 and "MANIFEST.sha256.asc: is not there" in text, "the log says that it is signed, and it is not"
 
 
 # ------------------------------------------------------------------------ one arithmetic
