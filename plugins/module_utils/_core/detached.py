@@ -411,7 +411,7 @@ def _in_child(directory: str, name: str, key: str, work: Work, lock: int, reader
 def _become_daemon(directory: str, name: str, keep: Tuple[int, int]) -> None:
     """Let go of everything that ties this process to the session that started it."""
     os.chdir("/")
-    os.umask(0o077)
+    # The umask stays: an instance that is booted from here makes its files as it does otherwise. Our own have their modes.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Secrets are in this process's memory only; a core file would put them on a disk.

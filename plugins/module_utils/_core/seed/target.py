@@ -237,7 +237,7 @@ def make_directories(path: str, mode: int = DIRECTORY_MODE) -> List[str]:
         made.insert(0, path)
         path = os.path.dirname(path)
     for place in made:
-        os.mkdir(place)
+        os.mkdir(place, 0o700)
         os.chmod(place, mode)
     return made
 

@@ -79,6 +79,25 @@ def test_second_start_attaches_or_is_refused(place: str, tmp_path: Path) -> None
     assert ended(place, "copy").result == {"by": first.status.process.pid}
 
 
+@pytest.mark.parametrize("mask", [0o022, 0o027])
+def test_what_a_job_starts_makes_its_files_as_it_does_elsewhere(place: str, tmp_path: Path, mask: int) -> None:
+    """A backup agent reads by its group what an instance archives, whoever booted that."""
+    made = tmp_path / "archive"
+
+    def work(job: detached.Job) -> dict[str, Any]:
+        subprocess.run(["/bin/sh", "-c", f": > {made}"], check=True)
+        return {}
+
+    before = os.umask(mask)
+    try:
+        detached.start(place, "boot", "k", work)
+        ended(place, "boot")
+    finally:
+        os.umask(before)
+    assert made.stat().st_mode & 0o777 == 0o666 & ~mask
+    assert not [each for each in Path(place).iterdir() if each.stat().st_mode & 0o077], "files of ours are for their owner"
+
+
 def test_killed_process_is_found_dead_and_can_be_started_again(place: str) -> None:
     started = detached.start(place, "copy", "k", lambda job: until(lambda: False, "the end of time"))
     assert started.status.process is not None
