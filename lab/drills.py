@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -117,9 +118,22 @@ def variables(client: Client, evidence: Path, target: str, **more: Any) -> dict[
     }
 
 
+class Foretold(NamedTuple):
+    """What a failover said before it promoted anybody: the TSNs that may be lost, ``last`` None where it named no end, and where the new primary opened;
+    and what the drill found: how many acknowledged writes were lost, and in which seconds."""
+
+    none: bool
+    first: int | None
+    last: int | None
+    seconds: float | None
+    opened: int | None
+    lost: int
+    lost_seconds: float
+
+
 class Figures(NamedTuple):
-    """What one drill measured: its id, its verdict, upper ends in nanoseconds (None: nothing bounds it), rows; and whether a failover of it had said
-    before the promotion that something may be lost."""
+    """What one drill measured: its id, its verdict, upper ends in nanoseconds (None: nothing bounds it), rows; whether a failover of it had said
+    before the promotion that something may be lost, and what; and some of the lost writes, as they are written in their rows."""
 
     drill: str
     verdict: str
@@ -130,6 +144,33 @@ class Figures(NamedTuple):
     differences: int | None
     holes: int = 0
     foreseen: bool = False
+    foretold: tuple[Foretold, ...] = ()
+    lost_ids: tuple[str, ...] = ()
+
+
+def _number(text: Any) -> int | None:
+    return int(text) if str(text).isdigit() else None
+
+
+def foretold(document: dict[str, Any]) -> tuple[Foretold, ...]:
+    """What the failovers of a document said. "2913 or more" names no end, and UNKNOWN no second."""
+    found, group = [], document["L"]
+    for said in group["predicted"]["value"]:
+        opened = [each["new_open"] for each in group["positions"]["value"] if each["leg"] == said["leg"]]
+        lost = [each["lo_ns"] for each in group["lost_time"]["value"] if each["leg"] == said["leg"]]
+        seconds = said["seconds"]
+        found.append(
+            Foretold(
+                said["none"],
+                _number(said["first"]),
+                _number(said["last"]),
+                float(seconds) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(seconds)) else None,
+                opened[0] if opened else None,
+                said["lost"] or 0,
+                max([*lost, 0]) / 10**9,
+            )
+        )
+    return tuple(found)
 
 
 def figures(folder: Path) -> Figures:
@@ -138,6 +179,7 @@ def figures(folder: Path) -> Figures:
     upper = {each["objective"]: each["measured_hi"] for each in document["R"]["objectives"]["value"]}
     counts = document["L"]["counts"]["value"]
     verdict = document["R"]["overall"]["value"]
+    said = foretold(document)
     return Figures(
         folder.name,
         verdict,
@@ -147,5 +189,7 @@ def figures(folder: Path) -> Figures:
         counts["acked"],
         upper["way_back"],
         counts["holes"],
-        any(not each["none"] for each in document["L"]["predicted"]["value"]),
+        any(not each.none for each in said),
+        said,
+        tuple(document["L"]["ids"]["value"]["lost"]["sample"]),
     )

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -21,7 +21,9 @@ from lab.hosts.api import Lab
 from lab.hosts.system import wait_for
 from lab.sweep.bench import LIMIT, Bench, journal_state, tsn
 from lab.sweep.cases import TASKS, Case
-from lab.sweep.load import Load, Prober, lost
+from lab.sweep.fingerprint import REINSTATED, ROLE_CHANGE, RUNNING, Excuse, Fingerprint, fingerprint, unexplained
+from lab.sweep.load import Load, Prober, lost, two_at_once
+from lab.sweep.residue import residue
 
 #: Seconds for which a cut link stays cut and a frozen host frozen: longer than the members wait for their controller.
 FAULT_SECONDS = 30.0
@@ -64,12 +66,15 @@ def run_cases(bench: Bench, cases: tuple[Case, ...]) -> Result:
     """
     started = time.monotonic()
     by = {case.operation: case for case in cases}
+    before = fingerprint(bench.lab, bench.members)
     if "switchover" in by:
         runs, broken = broken_switchover(bench, by["switchover"])
     elif "takeover" in by:
         runs, broken = taken_over(bench, by["takeover"])
     else:
         runs, broken = there_and_back(bench, by.get("failover"), by.get("reinstate"))
+    # After something that does not hold, these would only be its consequences.
+    broken = broken or as_it_was(bench, before, ROLE_CHANGE if "switchover" in by else REINSTATED) or refuses(bench)
     ended = "done" if runs <= RUNS else "stopped"
     return Result(cases, ended, runs, time.monotonic() - started, tuple(broken))
 
@@ -81,28 +86,20 @@ def broken_switchover(bench: Bench, case: Case) -> tuple[int, list[str]]:
     struck = {"1": old, "2": new, "3": old, "4": new}[case.moment]
     operation = Operation("switchover", ("-e", f"standby_target={new}"), struck)
     table = make_table(bench, old)
-    prober = Prober(bench, table)
-    prober.start()
-    try:
+    with Prober(bench, table) as prober:
         break_it(bench, case, operation)
         runs, broken = until_done(bench, operation)
-    finally:
-        prober.stop()
-    if not prober.acknowledged:
-        broken.append("no row was acknowledged, so nothing was proved about rows")
-    return runs, broken + whole(bench, table, [[row] for row in prober.acknowledged])
+    return runs, broken + at_the_end(bench, new, table, prober, old)
 
 
 def taken_over(bench: Bench, case: Case) -> tuple[int, list[str]]:
     """A switchover whose controller and one host are lost, the failover that ends it, and the way back of that host: as it is, with nothing copied, where
-    its own SWITCHOVER stop allows that."""
+    its own SWITCHOVER stop allows that. The prober goes on until it is back."""
     old = only_primary(bench)
     new = other(old)
     lost_host, goal = (new, old) if case.moment == "new" else (old, new)
     table = make_table(bench, old)
-    prober = Prober(bench, table)
-    prober.start()
-    try:
+    with Prober(bench, table) as prober:
         lose(bench, old, new, "4" if case.moment == "promote" else "2", lost_host)
         if case.moment == "promote":
             bench.lab.crash(new)
@@ -110,14 +107,12 @@ def taken_over(bench: Bench, case: Case) -> tuple[int, list[str]]:
         consent = json.dumps({"standby_allow_data_loss": True, "failover_fence_command": power_switch(bench.lab)})
         failover = Operation("failover", ("-e", f"standby_target={goal}", "-e", consent), goal)
         runs, broken = until_done(bench, failover)
-    finally:
-        prober.stop()
-    broken += whole(bench, table, [[row] for row in prober.acknowledged], without=lost_host)
-    if broken:
-        return RUNS + 1, broken
-    bench.lab.start(lost_host)
-    more, broken = until_done(bench, Operation("reinstate", way_back(lost_host, case.moment != "old"), lost_host))
-    return max(runs, more), broken + whole(bench, make_table(bench, goal), [])
+        broken += whole(bench, goal, table, prober.acknowledged, without=lost_host)
+        if broken:
+            return RUNS + 1, broken
+        bench.lab.start(lost_host)
+        more, broken = until_done(bench, Operation("reinstate", way_back(lost_host, case.moment != "old"), lost_host))
+    return max(runs, more), broken + at_the_end(bench, goal, table, prober, lost_host)
 
 
 def way_back(member: str, overwrites: bool) -> tuple[str, ...]:
@@ -141,45 +136,40 @@ def lose(bench: Bench, old: str, new: str, step: str, host: str) -> None:
     running.wait()
 
 
-def failed_over(bench: Bench, case: Case | None) -> tuple[int, list[str], str]:
-    """A primary's host that loses its power under load, and the failover to the other SYNC member, broken if there is a case.
-
-    The further runs, what did not hold, and who was the primary.
-    """
-    old = only_primary(bench)
-    new = other(old)
-    table = make_table(bench, old)
-    load = Load(bench, old, table)
-    bench.lab.crash(old)
-    load.stop()
+def failed_over(bench: Bench, new: str, case: Case | None) -> tuple[int, list[str]]:
+    """The failover to a SYNC member of a primary whose host has no power, broken if there is a case."""
     consent = json.dumps({"standby_allow_data_loss": True, "failover_fence_command": power_switch(bench.lab)})
     operation = Operation("failover", ("-e", f"standby_target={new}", "-e", consent), new)
     if case is not None:
         break_it(bench, case, operation)
-    runs, broken = until_done(bench, operation)
-    return runs, broken + whole(bench, table, load.acknowledged, without=old), old
+    return until_done(bench, operation)
 
 
 def reinstated(bench: Bench, member: str, case: Case | None) -> tuple[int, list[str]]:
     """The host of a former primary comes back, and is reinstated, broken if there is a case."""
     bench.lab.start(member)
-    table = make_table(bench, only_primary(bench))
-    operation = Operation(
-        "reinstate", ("-e", f"standby_member={member}", "-e", json.dumps({"reinstate_overwrite": True})), member
-    )
+    operation = Operation("reinstate", way_back(member, True), member)
     if case is not None:
         break_it(bench, case, operation)
-    runs, broken = until_done(bench, operation)
-    return runs, broken + whole(bench, table, [])
+    return until_done(bench, operation)
 
 
 def there_and_back(bench: Bench, failover: Case | None, reinstate: Case | None) -> tuple[int, list[str]]:
-    """A failover and the way back, each broken if there is a case; the larger number of further runs."""
-    runs, broken, old = failed_over(bench, failover)
-    if broken:
-        return RUNS + 1, broken
-    more, broken = reinstated(bench, old, reinstate)
-    return max(runs, more), broken
+    """A primary's host that loses its power under load, the failover and the way back, each broken if there is a case, with a prober from before the loss
+    to the end; the larger number of further runs."""
+    old = only_primary(bench)
+    new = other(old)
+    table = make_table(bench, old)
+    load = Load(bench, old, table)
+    with Prober(bench, table) as prober:
+        bench.lab.crash(old)
+        load.stop()
+        runs, broken = failed_over(bench, new, failover)
+        broken += whole(bench, new, table, load.acknowledged + prober.acknowledged, without=old)
+        if broken:
+            return RUNS + 1, broken
+        more, broken = reinstated(bench, old, reinstate)
+    return max(runs, more), broken + at_the_end(bench, new, table, prober, old, load.acknowledged)
 
 
 def break_it(bench: Bench, case: Case, operation: Operation) -> None:
@@ -252,7 +242,7 @@ def do_as_told(bench: Bench, said: str) -> None:
     found = re.search(r"standby_target is '+(\w+)'+: stopped, and our own record says that it is the primary", said)
     if found and "Start it on its host with `tbboot`" in said:
         boot = "yes | tbdown clean; tbboot </dev/null"
-        bench.lab.run(found[1], ["su", "-", "tibero", "-c", f"({boot}) >/tmp/said 2>&1"], check=False, timeout=120)
+        bench.lab.run(found[1], ["su", "-", "tibero", "-c", f"({boot}) >/dev/null 2>&1"], check=False, timeout=120)
 
 
 def only_primary(bench: Bench) -> str:
@@ -275,23 +265,58 @@ def make_table(bench: Bench, primary: str) -> str:
     return table
 
 
-def whole(bench: Bench, table: str, acknowledged: list[list[int]], without: str = "") -> list[str]:
-    """What must hold after every case, of all members but one that is without power; a sentence for each that does not."""
+def whole(bench: Bench, primary: str, table: str, acknowledged: list[list[int]], without: str = "") -> list[str]:
+    """What must hold when an operation is at its end, of all members but one that is without power; a sentence for each that does not."""
     members = [name for name in bench.members if name != without]
     roles = {name: words for name, words in bench.roles().items() if name != without}
-    primaries = [name for name, words in roles.items() if words == "NORMAL/READ WRITE"]
     standbys = [name for name, words in roles.items() if words.startswith("RECOVERY/")]
-    if len(primaries) != 1 or len(standbys) != len(members) - 1:
-        return [f"I3, I8: roles are {roles}"]
-    missing, holes = lost(acknowledged, rows_of(bench, primaries[0], table))
+    if roles[primary] != "NORMAL/READ WRITE" or len(standbys) != len(members) - 1:
+        return [f"I3, I6, I8: {primary} should be the primary and the others follow it, and roles are {roles}"]
+    missing, holes = lost(acknowledged, rows_of(bench, primary, table))
     broken = [f"I2: {hole}" for hole in holes]
     if missing:
-        broken.append(f"I1, I3: acknowledged and not in the database of {primaries[0]}: {missing[:20]}")
-    bench.sql(primaries[0], [f"DROP TABLE {table};"])
-    end = tsn(bench, primaries[0])
+        broken.append(f"I1, I3: acknowledged and not in the database of {primary}: {missing[:20]}")
+    end = tsn(bench, primary)
     for name in standbys:
         wait_for(f"I8: {name} to reach TSN {end}", partial(tsn, bench, name), lambda seen: seen >= end, 60)
-    return broken + left_over(bench, members)
+    return broken + open_journals(bench, members)
+
+
+def at_the_end(
+    bench: Bench, primary: str, table: str, prober: Prober, former: str, more: Sequence[list[int]] = ()
+) -> list[str]:
+    """What must hold when a case is at its end and its prober was stopped. The table of the case goes.
+
+    :arg former: the member that must not have accepted a row after the primary did. :arg more: acknowledged rows beside those of the prober.
+    """
+    broken = two_at_once(prober.answers) + prober.watched(former, primary)
+    broken += whole(bench, primary, table, [*more, *prober.acknowledged])
+    if not broken:
+        bench.sql(primary, [f"DROP TABLE {table};"])
+        broken = [f"I7: {each}" for each in residue(bench, bench.members, primary)]
+    return broken
+
+
+def as_it_was(bench: Bench, before: Fingerprint, excuses: Sequence[Excuse]) -> list[str]:
+    """Sentences for what a case left different and nothing excuses (I6); that roles are others is told by :func:`whole`."""
+    found = unexplained(before, fingerprint(bench.lab, bench.members), excuses)
+    return [f"I6: {each}" for each in found[:20]]
+
+
+def refuses(bench: Bench) -> list[str]:
+    """A failover of a primary that is well has to be refused with a reason and a remedy, and to change nothing (I5), however much consent it is given."""
+    primary = only_primary(bench)
+    before, journals = fingerprint(bench.lab, bench.members), set(bench.journals.glob("*/*"))
+    consent = json.dumps({"standby_allow_data_loss": True, "failover_fence_command": power_switch(bench.lab)})
+    code, text = bench.play(
+        "failover.yml", "-e", f"standby_target={other(primary)}", "-e", consent, journals=JOURNALS["failover"]
+    )
+    said = " ".join(text.split())
+    if code == 0 or f"{primary} is an open primary and answers." not in said or "To do:" not in said:
+        return [f"I5: a failover of a healthy primary ended with {code}: {text[-2500:]}"]
+    changed = unexplained(before, fingerprint(bench.lab, bench.members), RUNNING)
+    changed += [f"{path} was written" for path in sorted(set(bench.journals.glob("*/*")) - journals)]
+    return [f"I5: a refused failover changed {each}" for each in changed]
 
 
 def rows_of(bench: Bench, member: str, table: str) -> set[int]:
@@ -300,13 +325,7 @@ def rows_of(bench: Bench, member: str, table: str) -> set[int]:
     return {int(part.split(">>")[0]) for part in text.split("<<")[1:] if part.split(">>")[0].isdigit()}
 
 
-def left_over(bench: Bench, members: list[str]) -> list[str]:
-    """Journals that are open, and processes of a role change."""
-    looks: dict[str, Callable[[str], bool]] = {
-        "I10: journals are open on": lambda name: journal_state(bench, name) not in ("", "done", "undone"),
-        "I7: shells of a role change are left on": lambda name: (
-            bench.lab.run(name, ["pgrep", "-fc", "go-[0-9]"], check=False).stdout.strip() not in ("0", "")
-        ),
-    }
-    found = {words: [name for name in members if look(name)] for words, look in looks.items()}
-    return [f"{words} {names}" for words, names in found.items() if names]
+def open_journals(bench: Bench, members: list[str]) -> list[str]:
+    """A sentence for journals that are not at an end."""
+    found = [name for name in members if journal_state(bench, name) not in ("", "done", "undone")]
+    return [f"I10: journals are open on {found}"] if found else []

@@ -7,14 +7,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from fingerprint import ROLE_CHANGE, RUNNING, Fingerprint, fingerprint, unexplained
 
 from lab.sweep.bench import Bench
 
-#: Files of a member that a role change there and back leaves as they were.
-KEPT = (
-    "cd /home/tibero/tibero7 && sha256sum config/*.tip client/config/tbdsn.tbr license/license.xml database/orders/.passwd; "
-    "ls -lan database/orders | cut -c1-40"
-)
 TARGET = ("-e", "standby_target=seoul2")
 BACK = ("-e", "standby_target=seoul1")
 
@@ -24,24 +20,17 @@ def changed(text: str) -> list[str]:
     return re.findall(r"^(\S+)\s+: ok=\d+\s+changed=[1-9]", text, re.MULTILINE)
 
 
-def kept(bench: Bench) -> dict[str, str]:
-    found = {}
-    for name in bench.members:
-        text = bench.lab.run(name, ["sh", "-c", KEPT]).stdout
-        # Archives come and go with log switches; everything else has to stay.
-        found[name] = "\n".join(line for line in text.splitlines() if "total" not in line)
-    return found
-
-
 @pytest.fixture(scope="module", autouse=True)
-def before(bench: Bench) -> dict[str, str]:
+def before(bench: Bench) -> Fingerprint:
     assert bench.primaries() == ["seoul1"]
-    return kept(bench)
+    return fingerprint(bench.lab, bench.members)
 
 
 def test_check_mode_says_what_would_happen_and_does_nothing(bench: Bench):
+    seen = fingerprint(bench.lab, bench.members)
     code, text = bench.play("switchover.yml", *TARGET, "--check")
     assert code == 0, text[-3000:]
+    assert unexplained(seen, fingerprint(bench.lab, bench.members), RUNNING) == []
     assert "1. tbdown -t SWITCHOVER on seoul1" in text and "4. tbboot -t FAILOVER on seoul2" in text
     assert changed(text) == ["seoul1", "seoul2"]
     assert bench.primaries() == ["seoul1"]
@@ -80,10 +69,11 @@ def test_the_next_deployment_does_not_undo_it(bench: Bench, arguments: tuple[str
     assert bench.primaries() == ["seoul2"]
 
 
-def test_back_again_leaves_everything_as_it_was(bench: Bench, before: dict[str, str]):
+def test_back_again_leaves_everything_as_it_was(bench: Bench, before: Fingerprint):
     code, text = bench.play("switchover.yml", *BACK)
     assert code == 0, text[-3000:]
     assert bench.primaries() == ["seoul1"]
     bench.sql("seoul1", ["DROP TABLE travels;"])
     assert "FIREDRILL_MARKER" not in bench.sql("seoul1", ["SELECT TABLE_NAME FROM USER_TABLES;"])
-    assert kept(bench) == before
+    # What may differ is named with its reason in lab/sweep/fingerprint.py.
+    assert unexplained(before, fingerprint(bench.lab, bench.members), ROLE_CHANGE) == []

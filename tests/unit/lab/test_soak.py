@@ -82,7 +82,9 @@ def test_every_fault_of_a_policy_can_be_drilled_with_its_consent() -> None:
 
 def test_a_loss_is_foreseen_where_a_failover_of_the_document_said_so(tmp_path: Path) -> None:
     document = json.loads(SAMPLE.read_text(encoding="utf-8"))
-    for said, foreseen in (([], False), ([{"none": True}], False), ([{"none": True}, {"none": False}], True)):
+    word = {"leg": "there", "first": "11", "last": "13 or more", "seconds": "UNKNOWN", "lost": 0}
+    nothing, something = {**word, "none": True}, {**word, "none": False}
+    for said, foreseen in (([], False), ([nothing], False), ([nothing, something], True)):
         document["L"]["predicted"]["value"] = said
         (tmp_path / "evidence.json").write_text(json.dumps(document), encoding="utf-8")
         assert drills.figures(tmp_path).foreseen is foreseen
@@ -98,6 +100,62 @@ def test_a_hole_and_a_loss_that_was_not_foreseen_end_the_soak() -> None:
     assert soak.doubts(one(0, lost=3, foreseen=True)) == [] and soak.doubts(one(0)) == []
     assert "3 acknowledged writes are lost, and the failover" in soak.doubts(one(0, lost=3))[0]
     assert "lost from the middle" in soak.doubts(one(0, lost=3, holes=1, foreseen=True))[0]
+
+
+def foretold(**more: object) -> drills.Foretold:
+    return drills.Foretold(False, 11, None, None, 10, 1, 0.2)._replace(**more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        (foretold(), ""),
+        (foretold(first=5), ""),
+        (foretold(first=12), "foreseen from TSN 12 on, and the new primary opened at 10"),
+        (foretold(first=None), "without saying from which TSN on"),
+        (foretold(seconds=0.1), "0.1 s of loss were foreseen, and 0.2 s are lost"),
+        (foretold(seconds=0.3), ""),
+        (foretold(none=True, first=None), ""),
+    ],
+)
+def test_a_loss_lies_where_it_was_foreseen(said: drills.Foretold, words: str) -> None:
+    found = soak.doubts(one(0, lost=1, foreseen=True, foretold=(said,)))
+    assert bool(found) == bool(words) and words in "".join(found)
+
+
+@pytest.mark.parametrize(
+    ("tsn", "last", "words"),
+    [
+        (11, None, ""),
+        (99, None, ""),
+        (10, None, "lies at TSN 10"),
+        (12, 12, ""),
+        (13, 12, "lies at TSN 13"),
+        (0, None, "is not listed"),
+    ],
+)
+def test_a_lost_write_is_listed_and_lies_where_a_loss_was_foreseen(tsn: int, last: int | None, words: str) -> None:
+    figures = one(0, lost=1, foreseen=True, foretold=(foretold(last=last),), lost_ids=("ab12",))
+    writes = [soak.Write(tsn, "INSERT INTO DRILL_LEDGER VALUES ('w', 1, 'ab12')")] if tsn else []
+    found = soak.doubts(figures, writes)
+    assert bool(found) == bool(words) and words in "".join(found)
+    assert soak.doubts(figures) == [], "without a listing there is nothing to compare with"
+
+
+def test_what_was_foretold_is_read_of_the_document(tmp_path: Path) -> None:
+    document = json.loads(SAMPLE.read_text(encoding="utf-8"))
+    word = {"none": False, "first": "11", "last": "13 or more", "seconds": "UNKNOWN", "lost": 2}
+    document["L"]["predicted"]["value"] = [
+        {**word, "leg": "there"},
+        {**word, "leg": "x", "last": "13", "seconds": "1.5"},
+    ]
+    document["L"]["positions"]["value"] = [{"leg": "there", "new_open": 10}]
+    document["L"]["lost_time"]["value"] = [{"leg": "there", "lo_ns": SECOND}, {"leg": "there", "lo_ns": 2 * SECOND}]
+    (tmp_path / "evidence.json").write_text(json.dumps(document), encoding="utf-8")
+    assert drills.figures(tmp_path).foretold == (
+        drills.Foretold(False, 11, None, None, 10, 2, 2.0),
+        drills.Foretold(False, 11, 13, 1.5, None, 2, 0.0),
+    )
 
 
 def test_sync_may_lose_nothing_and_async_runs_in_performance() -> None:

@@ -4,12 +4,19 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import yaml
 
 from lab.cluster import ROOT
 from lab.sweep.cases import FAULTS, MOMENTS, TASKS, cases, parse, tenth, together
-from lab.sweep.load import lost
+from lab.sweep.fingerprint import REINSTATED, ROLE_CHANGE, RUNNING, Excuse, comparable, unexplained
+from lab.sweep.load import Answer, lost, two_at_once
+from lab.sweep.residue import _LOOK
 
 
 def test_in_ten_days_every_case_has_its_turn() -> None:
@@ -67,3 +74,96 @@ def test_a_missing_suffix_is_lost_and_a_missing_middle_is_a_hole() -> None:
     assert lost([[1, 2, 3], [11, 12]], {1, 2, 11}) == ([3, 12], [])
     missing, holes = lost([[1, 2, 3]], {1, 3})
     assert missing == [2] and len(holes) == 1 and "hole: 2" in holes[0]
+
+
+HOME = "/home/tibero/tibero7"
+TIP, JOURNAL = f"{HOME}/config/orders.tip", f"{HOME}/instance/orders/firedrill/role_change/change.json"
+PASSWORDS = f"{HOME}/database/orders/.passwd"
+
+
+def file(time: int, digest: str = "a", mode: str = "0o100600") -> list[object]:
+    return [mode, 1002, 1001, time, digest]
+
+
+def test_what_has_a_reason_may_differ_and_nothing_else() -> None:
+    before = {"seoul1": {TIP: file(1), JOURNAL: file(1)}}
+    assert unexplained(before, {"seoul1": {TIP: file(1), JOURNAL: file(2, "b")}}, ROLE_CHANGE) == []
+    for name in (TIP, f"{TIP}.fenced", f"{HOME}/instance/orders/firedrill/fence.json"):
+        changed = {"seoul1": {**before["seoul1"], name: file(2, "b")}}
+        assert unexplained(before, changed, REINSTATED), name
+    assert unexplained(before, {"seoul1": {TIP: file(1), JOURNAL: file(2, "b")}}, RUNNING), (
+        "a refusal writes no journal"
+    )
+
+
+def test_a_file_that_is_written_anew_must_be_the_same() -> None:
+    before = {"seoul1": {PASSWORDS: file(1)}}
+    assert unexplained(before, {"seoul1": {PASSWORDS: file(2)}}, REINSTATED) == []
+    for changed in (file(2, "b"), file(2, "a", "0o100644")):
+        assert unexplained(before, {"seoul1": {PASSWORDS: changed}}, REINSTATED)
+    assert unexplained(before, {"seoul1": {PASSWORDS: file(2)}}, ROLE_CHANGE)
+
+
+def test_an_instance_that_was_booted_again_is_the_same_and_another_process_is_not() -> None:
+    before = {"seoul1": {"process 7": "tbsvr          -t NORMAL -SVR_SID orders"}}
+    again = {"seoul1": {"process 9": "tbsvr          -t RECOVERY -SVR_SID orders"}}
+    assert comparable(before, ()) == comparable(again, ())
+    assert unexplained(before, {"seoul1": {**again["seoul1"], "process 11": "python3 worker"}}, REINSTATED)
+    assert unexplained(before, {"seoul1": {}}, REINSTATED)
+
+
+@pytest.mark.parametrize("excuse", REINSTATED, ids=lambda each: each.pattern)
+def test_no_excuse_covers_what_is_configured_or_a_fence(excuse: Excuse) -> None:
+    assert excuse.reason
+    for path in (
+        TIP,
+        f"{TIP}.fenced",
+        f"{HOME}/instance/orders/firedrill/fence.json",
+        f"{HOME}/license/license.xml",
+        "/tmp/.firedrill-x",
+    ):
+        assert comparable({"a": {path: ["x"]}}, [excuse])["a"].get(path) == ["x"]
+
+
+def answer(number: int, member: str, asked: float) -> Answer:
+    return Answer(number, member, asked, asked + 0.5)
+
+
+def test_two_that_accept_rows_at_once_are_seen() -> None:
+    moved = [answer(1, "seoul1", 0), answer(2, "seoul1", 1), answer(3, "seoul2", 5), answer(4, "seoul2", 6)]
+    assert two_at_once(moved) == [] and two_at_once([]) == []
+    (found,) = two_at_once([*moved, answer(5, "seoul1", 5.6)])
+    assert "I3: seoul1 accepted rows after seoul2" in found and "[5]" in found
+    # Asked before the other one had answered: that is the order of answers, which proves nothing.
+    assert two_at_once([*moved, answer(5, "seoul1", 5.2)]) == []
+
+
+def left_in(home: Path) -> set[str]:
+    """What is found in a home of Tibero; /tmp and the processes are those of this machine, and left out."""
+    said = subprocess.run([sys.executable, "-I", "-c", _LOOK, str(home)], capture_output=True, text=True, check=True)
+    return {each for each in json.loads(said.stdout) if str(home) in each or each.startswith("fence")}
+
+
+def test_residue_is_fences_leases_offers_and_jobs_that_run(tmp_path: Path) -> None:
+    records = tmp_path / "instance" / "orders" / "firedrill"
+    for name in ("run", "offers/abc", "role_change"):
+        (records / name).mkdir(parents=True)
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "orders.tip").touch()
+    (records / "offers" / ".lock").touch()
+    (records / "role_change" / "lease").touch()
+    (records / "role.json").write_text('{"role": "primary"}')
+    (records / "run" / "run.json").write_text('{"state": "cancelled", "process": {"pid": 1}}')
+    assert left_in(tmp_path) == set()
+    (tmp_path / "config" / "orders.tip.fenced").touch()
+    (records / "fence.json").touch()
+    (records / "run" / "run.lease").touch()
+    (records / "offers" / "abc" / "key").touch()
+    (records / "run" / "run.json").write_text('{"state": "running", "process": {"pid": 1}}')
+    assert left_in(tmp_path) == {
+        "fence orders.tip.fenced",
+        f"fence {records}/fence.json",
+        f"lease {records}/run/run.lease",
+        f"offer {records}/offers/abc/key",
+        f"job {records}/run/run.json is running",
+    }
