@@ -56,6 +56,6 @@ class ActionModule(ActionBase):
         folder = os.path.join(given["directory"], name)
         if self._task.check_mode:
             return dict(values, changed=True, folder=folder, sha256="")
-        facts = {"approver_differs": frozen.approver_differs, "inside_window": True, "notes": list(frozen.warnings)}
+        facts = {"approver_differs": frozen.approver_differs, "notes": list(frozen.warnings)}
         made = evidence_folder.freeze(given["directory"], name, frozen.policy, frozen.figures, facts)
         return dict(values, changed=True, folder=made["folder"], sha256=made["sha256"])

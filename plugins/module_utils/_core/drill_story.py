@@ -20,6 +20,14 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_reco
 #: Actions of a journal by what they mean for the timeline: the former primary serves no more, the new one is told to take over.
 FENCING_ACTIONS = ("demote",)
 PROMOTING_ACTIONS = ("promote", "take_over")
+#: How a failover fenced, by the word of its journal, and as the evidence says it. Nobody is promoted before the ports were seen closed.
+FENCED = {
+    "its own host": "stopped by its own host and kept from starting; its ports seen closed from every survivor",
+    "command of the site": "the command of the site, which ended with {0}; its ports seen closed from every survivor",
+}
+#: Where a person vouches for the fence, nobody looks at ports.
+OVERRIDE = "override of a person"
+CONFIRMED, NOT_CONFIRMED, NOT_TOLD = "confirmed", "not confirmed", "UNKNOWN"
 
 
 class Instant(NamedTuple):
@@ -153,17 +161,40 @@ def fences_of(leg: Mapping[str, Any], source: str) -> List[Dict[str, Any]]:
             found.append(_fence(leg, step.title, step.ended.wall, source))
     promotions = [step for step in steps if step.member == leg["new"] and step.action in PROMOTING_ACTIONS]
     if not found and promotions:
-        method = "its instance stopped and kept from starting, or the command of the site; its ports seen closed from every survivor"
-        found.append(_fence(leg, method, promotions[0].began.wall, source))
+        told = list(_decided_on(leg).get("fences") or ())
+        if leg["old"] not in [each.get("member") for each in told]:
+            told.insert(0, {"member": leg["old"]})
+        found = [_fenced(leg, each, promotions[0].began.wall, source) for each in told]
     return found
 
 
-def _fence(leg: Mapping[str, Any], method: str, wall: int, source: str) -> Dict[str, Any]:
+def _decided_on(leg: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a failover was decided on, as its promotion told it; empty where its journal holds no such word."""
+    for step in reversed(steps_of(leg.get("journal") or (), "")):
+        if step.action in PROMOTING_ACTIONS and step.seen.get("evidence"):
+            return dict(step.seen["evidence"])
+    return {}
+
+
+def _fenced(leg: Mapping[str, Any], told: Mapping[str, Any], wall: int, source: str) -> Dict[str, Any]:
+    """A fence of a failover, as its journal has it. :arg wall: when the promotion was ordered."""
+    member, by = str(told["member"]), told.get("by")
+    if by in FENCED:
+        return dict(_fence(leg, FENCED[str(by)].format(told.get("rc")), wall, source), member=member)
+    found = dict(_fence(leg, NOT_TOLD, None, source), member=member, result=NOT_TOLD)
+    if by == OVERRIDE:
+        found.update(method=OVERRIDE, result=NOT_CONFIRMED)
+    else:
+        found["why"] = "the journal of the failover does not tell how {0} was fenced".format(member)
+    return found
+
+
+def _fence(leg: Mapping[str, Any], method: str, wall: Optional[int], source: str) -> Dict[str, Any]:
     return {
         "leg": leg["name"],
         "member": leg["old"],
         "method": method,
-        "result": "confirmed",
+        "result": CONFIRMED,
         "confirmed_wall_ns": wall,
         "source": source,
     }
@@ -201,11 +232,8 @@ def positions_of(leg: Mapping[str, Any], unit: str = "TSN") -> Dict[str, Any]:
 
 def predicted_of(leg: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
     """What the failover of a leg said would be lost, before it promoted anybody; None where its journal holds no such word."""
-    for step in reversed(steps_of(leg.get("journal") or (), "")):
-        loss = (step.seen.get("evidence") or {}).get("loss") if step.action in PROMOTING_ACTIONS else None
-        if loss:
-            return {name: loss[name] for name in ("none", "first", "last", "seconds", "certainty")}
-    return None
+    loss = _decided_on(leg).get("loss")
+    return {name: loss[name] for name in ("none", "first", "last", "seconds", "certainty")} if loss else None
 
 
 def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:

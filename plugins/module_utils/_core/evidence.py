@@ -161,13 +161,19 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("approver_differs", _O, "bool", DRILL, "whether an approver is another person than the requester"),
         Spec("ticket", _D, "str", POLICY, "change ticket"),
         Spec("window", _D, "dict", POLICY, "start, end: ISO 8601 with zone"),
-        Spec("inside_window", _O, "bool", DRILL, "whether the drill ran inside of it"),
+        Spec("inside_window", _O, "bool", DRILL, "whether the drill began and ended inside of it"),
         Spec("blackout_dates", _D, "list", POLICY, "YYYY-MM-DD, on which no drill may begin"),
         Spec("risk_assessment", _D, "str", POLICY, "reference"),
         Spec("rollback_plan", _D, "str", POLICY, "reference"),
         Spec("regulator_notice", _D, "str", POLICY, "reference"),
         Spec("stop_conditions", _D, "list", POLICY, "{name, limit}"),
-        Spec("stopped_by", _O, "list", DRILL, "{condition or person, when_wall_ns, source} that ended the drill early"),
+        Spec(
+            "stopped_by",
+            _O,
+            "list",
+            DRILL,
+            "{by: the condition or the person, when_wall_ns, source} that ended the drill early",
+        ),
         Spec("abort_authority", _D, "str", POLICY, "who may stop it"),
         Spec(
             "approvals",
@@ -196,7 +202,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             _O,
             "dict",
             DRILL,
-            "mode, synchronous (standbys that were in step at t0), guaranteed (whether the mode promises that nothing is lost), source",
+            "mode, synchronous (standbys in step at t0; null where nothing tells, then why), guaranteed (that nothing is lost), source",
         ),
         Spec(
             "lag", _O, "list", DRILL, "{member, positions, seconds_ns, bytes, source}; a part that is not known is null"
@@ -320,7 +326,13 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("smoke_test", _O, "list", VERDICT, "{leg, name, result: passed|failed, said, source}"),
     ),
     "N": (
-        Spec("fences", _O, "list", DRILL, "{leg, member, method, result, confirmed_wall_ns, source}"),
+        Spec(
+            "fences",
+            _O,
+            "list",
+            DRILL,
+            "{leg, member, method, result: confirmed, not confirmed (an override), UNKNOWN (then why), confirmed_wall_ns: null unless confirmed, source}",
+        ),
         Spec(
             "guard",
             _O,

@@ -7,12 +7,15 @@
 Public: :func:`compose`, :func:`inputs_from`, :func:`parse_events`, :func:`event_line`, :data:`POLICY_FIELDS`, and the names of files.
 """
 
+import calendar
+import datetime
 import hashlib
 import io
 import json
+import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import parse_rows, record_from
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import Mode, parse_rows, record_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import (
     DISCLAIMER,
     FIELDS,
@@ -36,6 +39,8 @@ OBJECTIVES_SCHEMA = "firedrill.standby/objectives/1"
 NOTHING = "0" * 64
 FROZEN, TOUCHED, SEALED = "frozen", "touched", "sealed"
 DAY = 86400 * 1000000000
+#: A time of the policy, as drill_policy.moment takes it; verify.py has to read it without the rules of policies.
+_MOMENT = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d)(?::(\d\d))?(?:\.\d+)?(?:Z|([+-])(\d\d):?(\d\d))\Z")
 
 #: Fields that the frozen policy declares: the field, and where the policy has it.
 POLICY_FIELDS: Tuple[Tuple[str, str], ...] = tuple(
@@ -169,8 +174,7 @@ def _logged(document: Dict[str, Any], events: List[Event], files: Mapping[str, b
         source = "{0}#{1}".format(EVENTS, frozen.number)
         document["C"]["frozen_wall_ns"] = observed(frozen.wall, source)
         document["C"]["frozen_sha256"] = observed(str(frozen.data.get("sha256", "")), source)
-        for name in ("approver_differs", "inside_window"):
-            document["E"][name] = observed(frozen.data.get(name) is True, source)
+        document["E"]["approver_differs"] = observed(frozen.data.get("approver_differs") is True, source)
     if touched is not None:
         document["C"]["first_touch_wall_ns"] = observed(touched.wall, "{0}#{1}".format(EVENTS, touched.number))
     group = document["T"]
@@ -185,6 +189,41 @@ def _logged(document: Dict[str, Any], events: List[Event], files: Mapping[str, b
     places = _json(files, REDACTIONS).get("places") if REDACTIONS in files else None
     if isinstance(places, list):
         group["redactions"] = observed({"file": REDACTIONS, "places": len(places)}, REDACTIONS)
+
+
+def _wall(text: Any) -> Optional[int]:
+    """A time with its zone in nanoseconds since the epoch; None for anything else."""
+    found = _MOMENT.match(str(text or "").strip())
+    if found is None:
+        return None
+    year, month, day, hour, minute, second, ahead, behind = (
+        int(found.group(at) or 0) for at in (1, 2, 3, 4, 5, 6, 8, 9)
+    )
+    zone = (ahead * 60 + behind) * 60 * (-1 if found.group(7) == "-" else 1)
+    try:
+        moment = datetime.datetime(year, month, day, hour, minute, second, tzinfo=datetime.timezone.utc)
+    except ValueError:
+        return None
+    return (calendar.timegm(moment.timetuple()) - zone) * 1000000000
+
+
+def _window(document: Dict[str, Any]) -> None:
+    """Whether the drill kept to its window. When it was frozen it could be said of the begin only, and a drill that overruns is what is asked for."""
+    window = document["E"]["window"]["value"] or {}
+    start, end = _wall(window.get("start")), _wall(window.get("end"))
+    began, ended = (document["A"][name]["value"] for name in ("started_wall_ns", "ended_wall_ns"))
+    if start is None or end is None or began is None or ended is None:
+        why = "the window, the begin and the end of the drill are not all known"
+        document["E"]["inside_window"] = unknown(why)
+    else:
+        document["E"]["inside_window"] = observed(start <= int(began) <= int(ended) <= end, DRILL)
+
+
+def _mode(document: Dict[str, Any], mode: Mode) -> None:
+    """The mode in force at the first t0. A standby that is connected may lag all the same, and no view that is read at t0 says which."""
+    why = "a connection to a standby that stands does not tell whether the standby was in step"
+    value = {"mode": mode.name, "synchronous": None, "guaranteed": mode.guaranteed, "source": mode.source, "why": why}
+    document["G"]["mode_in_force"] = observed(value, DRILL)
 
 
 def _trend(document: Dict[str, Any], files: Mapping[str, bytes]) -> None:
@@ -241,12 +280,12 @@ def compose(files: Mapping[str, bytes]) -> Dict[str, Any]:
     if inputs.record.legs:
         mode = inputs.record.legs[0].mode
         if mode.name and document["G"]["mode_in_force"]["value"] is None:
-            value = {"mode": mode.name, "synchronous": [], "guaranteed": mode.guaranteed, "source": mode.source}
-            document["G"]["mode_in_force"] = observed(value, DRILL)
+            _mode(document, mode)
         t0 = inputs.record.legs[0].marks.get("t0")
         if t0 is not None and t0.wall:
             document["D"]["start_wall_ns"] = observed(t0.wall, DRILL)
     document["U"]["disclaimer"] = declared(DISCLAIMER, VERIFY)
     _logged(document, parse_events(files.get(EVENTS, b""))[0], files)
+    _window(document)
     _trend(document, files)
     return document

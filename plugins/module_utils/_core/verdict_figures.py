@@ -13,7 +13,12 @@ import hashlib
 import json
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import FAILOVER, Leg, Prediction
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import (
+    FAILOVER,
+    RIDE,
+    Leg,
+    Prediction,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import MARKS, PARTS
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import (
     ACKED,
@@ -536,6 +541,36 @@ def _fenced_until(material: Material, number: int, client: str) -> Optional[int]
     return None
 
 
+def _let_in(own: Sequence[Operation], old: str, t0: int, fenced: int) -> bool:
+    """Whether a guard that asked after the fence had written to the member before t0. What is refused from the start on shows a wrong port or
+    password, not a fence."""
+    proven = {
+        each.stream
+        for each in own
+        if each.outcome == ACKED and each.node in ("", old) and each.ended is not None and each.ended <= t0
+    }
+    return any(each.stream in proven and each.sent > fenced for each in own)
+
+
+def _at_work(
+    material: Material, leg: Leg, client: str, own: Sequence[Operation], span: Tuple[int, int], court: Court
+) -> None:
+    """A guard proves a fence when it could write before the fault, and asked all the time. :arg span: from the fence to the last that was asked."""
+    fenced, last = span
+    t0 = material.at(leg, "t0", client)
+    # In a ride the guarded member is a standby all along, and its refusals are what is proved.
+    if leg.kind != RIDE and t0 is not None and not _let_in(own, leg.old, t0, fenced):
+        what = "the guard of {0} on {1} was never let in before t0 of leg {2}, so its refusals do not show a fence"
+        court.doubt((FENCING,), what.format(leg.old, client, leg.name))
+    limit = max(GUARD_QUIET, GUARD_INTERVALS * material.interval(client, GUARD, "direct:" + leg.old))
+    quiet = silences([each for each in own if each.sent <= last], fenced, last, limit)
+    if quiet:
+        what = "the guard of {0} was silent for {1} ms in leg {2}".format(
+            leg.old, max(end - begin for begin, end in quiet) // 1000000, leg.name
+        )
+        court.doubt((FENCING,), what)
+
+
 def _guard(material: Material, number: int, client: str, court: Court) -> Optional[Dict[str, Any]]:
     leg = material.legs[number]
     mark = leg.marks.get("t3")
@@ -558,13 +593,7 @@ def _guard(material: Material, number: int, client: str, court: Court) -> Option
     if accepted:
         what = "leg {0}: {1} writes were accepted by {2} after it was fenced".format(leg.name, len(accepted), leg.old)
         court.note(FAILURE, FENCING, what, material.wall(client, accepted[0].sent), "raw/ledgers")
-    limit = max(GUARD_QUIET, GUARD_INTERVALS * material.interval(client, GUARD, "direct:" + leg.old))
-    quiet = silences([each for each in own if each.sent <= last], fenced, last, limit)
-    if quiet:
-        what = "the guard of {0} was silent for {1} ms in leg {2}".format(
-            leg.old, max(end - begin for begin, end in quiet) // 1000000, leg.name
-        )
-        court.doubt((FENCING,), what)
+    _at_work(material, leg, client, own, (fenced, last), court)
     inside = [each for each in own if until is None or each.sent < until]
     interval = material.interval(client, GUARD, "direct:" + leg.old)
     return {

@@ -308,10 +308,10 @@ def _table(material: Material, court: Court) -> None:
 
 
 def _conduct(material: Material, court: Court) -> None:
-    """A drill that was ended early, steps that were left out."""
+    """A drill that was ended early, steps that were left out, fences that nothing confirmed."""
     document = material.inputs.record.document
     for stop in (document.get("E.stopped_by") or {}).get("value") or ():
-        what = "the drill was ended early by {0}".format(stop.get("condition") or stop.get("person") or "someone")
+        what = "the drill was ended early by {0}".format(stop.get("by") or "someone")
         court.doubt(OBJECTIVES[:-1], what)
         court.note(WARNING, "", what, int(stop.get("when_wall_ns") or 0), str(stop.get("source") or "raw/drill.json"))
     for skipped in (document.get("E.skipped") or {}).get("value") or ():
@@ -321,6 +321,15 @@ def _conduct(material: Material, court: Court) -> None:
         court.note(
             WARNING, "", what, int(skipped.get("at_wall_ns") or 0), str(skipped.get("source") or "raw/drill.json")
         )
+    for fence in (document.get("N.fences") or {}).get("value") or ():
+        leg, member, result = (fence.get(name) for name in ("leg", "member", "result"))
+        if result == "not confirmed":
+            what = "leg {0}: that {1} was fenced is the word of a person; nothing confirmed it".format(leg, member)
+        elif result == "UNKNOWN":
+            what = "leg {0}: how {1} was fenced is not known: {2}".format(leg, member, fence.get("why"))
+        else:
+            continue
+        court.note(WARNING, FENCING, what, 0, str(fence.get("source") or "raw/drill.json"))
 
 
 def examine(material: Material, court: Court) -> None:

@@ -660,7 +660,13 @@ def _own_keys(item: Member, sight: Sight, seed: bool) -> Dict[str, str]:
         "LOG_ARCHIVE_DEST": '"{0}"'.format(item.archive_dir),
     }
     # It stays as it is whatever becomes of the member (H, MAN: left alone at a failover); a copy gets it before its first boot (H).
-    redo = (item.redo_name or redo_parameter(item.version)) if seed and item.standby_redo else "" if seed else sight.redo_parameter
+    redo = (
+        (item.redo_name or redo_parameter(item.version))
+        if seed and item.standby_redo
+        else ""
+        if seed
+        else sight.redo_parameter
+    )
     if redo:
         own[redo] = "Y"
     own.update(item.parameters)

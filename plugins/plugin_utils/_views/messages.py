@@ -625,6 +625,24 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "인스턴스를 정지하고 기동을 막았거나 현장의 명령을 실행함, 남은 모든 멤버에서 포트가 닫힌 것을 확인함",
         "实例已停止并被禁止启动，或已执行现场命令；从每个幸存成员确认其端口已关闭",
     ),
+    (
+        "stopped by its own host and kept from starting; its ports seen closed from every survivor",
+        "자체 호스트에서 정지하고 기동을 막음, 남은 모든 멤버에서 포트가 닫힌 것을 확인함",
+        "已由其自身主机停止并被禁止启动；从每个幸存成员确认其端口已关闭",
+    ),
+    (
+        "the command of the site, which ended with {0}; its ports seen closed from every survivor",
+        "현장의 명령을 실행함(종료 코드 {0}), 남은 모든 멤버에서 포트가 닫힌 것을 확인함",
+        "已执行现场命令（退出码 {0}）；从每个幸存成员确认其端口已关闭",
+    ),
+    ("override of a person", "담당자의 판단으로 대체함", "由人员担保代替"),
+    ("not confirmed", "확인되지 않음", "未确认"),
+    ("confirmed", "확인됨", "已确认"),
+    (
+        "the journal of the failover does not tell how {0} was fenced",
+        "페일오버 저널에 {0}의 격리 방법이 없음",
+        "故障切换日志未记载 {0} 如何被隔离",
+    ),
     ("not both positions are known", "두 위치를 모두 알지는 못함", "两个位置并非都已知"),
     ("the last position of {0} was not read", "{0}의 마지막 위치를 읽지 못함", "未读到 {0} 的最后位置"),
     (
@@ -683,9 +701,24 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "行程 {2} 中 {0} 的守护探针静默 {1} ms",
     ),
     (
+        "the guard of {0} on {1} was never let in before t0 of leg {2}, so its refusals do not show a fence",
+        "구간 {2}의 t0 이전에 {1}의 {0} 감시 쓰기가 한 번도 수락되지 않아 그 거부는 격리를 입증하지 못함",
+        "行程 {2} 的 t0 之前 {1} 上对 {0} 的守护探针从未写入成功，其被拒绝不能证明隔离",
+    ),
+    (
         "when the fence of {0} was confirmed in leg {1} is not known",
         "구간 {1}에서 {0}의 격리 확인 시각을 알 수 없음",
         "行程 {1} 中 {0} 的隔离确认时间未知",
+    ),
+    (
+        "leg {0}: that {1} was fenced is the word of a person; nothing confirmed it",
+        "구간 {0}: {1}의 격리는 담당자의 말일 뿐이며 확인되지 않음",
+        "行程 {0}：{1} 已被隔离仅为人员所述，未经确认",
+    ),
+    (
+        "leg {0}: how {1} was fenced is not known: {2}",
+        "구간 {0}: {1}의 격리 방법을 알 수 없음: {2}",
+        "行程 {0}：{1} 如何被隔离未知：{2}",
     ),
     ("no guard asked {0} in leg {1}", "구간 {1}에서 {0}에 대한 감시 쓰기가 없었음", "行程 {1} 中没有守护探针访问 {0}"),
     ("no guard was at work", "감시 쓰기가 동작하지 않음", "没有守护探针运行"),
@@ -804,6 +837,16 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
     ),
     # Fields without a value.
     ("the policy does not declare it", "정책에 선언되지 않음", "策略未声明"),
+    (
+        "the window, the begin and the end of the drill are not all known",
+        "작업 시간대, 훈련 시작과 종료를 모두 알지는 못함",
+        "窗口、演练开始与结束时间并非都已知",
+    ),
+    (
+        "a connection to a standby that stands does not tell whether the standby was in step",
+        "스탠바이와의 연결이 유지되어도 동기 상태였는지는 알 수 없음",
+        "与备库的连接存在并不能说明该备库当时是否同步",
+    ),
     ("not asked for by the policy", "정책에서 요구하지 않음", "策略未要求"),
     ("not signed yet", "아직 서명되지 않음", "尚未签署"),
     ("the folder is not signed", "폴더에 서명이 없음", "文件夹未签名"),

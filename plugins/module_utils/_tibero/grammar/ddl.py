@@ -430,7 +430,9 @@ def _judge_system(words: Sequence[str]) -> Verdict:
         name = rest[1]
         if name == "LOG_REPLICATION_MODE":
             # Not by the way: a mode without the standby that it needs stops the primary.
-            return Verdict(UNKNOWN, "playbooks/standby.yml changes the protection mode, and proves first that it holds", "H")
+            return Verdict(
+                UNKNOWN, "playbooks/standby.yml changes the protection mode, and proves first that it holds", "H"
+            )
         if re.match(r"_*(LOG_RE|STANDBY|USE_STANDBY|LNW)", name):
             return Verdict(CAUTION, "it changes how redo is sent; playbooks/standby.yml does that in a safe order", "H")
         return Verdict(SUPPORTED, "ALTER SYSTEM SET {0}, on this member only".format(name), _LISTED)

@@ -342,6 +342,26 @@ def test_an_approval_names_the_account_that_gave_it(document: dict[str, Any]) ->
     assert "lee@control1" not in html(document, "en"), "evidence of an earlier version has none"
 
 
+@pytest.mark.parametrize("code", messages.LANGUAGES)
+def test_a_fence_that_nothing_confirmed_is_shown_as_such(document: dict[str, Any], code: str) -> None:
+    words, fences = Language(code), document["N"]["fences"]["value"]
+    fences[0].update(method="override of a person", result="not confirmed", confirmed_wall_ns=None)
+    why = "the journal of the failover does not tell how busan1 was fenced"
+    fences[1].update(method="UNKNOWN", result="UNKNOWN", confirmed_wall_ns=None, why=why)
+    first, second = re.findall(r"<tr>(.*?)</tr>", section(html(document, code), "fencing").split("</table>")[0])[1:]
+    assert all(f"<td>{words.told(each)}</td>" in first for each in ("override of a person", "not confirmed"))
+    unknown = words.say("unknown")
+    assert f'<td>{unknown}: {words.told(why)}</td><td>{unknown}</td><td class="t">{unknown}</td>' in second
+
+
+def test_who_ended_a_drill_early_is_told_as_the_role_writes_it(document: dict[str, Any]) -> None:
+    stop = {"by": "outage_seconds: no write got through", "when_wall_ns": 1772323210000000000, "source": "raw/x"}
+    document["E"]["stopped_by"]["value"] = [stop]
+    for code in messages.LANGUAGES:
+        text = section(html(document, code), "auditor")
+        assert '<q class="quoted" lang="">outage_seconds: no write got through</q>, 2026-03-01 00:00:10 UTC' in text
+
+
 # ---------------------------------------------------------------------------------------------- words
 
 
@@ -427,6 +447,9 @@ APART = {
     "; intervals are measured on the monotonic clock",
     "its bounds are too wide",
     "x0: the bounds are wider than the objective",
+    # Words of a failover's journal, which the story tells in a sentence.
+    "its own host",
+    "command of the site",
     # What is wrong with an event log stands in the check of a folder, never in its document.
     "line x0: cannot be read",
     "line x0: it, or a line before it, is not as it was written",

@@ -311,7 +311,7 @@ def fill(folder: str, scene: Scene) -> None:
 
 def sealed(root: str, scene: Scene, drill_id: str = "01KJMA8A00RWC6DP1VG4X2N7QE", **options: Any) -> str:
     """A whole folder. :returns: its path."""
-    facts = {"approver_differs": True, "inside_window": True}
+    facts = {"approver_differs": True}
     folder = evidence_folder.freeze(root, drill_id, POLICY, scene.objectives, facts, lambda: WALL)["folder"]
     fill(folder, scene)
     evidence_folder.write_previous(folder, "orders", 5)

@@ -95,7 +95,9 @@ def test_what_a_job_starts_makes_its_files_as_it_does_elsewhere(place: str, tmp_
     finally:
         os.umask(before)
     assert made.stat().st_mode & 0o777 == 0o666 & ~mask
-    assert not [each for each in Path(place).iterdir() if each.stat().st_mode & 0o077], "files of ours are for their owner"
+    assert not [each for each in Path(place).iterdir() if each.stat().st_mode & 0o077], (
+        "files of ours are for their owner"
+    )
 
 
 def test_killed_process_is_found_dead_and_can_be_started_again(place: str) -> None:

@@ -116,9 +116,66 @@ def test_fences_are_told_with_what_confirmed_them() -> None:
     [switched] = story(told(legs=[leg()]))["document"]["N.fences"]["value"]
     assert (switched["member"], switched["method"], switched["source"]) == ("seoul1", PARTS[0][2], source)
     assert switched["confirmed_wall_ns"] == WALL + 1300 * MS
-    [failed] = story(told(legs=[failover()]))["document"]["N.fences"]["value"]
-    assert "seen closed from every survivor" in failed["method"] and failed["confirmed_wall_ns"] == WALL + 4000 * MS
+    assert switched["result"] == "confirmed" and "why" not in switched
     assert story(told(legs=[leg(journal=[])]))["document"]["N.fences"]["value"] == []
+
+
+def fenced(*fences: dict[str, Any]) -> list[dict[str, Any]]:
+    """The fences of a failover whose promotion told what it was decided on."""
+    lines = [*journal()[:-1], line("end", 9500, 4, seconds=0.4, seen={"evidence": {"fences": list(fences)}})]
+    lines = [each for each in lines if each["event"] == "armed" or each["step"] == 4]
+    return list(story(told(legs=[failover(journal=lines)]))["document"]["N.fences"]["value"])
+
+
+OWN = {"member": "seoul1", "by": "its own host", "killed": 3, "record": {"reason": "failover x to busan1"}}
+COMMAND = {"member": "seoul1", "by": "command of the site", "rc": 0, "ended_at": "2026-03-01 09:00:03.1"}
+OVERRIDE = {"member": "seoul1", "by": "override of a person"}
+
+
+@pytest.mark.parametrize(
+    ("fence", "method"),
+    [
+        (OWN, "stopped by its own host and kept from starting; its ports seen closed from every survivor"),
+        (COMMAND, "the command of the site, which ended with 0; its ports seen closed from every survivor"),
+    ],
+)
+def test_a_fence_of_a_failover_is_told_as_its_journal_has_it(fence: dict[str, Any], method: str) -> None:
+    [found] = fenced(fence)
+    assert found == {
+        "leg": "there",
+        "member": "seoul1",
+        "method": method,
+        "result": "confirmed",
+        # Nobody is promoted before the ports were seen closed.
+        "confirmed_wall_ns": WALL + 4000 * MS,
+        "source": "raw/journals/there.jsonl",
+    }
+
+
+def test_a_fence_that_is_the_word_of_a_person_is_not_confirmed() -> None:
+    [found] = fenced(OVERRIDE)
+    assert (found["method"], found["result"], found["confirmed_wall_ns"]) == (
+        "override of a person",
+        "not confirmed",
+        None,
+    )
+
+
+def test_every_member_that_a_failover_fenced_is_told() -> None:
+    found = fenced(OWN, {**OVERRIDE, "member": "seoul2"})
+    assert [(each["member"], each["result"]) for each in found] == [
+        ("seoul1", "confirmed"),
+        ("seoul2", "not confirmed"),
+    ]
+
+
+@pytest.mark.parametrize("fences", [(), ({**OWN, "member": "seoul2"},), ({**OWN, "by": "a new way"},)])
+def test_a_fence_that_the_journal_does_not_tell_is_unknown_with_why(fences: tuple[dict[str, Any], ...]) -> None:
+    found = next(each for each in fenced(*fences) if each["member"] == "seoul1")
+    assert (found["method"], found["result"], found["confirmed_wall_ns"]) == ("UNKNOWN", "UNKNOWN", None)
+    assert found["why"] == "the journal of the failover does not tell how seoul1 was fenced"
+    [older] = story(told(legs=[failover()]))["document"]["N.fences"]["value"]
+    assert (older["method"], older["why"]) == (found["method"], found["why"])
 
 
 def test_one_clock_adds_nothing_to_a_bound() -> None:

@@ -412,6 +412,43 @@ def no_guard(scene: Scene) -> None:
     scene.keep_known()
 
 
+def blind(scene: Scene, stream: str, begin: int = 0) -> None:
+    """A guard that nobody ever lets in, as with a wrong port or password: each of its writes fails, so no member has its rows."""
+    scene.streams[stream] = [
+        each._replace(outcome="F", node="", error="TBR-2131 connection refused")
+        if each.sent >= MONO + begin * MS
+        else each
+        for each in scene.streams[stream]
+    ]
+    scene.keep_known()
+
+
+def blind_guard(scene: Scene) -> None:
+    blind(scene, "g-busan1")
+
+
+def blind_guard_of_the_first_leg(scene: Scene) -> None:
+    blind(scene, "g-seoul1")
+
+
+def guard_that_took_over_from_one_that_saw(scene: Scene) -> None:
+    """Who was let in asks no more when it matters; who asks then was never let in."""
+    scene.stream("g2-seoul1", "guard", "direct:seoul1", 7, 100)
+    scene.streams["g-seoul1"] = [each for each in scene.streams["g-seoul1"] if each.sent < MONO + 15_000 * MS]
+    for file in scene.rows:
+        scene.rows[file] = [row for row in scene.rows[file] if row.writer != "g-seoul1" or row.seq <= 150]
+    blind(scene, "g2-seoul1")
+
+
+def guard_of_another_member(scene: Scene) -> None:
+    """What it wrote before the order was not taken by the member that it is to guard."""
+    t0 = MONO + 60_000 * MS
+    scene.streams["g-busan1"] = [
+        each._replace(node="seoul2") if each.outcome == "A" and each.sent < t0 else each
+        for each in scene.streams["g-busan1"]
+    ]
+
+
 def sleeping_guard(scene: Scene) -> None:
     begin, end = MONO + 30_000 * MS, MONO + 32_100 * MS
     scene.streams["g-seoul1"] = [each for each in scene.streams["g-seoul1"] if not begin < each.sent < end]
@@ -464,7 +501,9 @@ def unknown_layout(scene: Scene) -> None:
 
 
 def stopped_early(scene: Scene) -> None:
-    scene.drill["document"] = {"E.stopped_by": {"value": [{"condition": "a real disaster", "when_wall_ns": WALL}]}}
+    scene.drill["document"] = {
+        "E.stopped_by": {"value": [{"by": "a real disaster", "when_wall_ns": WALL, "source": "raw/events.jsonl"}]}
+    }
 
 
 def unknown_bytes(scene: Scene) -> None:
@@ -494,6 +533,10 @@ DOUBTS: list[tuple[Callable[[Scene], None], str, str]] = [
     (no_t0, "rto", "t0 of leg back is not known on the clock of client1"),
     (no_fence_time, "fencing", "when the fence of seoul1 was confirmed in leg there is not known"),
     (no_guard, "fencing", "no guard asked busan1 in leg back"),
+    (blind_guard, "fencing", "the guard of busan1 on client1 was never let in before t0 of leg back"),
+    (blind_guard_of_the_first_leg, "fencing", "the guard of seoul1 on client1 was never let in before t0 of leg there"),
+    (guard_that_took_over_from_one_that_saw, "fencing", "the guard of seoul1 on client1 was never let in before t0"),
+    (guard_of_another_member, "fencing", "the guard of busan1 on client1 was never let in before t0 of leg back"),
     (sleeping_guard, "fencing", "the guard of seoul1 was silent for 21"),
     (probe_down, "rto", "the probe was down"),
     (invalid_table, "rpo", "tbsql 8 is not in the table"),
@@ -585,6 +628,50 @@ def test_luck_is_no_guarantee(scene: Scene) -> None:
     deleted_row(scene)
     found = judged(scene)
     assert found["R"]["annotation"]["value"] == "" and objective(found, "rpo")["annotation"] == ""
+
+
+def test_the_guard_of_a_standby_that_nobody_took_over_from_is_never_let_in(scene: Scene) -> None:
+    """In a ride the guarded member is a standby all along: that it refuses from the start is what is proved."""
+    scene.drill["legs"] = scene.drill["legs"][:1]
+    leg = scene.drill["legs"][0]
+    leg.update(kind="ride", old="busan1", new="seoul1")
+    leg["marks"]["t3"] = leg["marks"]["t0"]
+    blind(scene, "g-busan1")
+    assert not any("never let in" in each for each in objective(judged(scene), "fencing")["reasons"])
+
+
+@pytest.mark.parametrize(
+    ("result", "why", "finding"),
+    [
+        ("not confirmed", "", "leg there: that seoul1 was fenced is the word of a person; nothing confirmed it"),
+        ("UNKNOWN", "it is an older journal", "leg there: how seoul1 was fenced is not known: it is an older journal"),
+    ],
+)
+def test_a_fence_that_nothing_confirmed_is_a_finding(scene: Scene, result: str, why: str, finding: str) -> None:
+    fence = {
+        "leg": "there",
+        "member": "seoul1",
+        "method": "x",
+        "result": result,
+        "why": why,
+        "source": "raw/journals/x",
+    }
+    sound = {**fence, "leg": "back", "result": "confirmed"}
+    scene.drill["document"] = {"N.fences": {"value": [sound]}}
+    assert overall(judged(scene)) == MET
+    scene.drill["document"] = {"N.fences": {"value": [fence, sound]}}
+    found = judged(scene)
+    seen = objective(found, "fencing")
+    assert (seen["verdict"], seen["reasons"]) == (WITH_FINDINGS, [finding])
+    [told] = found["Q"]["findings"]["value"]
+    assert (told["what"], told["source"], told["severity"]) == (finding, "raw/journals/x", "warning")
+
+
+def test_what_ended_a_drill_early_is_told_with_its_time_and_source(scene: Scene) -> None:
+    stopped_early(scene)
+    [found] = [each for each in judged(scene)["Q"]["findings"]["value"] if "ended early" in each["what"]]
+    assert found["what"] == "the drill was ended early by a real disaster"
+    assert (found["when_wall_ns"], found["source"]) == (WALL, "raw/events.jsonl")
 
 
 def test_a_write_so_near_to_the_fence_that_nobody_can_tell(scene: Scene) -> None:
