@@ -228,7 +228,7 @@ def _drifted(line: str, fold: Fold) -> Optional[List[str]]:
         stripped = cell.strip(" \t")
         if stripped:
             # A wide gap inside a value of a line that has to be repaired is more likely the gap between two columns.
-            if "  " in stripped:
+            if "  " in stripped or len(stripped) > span.end - span.start:
                 return None
             first = start + len(cell) - len(cell.lstrip(" \t"))
             last = start + len(cell.rstrip(" \t"))
@@ -256,7 +256,9 @@ def _by_words(line: str, spans: Sequence[Span]) -> Optional[_Cut]:
         words = list(pattern.finditer(line))
         if len(words) == len(spans):
             near = all(
-                word.start() <= span.end + _DRIFT and word.end() >= span.start - _DRIFT
+                word.start() <= span.end + _DRIFT
+                and word.end() >= span.start - _DRIFT
+                and len(word.group()) <= span.end - span.start
                 for word, span in zip(words, spans)
             )
             return [word.group() for word in words], near
@@ -287,21 +289,6 @@ def _by_place(line: str, spans: Sequence[Span]) -> Optional[List[str]]:
     return cells
 
 
-def _near_edges(line: str, spans: Sequence[Span]) -> bool:
-    """Tell whether the groups of words could stand in a column each, if a few blanks are lost or gained."""
-    column = 0
-    for match in _GROUPS.finditer(line):
-        number = _NUMBER.match(match.group()) is not None
-        while column < len(spans):
-            span = spans[column]
-            column += 1
-            if abs(match.start() - span.start) <= _DRIFT or (number and abs(match.end() - span.end) <= _DRIFT):
-                break
-        else:
-            return False
-    return True
-
-
 def _repaired(line: str, fold: Fold) -> Optional[_Cut]:
     """Cut a line that has lost blanks at its start or in its middle. If both can be read into it, neither is certain."""
     shifted = _shifted(line, fold)
@@ -311,27 +298,65 @@ def _repaired(line: str, fold: Fold) -> Optional[_Cut]:
     texts = [_clean(cell) for cell in drifted]
     if shifted is not None and [_clean(cell) for cell in shifted[0]] != texts:
         return drifted, False
-    return drifted, not _contradicts(texts, fold)
+    # Prose has a blank near any gap.
+    prose = not fold.spaced_rows and _is_bare(line, fold.spans) and any(" " in text for text in texts)
+    return drifted, not prose and not _contradicts(texts, fold)
 
 
 def _best_form(cuts: Sequence[_Formed], fold: Fold) -> Tuple[_Formed, bool]:
     """Choose between the cuts of a line of which it is not known how wide its characters count.
 
-    One that leaves two values in a column, with the gap between them, comes last; then numbers at the right edge of
-    their column decide. Not certain if two that differ are as good as each other.
+    One that leaves two values in a column, with the gap between them, comes last, and text at the right edge before
+    it. Of the others that differ, one is certain if it gives the most columns a value and has the most numbers at the
+    right edge of number columns.
     """
     if len(cuts) == 1:
         return cuts[0], True
-    ranks = [
-        (
-            not _holds_gap(cut),
-            sum(numeric and _ends_right(cell, span) for cell, span, numeric in zip(cut, fold.spans, fold.numeric)),
-        )
-        for _form, cut in cuts
+    whole = [formed for formed in cuts if not _holds_gap(formed[1])] or list(cuts)
+    whole = [formed for formed in whole if _firm(formed[1], fold)] or whole
+    ends = [
+        sum(numeric and _ends_right(cell, span) for cell, span, numeric in zip(cut, fold.spans, fold.numeric))
+        for _form, cut in whole
     ]
-    best = [formed for formed, rank in zip(cuts, ranks) if rank == max(ranks)]
-    texts = [[_clean(cell) for cell in cut] for _form, cut in best]
-    return best[0], all(found == texts[0] for found in texts)
+    filled = [_filled(cut) for _form, cut in whole]
+    best = filled.index(max(filled))
+    texts = [[_clean(cell) for cell in cut] for _form, cut in whole]
+    certain = all(
+        found == texts[best] or (number < filled[best] and end < ends[best])
+        for found, number, end in zip(texts, filled, ends)
+    )
+    return whole[best], certain
+
+
+def _filled(cells: Sequence[str]) -> int:
+    return sum(1 for cell in cells if _clean(cell))
+
+
+def _is_bare(line: str, spans: Sequence[Span]) -> bool:
+    """Tell whether a line holds several words, but no two blanks in a row: so looks one whose runs of blanks became
+    one."""
+    return " " in line.strip(" \t") and "  " not in line[spans[0].start :]
+
+
+def _stray_gap(cut: Sequence[str], fold: Fold) -> Tuple[bool, bool]:
+    """Tell whether a value with a wide gap in it stands beside an empty column, or beside a value at no edge; and
+    whether the part behind or before the gap is where a value of that column would be, but for a few blanks.
+    """
+    found = astray = False
+    for index, cell in enumerate(cut):
+        parts = list(_GROUPS.finditer(cell)) if "  " in _clean(cell) else []
+        for beside, part in zip((index - 1, index + 1), parts[:1] + parts[-1:]):
+            if not 0 <= beside < len(cut):
+                continue
+            goal = fold.spans[beside]
+            if _clean(cut[beside]) and _at_edges([cut[beside]], [goal]):
+                continue
+            found = True
+            start, end = (place + fold.spans[index].start for place in part.span())
+            number = _NUMBER.match(part.group()) is not None
+            if (beside > index and goal.start - start <= _DRIFT) or (number and abs(goal.end - end) <= _DRIFT):
+                astray = True
+    return found, astray
 
 
 def _weighed(cut: List[str], line: str, fold: Fold) -> _Cut:
@@ -340,52 +365,53 @@ def _weighed(cut: List[str], line: str, fold: Fold) -> _Cut:
     :returns: the cut, or the only other reading where this one is not sensible; and whether it is certain.
     """
     texts = [_clean(cell) for cell in cut]
-    if "" not in texts:
+    loose = not _firm(cut, fold)
+    if "" not in texts and not loose:
         return cut, True
-    body = line.strip(" \t")
-    wrong = _contradicts(texts, fold)
+    # A name can mislead: where every column has a value, one word of text is a value of a NUMBER, too.
+    open_to_doubt = "" in texts or any(" " in text for text, numeric in zip(texts, fold.numeric) if numeric)
+    wrong = open_to_doubt and _contradicts(texts, fold)
+    intact = fold.aligned and fold.spaced
     # Where runs of blanks became one, two values stand in one column, and the empty one beside it is not empty.
-    if " " in body and "  " not in body and not (fold.aligned and fold.spaced_rows):
-        words = _by_kind(line, fold)
-        if words is not None and not fold.spaced_rows:
+    if "" in texts and _is_bare(line, fold.spans) and not (fold.aligned and fold.spaced_rows):
+        words = None if fold.spaced_rows else _by_kind(line, fold)
+        if words is not None:
             # With the blanks of the heading in their place, the rows may be as they were printed.
-            return (cut, False) if fold.aligned and fold.spaced and not wrong else (words, True)
-        if not wrong and not (fold.aligned and fold.spaced):
+            return (cut, False) if intact and not wrong else (words, True)
+        if not intact and not wrong:
             return cut, False
-    gap = any("  " in text and "" in texts[max(index - 1, 0) : index + 2] for index, text in enumerate(texts))
-    if not fold.indented and line[:1] not in " \t" and (wrong or gap or fold.stripped):
-        moved = _elsewhere(cut, line, fold, not wrong and not gap)
+    gap, astray = _stray_gap(cut, fold)
+    # "5 x" at the start can be two values: a number ends where its column ends, beside which the next one begins.
+    led = " " in texts[0] and _NUMBER.match(texts[0].split(" ", 1)[0]) is not None
+    if wrong or gap or loose or fold.stripped or led:
+        moved = _elsewhere(cut, line, fold, not (wrong or gap or loose))
         if moved is not None:
-            return moved
-    if gap and (_near_edges(line, fold.spans) or not (fold.aligned and fold.spaced)):
-        return cut, False
-    return cut, not wrong
-
-
-def _filled(cells: Sequence[str]) -> int:
-    return sum(1 for cell in cells if _clean(cell))
+            return moved[0], moved[1] and (intact or "" not in moved[0] or not _is_bare(line, fold.spans))
+    return cut, not wrong and not (gap and (astray or not intact))
 
 
 def _elsewhere(cut: List[str], line: str, fold: Fold, sensible: bool) -> Optional[_Cut]:
     """Decide between a cut that fits and those further to the right, for a line that may have lost its first blanks.
 
-    :arg sensible: nothing but the lost blanks of other lines speaks against the cut. :returns: None if there is no
-        other.
+    :arg sensible: nothing but the lost blanks of other lines speaks against the cut. :returns: None if nothing speaks
+        for another one.
     """
-    readings = [
-        moved
-        for moved in _moved(line, fold)
-        if _firm(moved, fold) and not _holds_gap(moved) and not _contradicts([_clean(cell) for cell in moved], fold)
-    ]
-    # One value alone can be moved anywhere: without proof that blanks are lost, it stays where it is.
-    readings = [moved for moved in readings if fold.stripped or _filled(moved) > 1]
-    if not readings:
+    texts = [_clean(cell) for cell in cut]
+    moved = [[_clean(cell) for cell in found] for found in _moved(line, fold) if _firm(found, fold)]
+    others = [found for found in moved if not ("" in found and _holds_gap(found)) and not _contradicts(found, fold)]
+    if not any(found != texts for found in others):
         return None
-    if sensible:
-        readings.append(cut)
-    most = max(map(_filled, readings))
-    best = [[_clean(cell) for cell in found] for found in readings if _filled(found) == most]
-    return (best[0], True) if all(found == best[0] for found in best) else (cut, False)
+    most = max(map(_filled, others))
+    if fold.indented or line[:1] in " \t":
+        # Other lines of the copy still have their first blanks.
+        return None if sensible else (cut, False)
+    if sensible and not fold.stripped:
+        return None if most <= _filled(texts) else (cut, False)
+    # A line that is wrong as it stands proves that it has lost something, but one value alone could go anywhere.
+    if most == 1 and not fold.stripped:
+        return cut, False
+    best = [found for found in others + ([texts] if sensible else []) if _filled(found) == most]
+    return (best[0], True) if best and all(found == best[0] for found in best) else (cut, False)
 
 
 def _cut_somehow(line: str, fold: Fold) -> _Cut:
@@ -402,7 +428,7 @@ def _cut_somehow(line: str, fold: Fold) -> _Cut:
     if cuts:
         (form, cut), certain = _best_form(cuts, fold)
         return _weighed(cut, form, fold) if certain else (cut, False)
-    words = None if fold.spaced_rows or "  " in line.strip(" \t") else _by_kind(line, fold)
+    words = _by_kind(line, fold) if not fold.spaced_rows and _is_bare(line, spans) else None
     if words is not None:
         return words, True
     mended = [_repaired(form, fold) for form in forms] if len(line) <= _LONGEST_LINE else []
@@ -410,7 +436,8 @@ def _cut_somehow(line: str, fold: Fold) -> _Cut:
     if found:
         texts = [[_clean(cell) for cell in cells] for cells, _certain in found]
         agreed = found[0][1] and all(other == texts[0] for other in texts)
-        return found[0][0], agreed and not (not fold.aligned and "" in texts[0] and "  " not in line.strip(" \t"))
+        bare = "" in texts[0] and _is_bare(line, spans)
+        return found[0][0], agreed and not (bare and not (fold.aligned and fold.spaced_rows))
     matched = _by_words(line, spans)
     if matched is not None:
         return matched[0], matched[1] and not _contradicts(matched[0], fold)
@@ -423,7 +450,7 @@ def cells_of(line: str, fold: Fold) -> Tuple[List[Optional[str]], bool]:
     cut."""
     if len(fold.spans) == 1:
         return [line.strip(" \t") or None], True
-    cut, certain = _cut_somehow(line, fold)
+    cut, certain = _cut_somehow(line.rstrip(" \t"), fold)
     return [_clean(cell) or None for cell in cut], certain
 
 
@@ -464,7 +491,7 @@ def fold_of(heading: str, dashes: str) -> Fold:
     spans = tuple([Span(match.start(), match.end()) for match in re.finditer("-+", dashes)])
     unknown = tuple([False for _span in spans])
     indented = _is_indented(heading, spans)
-    spaced = "  " in heading.strip(" \t")
+    spaced = "  " in heading[spans[0].start :].rstrip(" \t")
     if len(spans) == 1:
         return Fold(
             spans, (heading.strip(" \t"),), unknown, numeric=unknown, dated=unknown, indented=indented, spaced=spaced
@@ -475,7 +502,7 @@ def fold_of(heading: str, dashes: str) -> Fold:
         left = [cell[0] not in " \t" and len(_clean(cell)) < span.end - span.start for cell, span in zip(cut, spans)]
         right = [cell[0] in " \t" for cell in cut]
     else:
-        cells, _certain = _cut_somehow(heading, Fold(spans, (), unknown, numeric=unknown))
+        cells, _certain = _cut_somehow(heading.rstrip(" \t"), Fold(spans, (), unknown, numeric=unknown))
         names = [_clean(cell) for cell in cells]
         if "" in names:
             words = _by_words(heading, spans)
@@ -494,6 +521,9 @@ def fold_of(heading: str, dashes: str) -> Fold:
         is_right or (not is_left and _NUMBER_NAME.match(name) is not None)
         for name, is_left, is_right in zip(names, left, right)
     ]
+    if distance > 0 and not spaced:
+        # Where runs of blanks became one, the heading could have been moved to the right edge by mistake.
+        numeric[0] = _NUMBER_NAME.match(names[0]) is not None
     return Fold(
         spans,
         tuple(names),
@@ -518,12 +548,11 @@ def settled(folds: Sequence[Fold], rows: Sequence[str]) -> List[Fold]:
     """
     lines = [line for line in rows if line.strip(" \t")]
     indented = any(fold.indented for fold in folds) or any(_is_indented(line, folds[0].spans) for line in lines)
-    spaced_rows = any("  " in line.strip(" \t") for line in lines)
-    shown = {
-        "aligned": all(fold.aligned for fold in folds),
-        "stripped": any(fold.stripped for fold in folds) and not indented,
-        "indented": indented,
-        "spaced": spaced_rows or any(fold.spaced for fold in folds),
-        "spaced_rows": spaced_rows,
-    }
-    return [fold._replace(**shown) for fold in folds]
+    spaced_rows = any("  " in line[folds[0].spans[0].start :].rstrip(" \t") for line in lines)
+    aligned = all(fold.aligned for fold in folds)
+    stripped = any(fold.stripped for fold in folds) and not indented
+    spaced = spaced_rows or any(fold.spaced for fold in folds)
+    return [
+        fold._replace(aligned=aligned, stripped=stripped, indented=indented, spaced=spaced, spaced_rows=spaced_rows)
+        for fold in folds
+    ]

@@ -18,7 +18,8 @@ several such pairs, and each row over as many lines. Columns are cut at the gaps
 copy has lost or moved blanks so that a cut would go through a word, the words are matched to the columns instead.
 Outer blanks of a value are not data; a value of blanks only is None, so NULL and a blank text look the same here.
 Lost blank lines inside a folded row cannot be repaired with certainty: such a table is marked ``damaged`` and must
-not be acted on.
+not be acted on. Nor can a row of NULLs be told from the end of a table without a count: if a row may follow it, the
+table is damaged, too.
 """
 
 import re
@@ -353,7 +354,8 @@ class _Parser:
     def error(self, match: "re.Match[str]") -> None:
         start = self.at + 1
         code = int(match.group(2))
-        text = [match.group(3).strip(" \t")]
+        bare = not match.group(3) and ":" not in match.group()
+        text = [match.group() if bare else match.group(3).strip(" \t")]
         self.at += 1
         more = _MORE_LINES.get(code)
         while more is not None and self.at < len(self.lines) and more.match(self.lines[self.at]):
@@ -412,13 +414,13 @@ class _Parser:
         start = self.at + 1
         folds = self.headings()
         body = self.body(folds)
-        cut_short = len(folds) == 1 and self.goes_on(folds[0])
+        cut_short = self.goes_on(folds)
         while self.at < len(self.lines) and not self.lines[self.at].strip(" \t"):
             self.at += 1
         count = self.count_here()
         rows, damaged = _rows(body, settled(folds, body), count if not self.page_before(start) else None)
-        # Without a count, a line that reads like an error is no certain value.
-        damaged = damaged or (count is None and (cut_short or any(map(_NUMBERED_TEXT.match, body))))
+        # Without rows there is no heading. Without a count, a line that reads like an error is no certain value.
+        damaged = damaged or not rows or (count is None and (cut_short or any(map(_NUMBERED_TEXT.match, body))))
         table = Table(_unique([name for fold in folds for name in fold.names]), tuple(rows), count, damaged, start)
         if count is not None:
             table = self.with_pages(table, start)
@@ -428,22 +430,35 @@ class _Parser:
         self.page_end = self.at if count is None else -1
         self.echo = False
 
-    def goes_on(self, fold: Fold) -> bool:
-        """Tell whether the blank line at which a table of one-line rows ends may be a row of NULLs: exactly one, and
-        behind it a line that could be a row and is nothing else.
+    def goes_on(self, folds: Sequence[Fold]) -> bool:
+        """Tell whether a row may follow the blank lines at which a table without a count ends, in which its first lines
+        are NULLs: as many as that takes, and behind them a line that fits there and is nothing else.
         """
-        if self.at + 1 >= len(self.lines) or not _blank(self.lines[self.at]) or _blank(self.lines[self.at + 1]):
+        blank = 0
+        while blank <= len(folds) and self.at + blank < len(self.lines) and _blank(self.lines[self.at + blank]):
+            blank += 1
+        behind = self.at + blank
+        # Rows of several lines have one blank line between them that is no NULL.
+        height = blank if len(folds) == 1 else blank - 1
+        if height < 1 or height > max(1, len(folds) - 1) or behind >= len(self.lines):
             return False
-        line = self.lines[self.at + 1]
-        body = line.strip(" \t")
+        body = self.lines[behind].strip(" \t")
         other = _known(body) or _NUMBERED.match(body) or _ELAPSED.match(body) or body.endswith(";")
-        return not other and not self.pair_at(self.at + 1) and not self.ends_table(self.at + 1, 1) and fits(line, fold)
+        if other or self.pair_at(behind) or self.ends_table(behind, len(folds)):
+            return False
+        return fits(self.lines[behind], folds[height % len(folds)])
 
     def doubt_before(self, count: int) -> None:
-        """Mark the table before a count that is not the number of its rows: lines of it may be lost as well."""
-        last = self.events[-1] if self.events else None
-        if isinstance(last, Table) and last.selected is None and count not in (0, len(last.rows)):
-            self.events[-1] = last._replace(damaged=True)
+        """Mark the last table if it has no count and not as many rows: some of them may be lost.
+
+        :arg count: what a count that fits nothing else leaves for it.
+        """
+        for index in range(len(self.events) - 1, -1, -1):
+            event = self.events[index]
+            if isinstance(event, Table):
+                if event.selected is None and count not in (0, len(event.rows)):
+                    self.events[index] = event._replace(damaged=True)
+                return
 
     def page_before(self, start: int) -> bool:
         """Tell whether the table that starts here follows another one directly, so that the count may speak for
