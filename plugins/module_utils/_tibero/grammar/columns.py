@@ -373,7 +373,7 @@ def _weighed(cut: List[str], line: str, fold: Fold) -> _Cut:
     wrong = open_to_doubt and _contradicts(texts, fold)
     intact = fold.aligned and fold.spaced
     # Where runs of blanks became one, two values stand in one column, and the empty one beside it is not empty.
-    if "" in texts and _is_bare(line, fold.spans) and not (fold.aligned and fold.spaced_rows):
+    if "" in texts and _is_bare(line, fold.spans):
         words = None if fold.spaced_rows else _by_kind(line, fold)
         if words is not None:
             # With the blanks of the heading in their place, the rows may be as they were printed.
@@ -468,8 +468,7 @@ def may_continue(before: Sequence[Optional[str]], cells: Sequence[Optional[str]]
         return False
     span = fold.spans[filled[0]]
     above = before[filled[0]] or ""
-    # A character of two screen columns that does not fit leaves the last one empty.
-    return any(len(form) >= span.end - span.start - (not _is_ascii(above)) for form in _expanded(above))
+    return any(len(form) >= span.end - span.start for form in _expanded(above))
 
 
 def _heading_cut(heading: str, spans: Sequence[Span]) -> Tuple[Optional[List[str]], int]:

@@ -431,8 +431,8 @@ class _Parser:
         self.echo = False
 
     def goes_on(self, folds: Sequence[Fold]) -> bool:
-        """Tell whether a row may follow the blank lines at which a table without a count ends, in which its first lines
-        are NULLs: as many as that takes, and behind them a line that fits there and is nothing else.
+        """Tell whether a row may follow the blank lines at which a table without a count ends, one that is cut off or
+        has NULLs in its first lines: as many as that takes, and behind them a line that fits and is nothing else.
         """
         blank = 0
         while blank <= len(folds) and self.at + blank < len(self.lines) and _blank(self.lines[self.at + blank]):
@@ -440,7 +440,7 @@ class _Parser:
         behind = self.at + blank
         # Rows of several lines have one blank line between them that is no NULL.
         height = blank if len(folds) == 1 else blank - 1
-        if height < 1 or height > max(1, len(folds) - 1) or behind >= len(self.lines):
+        if blank == 0 or height > max(1, len(folds) - 1) or behind >= len(self.lines):
             return False
         body = self.lines[behind].strip(" \t")
         other = _known(body) or _NUMBERED.match(body) or _ELAPSED.match(body) or body.endswith(";")

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import tbsql
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import columns, tbsql
 
 RECORDINGS = Path(__file__).resolve().parents[5] / "recordings" / "tibero"
 QUICK = settings(max_examples=100, deadline=None)
@@ -195,6 +195,8 @@ def test_a_count_that_fits_nothing_damages_the_table_before_it() -> None:
     assert not vouched[0].damaged
     counted = tbsql.parse(head + "\n1 row selected.\n\n4 rows selected.\n").tables
     assert [table.damaged for table in counted] == [False, True]
+    third = tbsql.parse(head + head.replace("NAME", "X") + "SQL> hm\n5 rows selected.\n").tables
+    assert [table.damaged for table in third] == [False, True, True]
 
 
 def test_a_heading_without_rows_is_damage() -> None:
@@ -229,6 +231,7 @@ def test_a_folded_row_behind_a_line_of_nulls_is_lost_without_a_count() -> None:
     row = FOLDED + "         1 x\n2018/01/26                                       7\nARCHIVELOG\n\n%s\nSQL> "
     assert only(row % "\n2018/01/27                                       8\nARCHIVELOG\n\n").damaged
     assert only(row % "\n\nARCHIVELOG\n\n").damaged
+    assert only(row % "         2 y").damaged
     assert not only(row % "").damaged
     assert not only(row % "\n\n\nARCHIVELOG\n\n").damaged
 
@@ -320,8 +323,23 @@ def test_a_line_that_lost_blanks_has_one_sensible_reading(text: str, last: tuple
         "NAME       STATUS     NOTE\n---------- ---------- ----------\n           x       UP\n           y          z\n",
         # Or next to a value that stands at no edge.
         "ERROR            STATUS     NOTE\n---------------- ---------- ----\nretry          a  b         c\n",
+        "NAME         N# NOTE\n---------- ---- ----------\nx               5   abc\n",
+        "NAME OPEN_MODE AGE\n---------- ---------- ----------\na  b\n",
         # The row as a whole is moved.
         "     BYTES A           DB_NAME\n---------- ----------- ----------\n         5 x           y\n     5             y\n",
+        # A number, then text: that is how two columns begin.
+        "HOST_NAME       CHANGE# X\n------------ ---------- ----\nit's                 -1 y\n-1 x\n",
+        "USED_SIZE(MB) CHANGE# A\n------------- ------------ ----------------\n9.9E+12 -1\n",
+        "NAME BYTES NOTE\n---------- ---------- ----------\nx                   5 ok\nlog 5 x\n",
+        "DB_NAME STATUS CHANGE#\n------- ------ -------\na b 5\n",
+        # A value that cannot be one of its column, and nowhere to move it.
+        "INSTANCE_NUMBER X\n--------------- ----\nabcdefgh\n",
+        "CHANGE# STATUS\n------- ------\n5 abc   x\n",
+        "NAME       CKPT_TSN\n---------- --------\ntibero    abc\n",
+        "NAME       CKPT_TSN\n---------- --------\ntibero         abc def\n",
+        # Text at the right edge, or in either of two columns.
+        "NAME       VALUE\n---------- ----------\nabcdef ghijklmn\n",
+        "NAME       A          B\n---------- ---------- ----------\n     abcdefghij\n",
         # The number is at no edge.
         "CKPT_TSN STATUS\n---------- ------------\n     0 ON\n       NOT ACTIVE\n",
         "CHANGE# STATUS\n------- ----------------\n     -1 x\n -1 NOT ACTIVE\n",
@@ -329,6 +347,7 @@ def test_a_line_that_lost_blanks_has_one_sensible_reading(text: str, last: tuple
         "NAME         STATUS       NOTE\n------------ ------------ ------------\na word that word and so on\n",
         # A value is never longer than its column.
         "NAME         STATUS\n------------ ------------\na word        and many more than fit in here\n",
+        "NAME         STATUS\n------------ ------------\na word      and many more than fit in here\n",
     ],
 )
 def test_a_line_that_lost_blanks_and_can_be_read_in_several_ways_is_damage(text: str) -> None:
@@ -348,6 +367,7 @@ def test_a_line_that_lost_blanks_and_can_be_read_in_several_ways_is_damage(text:
         ("NAME            CHANGE#\n------------ ----------\nretry               5\nlog 5\n", ("log 5", None)),
         ("OPEN_MODE  NOTE\n---------- ----------\nREAD WRITE\n", ("READ WRITE", None)),
         ("CKPT_TSN NAME\n-------- ------------------------------\n         Intel i7\n", (None, "Intel i7")),
+        ("EMP_ID NAME\n---------- ----------\n           kim\nx\n", ("x", None)),
         # A name is no proof.
         ("SERIAL_NUMBER STATUS\n------------- ----------\nA-17          x\n", ("A-17", "x")),
         (
@@ -364,6 +384,17 @@ def test_a_line_that_lost_blanks_and_can_be_read_in_several_ways_is_damage(text:
 def test_words_and_nulls_of_a_proper_layout_are_certain(text: str, last: tuple[str | None, ...]) -> None:
     table = only(text)
     assert (table.rows[-1], table.damaged) == (last, False)
+
+
+def test_a_heading_that_lost_its_first_blanks_shows_where_numbers_stand() -> None:
+    fold = columns.fold_of("DBID NAME              AGE", "---------- ---------- ----------")
+    assert (fold.right, fold.stripped) == ((True, False, True), True)
+
+
+def test_a_row_with_its_indentation_says_that_none_is_lost() -> None:
+    head = "DBID EXPIRE_DATE    NOTE\n---------- -------------- ----\n"
+    assert not only(head + "         1 unlimited\n").damaged
+    assert only(head + "unlimited\n").damaged
 
 
 def test_values_of_which_the_blanks_between_are_lost_are_no_certain_rows() -> None:
@@ -445,8 +476,10 @@ def test_korean_that_can_be_counted_in_two_ways_is_not_certain() -> None:
     # A number at the right edge of the second column, or text at the left one of the third.
     assert only(KOREAN % ("한글" + " " * 16 + "5")).damaged
     assert not only(KOREAN % ("한글" + " " * 16 + "a")).damaged
-    text = "A        B          C\n-------- ---------- ----------\n한글                 x\n"
-    assert only(text.replace("B   ", "  B#")).damaged is False
+    assert only("NAME     X V\n-------- - ----------\n한글       a b\n").damaged
+    assert only("A        B N#\n-------- - --\n한글이      5\n").damaged
+    cities = "NAME       CITY              AGE\n---------- ---------- ----------\nx          y                   5\n"
+    assert only(cities + " 서울 한\n").damaged
 
 
 def test_equal_column_names_are_numbered() -> None:
