@@ -20,6 +20,16 @@ _LOOK = r"""
 import json, os, re, sys
 HOME = sys.argv[1]
 LEFT = ["/tmp/" + name for name in os.listdir("/tmp")]
+
+def alive(process):
+    # The record of a job whose host lost its power says that it runs; a job is what runs.
+    try:
+        with open("/proc/%s/stat" % process["pid"], "rb") as source:
+            fields = source.read().rpartition(b")")[2].split()
+    except OSError:
+        return False
+    return process.get("started") in (None, fields[19].decode())
+
 LEFT += ["fence " + name for name in os.listdir(HOME + "/config") if name.endswith(".fenced")]
 for directory, names, files in os.walk(HOME + "/instance"):
     if "/firedrill" not in directory:
@@ -38,7 +48,7 @@ for directory, names, files in os.walk(HOME + "/instance"):
             with open(path, encoding="utf-8") as source:
                 text = source.read()
             job = json.loads(text) if text.lstrip().startswith("{") and "process" in text else {}
-            if "process" in job and job.get("state") not in ("finished", "cancelled", "failed"):
+            if "process" in job and alive(job["process"]) and job.get("state") not in ("finished", "cancelled", "failed"):
                 LEFT.append("job %s is %s" % (path, job.get("state")))
 for number in filter(str.isdigit, os.listdir("/proc")):
     try:
@@ -59,6 +69,11 @@ def _on_member(bench: Bench, name: str) -> list[str]:
     return [f"{name}: {each}" for each in json.loads(found)]
 
 
+def is_playbook(words: Sequence[str]) -> bool:
+    """Whether a command line is one of ansible-playbook, by its own name or behind that of its interpreter."""
+    return "ansible-playbook" in [Path(word).name for word in words[:2]]
+
+
 def _on_controller(bench: Bench) -> list[str]:
     """Processes of playbooks on this cluster: a controller that was killed takes its workers with it."""
     found = []
@@ -67,7 +82,8 @@ def _on_controller(bench: Bench) -> list[str]:
             line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if "ansible" in line and str(bench.inventory) in line:
+        # The tests name the inventory too.
+        if is_playbook(line.split()) and str(bench.inventory) in line:
             found.append(f"controller: process {line[:120]}")
     return found
 

@@ -16,7 +16,7 @@ from lab.cluster import ROOT
 from lab.sweep.cases import FAULTS, MOMENTS, TASKS, cases, parse, tenth, together
 from lab.sweep.fingerprint import REINSTATED, ROLE_CHANGE, RUNNING, Excuse, comparable, unexplained
 from lab.sweep.load import Answer, lost, two_at_once
-from lab.sweep.residue import _LOOK
+from lab.sweep.residue import _LOOK, is_playbook
 
 
 def test_in_ten_days_every_case_has_its_turn() -> None:
@@ -167,3 +167,21 @@ def test_residue_is_fences_leases_offers_and_jobs_that_run(tmp_path: Path) -> No
         f"offer {records}/offers/abc/key",
         f"job {records}/run/run.json is running",
     }
+    # Of a process that is gone, or of another one that has its number now, only the record is left.
+    for gone in ('{"pid": 1, "started": "no", "boot": ""}', '{"pid": 999999999, "started": "1", "boot": ""}'):
+        (records / "run" / "run.json").write_text('{"state": "running", "process": %s}' % gone)
+        assert f"job {records}/run/run.json is running" not in left_in(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "is_one"),
+    [
+        ("/v/bin/python /v/bin/ansible-playbook -i /lab/inventory.yml playbooks/failover.yml", True),
+        ("/v/bin/ansible-playbook -i /lab/inventory.yml", True),
+        ("/v/bin/python /v/bin/pytest --ansible-inventory /lab/inventory.yml", False),
+        ("/v/bin/python /v/bin/molecule test", False),
+        ("", False),
+    ],
+)
+def test_a_test_of_playbooks_is_no_playbook(line: str, is_one: bool) -> None:
+    assert is_playbook(line.split()) is is_one
