@@ -195,7 +195,7 @@ def test_a_person_let_it_go_on_and_the_time_of_waiting_is_kept_apart(
     there_and_back: tuple[Drill, Observer, Approver],
 ) -> None:
     made, _observer, approver = there_and_back
-    assert approver.refused[0] != 0 and "The policy names as approvers: lee" in " ".join(approver.refused[1].split())
+    assert approver.refused[0] != 0 and "who may approve: lee" in " ".join(approver.refused[1].split())
     assert approver.approved[0] == 0, approver.approved[1]
     [approval] = made.value("E.approvals")
     assert (approval["step"], approval["person"]) == ("back", "lee")

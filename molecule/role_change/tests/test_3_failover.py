@@ -69,6 +69,7 @@ def test_the_journal_keeps_what_it_may_have_cost(bench: Bench):
     assert (found["state"], found["change"]["kind"]) == ("done", "failover")
     evidence = found["marks"]["2"]["seen"]["evidence"]
     assert evidence["allowed"] is True and evidence["loss"]["first"].isdigit() and evidence["loss"]["certainty"]
+    assert [each["by"] for each in evidence["fences"]] == ["its own host"], "it was decided again behind the fence"
 
 
 def test_a_second_run_changes_nothing(bench: Bench):
@@ -134,3 +135,16 @@ def test_what_it_wrote_alone_is_listed_and_kept_before_it_is_a_standby_again(ben
         assert time.monotonic() < end, "it does not follow"
     bench.sql(old, ["ALTER DATABASE OPEN READ ONLY CONTINUE RECOVERY;"])
     assert has(bench, old, 1) and has(bench, old, 3) and not has(bench, old, 2)
+
+
+def test_a_fenced_member_stays_fenced_when_its_way_back_ends_early(bench: Bench, rows: str):
+    code, text = bench.play("reinstate.yml", "-e", f"standby_member={rows}", journals="")
+    said = folded(text)
+    assert code != 0 and "overwriting its files was allowed (reinstate_overwrite is false)" in said, said[-3000:]
+    for place, there in ((f"{HOME}/config/orders.tip.fenced", 0), (f"{HOME}/config/orders.tip", 1)):
+        assert bench.lab.run(rows, ["test", "-e", place], check=False).rc == there, place
+    assert bench.lab.run(rows, ["pgrep", "-f", "tbsvr"], check=False).stdout == ""
+    assert (
+        "its reinstatement ended before anything was decided"
+        in bench.lab.run(rows, ["cat", f"{HOME}/instance/orders/firedrill/fence.json"]).stdout
+    )

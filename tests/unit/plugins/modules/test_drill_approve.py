@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_policy import (
     approval_problems,
     decide,
@@ -26,6 +27,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_poli
 from tests.unit.plugins.module_utils._core.test_drill_stop import NOW
 from tests.unit.plugins.modules.test_drill_actions import POLICY
 
+#: Where the collection lies, as ansible looks for it.
+COLLECTIONS = Path(drill_policy.__file__).parents[6]
 PLAYBOOK = Path(__file__).parents[4] / "playbooks" / "drill_approve.yml"
 BOTH = {**POLICY, "approvers": ["Kim ", "lee"]}
 NOTE = {"step": "back", "person": "lee", "at_wall_ns": 1, "os_user": "lee", "sudo_user": "", "host": "control1"}
@@ -97,7 +100,13 @@ def approve(place: Path, policy: dict[str, Any], person: str, **environment: str
         text=True,
         check=False,
         cwd=place,
-        env={**kept, "ANSIBLE_LOCAL_TEMP": str(place / "tmp"), "ANSIBLE_NOCOLOR": "1", **environment},
+        env={
+            **kept,
+            "ANSIBLE_COLLECTIONS_PATH": str(COLLECTIONS),
+            "ANSIBLE_LOCAL_TEMP": str(place / "tmp"),
+            "ANSIBLE_NOCOLOR": "1",
+            **environment,
+        },
     )
     said = " ".join((done.stdout + done.stderr).split())
     return done.returncode, said, place / "ID.staging" / "approval-back.json"
@@ -114,8 +123,8 @@ def test_the_playbook_writes_what_the_check_accepts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("person", "environment", "words"),
     [
-        ("Kim", {}, "The policy names as approvers: lee (not kim, who asked for the drill)"),
-        ("lee", {"SUDO_USER": "kim"}, "This is the account of kim, who asked for the drill"),
+        ("Kim", {}, "it is by 'Kim', who asked for the drill; who may approve: lee"),
+        ("lee", {"SUDO_USER": "kim"}, "written by the account of kim, who asked for the drill"),
     ],
 )
 def test_the_playbook_refuses_the_requester(
