@@ -101,6 +101,13 @@ class Bench:
             found[name] = "/".join(word for word in words if "|" not in word) or " ".join(text.split())[-60:]
         return found
 
+    def guarded(self, member: str) -> dict[str, Any]:
+        """What the guard of the last change saw from a member."""
+        place = f"{HOME}/instance/orders/firedrill/role_change"
+        script = 'cat "$(ls -t {0}/guard-*.json | head -1)"'.format(place)
+        found: dict[str, Any] = json.loads(self.lab.run(member, ["sh", "-c", script]).stdout)
+        return found
+
     def primaries(self) -> list[str]:
         return [name for name, words in self.roles().items() if words == "NORMAL/READ WRITE"]
 

@@ -92,6 +92,7 @@ class ActionModule(ActionBase):
             "result": decision.result,
             "words": decision.words,
             "run": secrets.token_hex(8),
+            "guard": _guard(members, decision),
             "aliases": {member.name: list(cluster.aliases(members, member)) for member in members},
             "log": str(log) if log else "",
             "plan": [*_plan_text(decision), *more.get("plan", [])],
@@ -187,6 +188,23 @@ def _ports(lost: t.Iterable[cluster.Member]) -> list[dict[str, t.Any]]:
         for member in lost
         for port in range(member.listener_port, member.listener_port + 3)
     ]
+
+
+def _guard(members: t.Iterable[cluster.Member], decision: role_plan.Decision) -> dict[str, dict[str, t.Any]]:
+    """By member who has to watch the former primary, and how it is reached; nobody while a change is taken back, which makes it the primary again."""
+    change = decision.change
+    if (
+        change is None
+        or change.kind == "undo"
+        or decision.mode not in (role_plan.BEGIN, role_plan.RESUME, role_plan.CLOSE)
+    ):
+        return {}
+    old = next((member for member in members if member.name == change.old), None)
+    if old is None:
+        return {}
+    return {
+        change.new: {"member": old.name, "alias": cluster.alias_of(old), "host": old.address, "port": old.listener_port}
+    }
 
 
 def _with_evidence(decision: role_plan.Decision, evidence: dict[str, t.Any]) -> role_plan.Decision:

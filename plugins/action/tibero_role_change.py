@@ -64,7 +64,10 @@ class ActionModule(ActionBase):
         involved = [str(name) for name in arguments.pop("involved", None) or []]
         order = [int(number) for number in arguments.pop("order", None) or []]
         if arguments.get("state", "armed") != "armed" or self._task.check_mode:
-            return self._module(arguments, task_vars)
+            result = self._module(arguments, task_vars)
+            for note in result.get("notes") or []:
+                display.display(f"{arguments['member']}: {note}")
+            return result
         member = str(arguments["member"])
         events = Events(Path(log), str(arguments["run"]), member)
         try:

@@ -109,6 +109,7 @@ ansible_facts:
         - RV(ignore:mode) is V(nothing), V(begin), V(resume), V(undo) or V(close). RV(ignore:change) is the change with its steps,
           RV(ignore:todo) the numbers of those to run, RV(ignore:own) the same by member.
         - RV(ignore:result) and RV(ignore:words) are how the journals are closed afterwards, RV(ignore:primary) is who is primary then.
+        - RV(ignore:guard) is, by the member that watches it, how the former primary is reached, as M(firedrill.standby.tibero_role_change) takes it.
         - RV(ignore:plan) is what was printed. Of a failover there are RV(ignore:lost), the members to be fenced, RV(ignore:loss), what may be
           lost, RV(ignore:ports), their ports for clients, RV(ignore:lower_mode), whether the protection mode cannot be kept, and RV(ignore:ahead),
           the standbys that hold more than the new primary and have to be built anew.

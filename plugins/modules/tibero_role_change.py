@@ -18,6 +18,8 @@ description:
     leaves a known state, and the next run of the same playbook goes on or takes the change back.
   - Before the first step sessions are listed, a log switch and a checkpoint are made, and a configured Observer is refused. The
     target is promoted only when it is proven to hold every TSN.
+  - With O(guard) somebody tries to write on the former primary from when it has handed over, and counts what comes of it; it is a process of its own, so
+    clients do not wait for it. What it saw is in a file beside the journal.
 author: "The firedrill.standby authors (@firedrill)"
 extends_documentation_fragment:
   - firedrill.standby.attributes
@@ -38,9 +40,10 @@ options:
   state:
     description:
       - V(armed) runs the steps of this member. V(closed) writes the end of the change into the journal.
+      - V(guarded) ends the guard and tells what it saw; it fails when the former primary took a write.
       - V(settled) waits until no worker of an earlier run is left here.
     type: str
-    choices: [armed, closed, settled]
+    choices: [armed, guarded, closed, settled]
     default: armed
   member:
     description: Inventory name of this member.
@@ -95,6 +98,37 @@ options:
     description: Whether a target may be promoted although it is not proven to hold every TSN. It may lose what was committed last.
     type: bool
     default: false
+  guard:
+    description:
+      - Whose writes are tried from here while and after the roles change; only for the member that becomes the primary. Nobody's without it.
+      - An attempt logs in as SYS and makes the table C(FIREDRILL_GUARD); one that is made is dropped at once. The first attempt is made when this member gets
+        its first step, so behind the last step of the former primary, or behind its fence.
+    type: dict
+    suboptions:
+      member:
+        description: The former primary.
+        type: str
+        required: true
+      alias:
+        description: Its alias in C(tbdsn.tbr) of this host.
+        type: str
+        required: true
+      host:
+        description: Its address.
+        type: str
+        required: true
+      port:
+        description: Port of its listener.
+        type: int
+        required: true
+      interval:
+        description: Seconds from the end of one attempt to the next.
+        type: float
+        default: 1.0
+      limit:
+        description: Seconds without a sign of life from the controller after which the guard ends by itself.
+        type: float
+        default: 120.0
   result:
     description: The end of the change, for O(state=closed).
     type: str
@@ -155,6 +189,15 @@ done:
   elements: dict
   returned: O(state=armed), outside check mode
   sample: [{step: 1, title: "tbdown -t SWITCHOVER on seoul1", seconds: 2.1, seen: {position: "4711", notes: []}}]
+guard:
+  description:
+    - What the guard saw. RV(ignore:attempts) is the number of attempts to write on RV(ignore:member), V(refused), V(accepted), V(no_answer) and V(unclear) how
+      many ended so, RV(ignore:began_at) and RV(ignore:ended_at) are moments of this host, RV(ignore:said) lists the different answers with their numbers.
+    - A member that gave no answer may be dead, frozen or cut off, so this alone does not prove that it took no writes.
+  type: dict
+  returned: O(state=guarded)
+  sample: {member: seoul1, attempts: 9, refused: 9, accepted: 0, no_answer: 0, unclear: 0, began_at: "2026-11-28T12:00:04Z", ended_at: "2026-11-28T12:00:15Z",
+    said: [[refused, nobody listens, 3], [refused, "TBR-7501: No DML or DDL is allowed in a replication (standby) database.", 6]]}
 seen:
   description: What was seen, with the value.
   returned: failure
@@ -184,18 +227,16 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_cha
     ensure_role_change,
 )
 
+REQUIRED = [
+    ("state", "armed", ("change", "run")),
+    ("state", "guarded", ("change",)),
+    ("state", "closed", ("change", "result")),
+]
+
 
 def main() -> None:
     """Run the module."""
-    run_module(
-        ROLE_CHANGE_SPEC,
-        ensure_role_change,
-        secrets_of,
-        required_if=[
-            ("state", "armed", ("change", "run")),
-            ("state", "closed", ("change", "result")),
-        ],
-    )
+    run_module(ROLE_CHANGE_SPEC, ensure_role_change, secrets_of, required_if=REQUIRED)
 
 
 if __name__ == "__main__":

@@ -56,6 +56,14 @@ def test_its_journals_tell_what_was_done(bench: Bench):
     assert '"state": "done"' in found and "it held TSN" in found
 
 
+def test_a_guard_has_tried_to_write_on_the_former_primary_all_the_while(bench: Bench):
+    seen = bench.guarded("seoul2")
+    assert seen["member"] == "seoul1" and seen["refused"] == seen["attempts"] > 2, seen
+    # Behind its stop nobody listened; then it was a standby, which takes no writes.
+    assert {said.split(":")[0] for _, said, _ in seen["said"]} >= {"TBR-7004"}, seen
+    assert "FIREDRILL_GUARD" not in bench.sql("seoul2", ["SELECT TABLE_NAME FROM USER_TABLES;"])
+
+
 def test_a_second_run_changes_nothing_and_says_so(bench: Bench):
     code, text = bench.play("switchover.yml", *TARGET)
     assert code == 0 and changed(text) == []

@@ -70,6 +70,8 @@ def test_the_journal_keeps_what_it_may_have_cost(bench: Bench):
     evidence = found["marks"]["2"]["seen"]["evidence"]
     assert evidence["allowed"] is True and evidence["loss"]["first"].isdigit() and evidence["loss"]["certainty"]
     assert [each["by"] for each in evidence["fences"]] == ["its own host"], "it was decided again behind the fence"
+    seen = bench.guarded(new)
+    assert seen["refused"] == seen["attempts"] > 0, seen
 
 
 def test_a_second_run_changes_nothing(bench: Bench):
@@ -148,3 +150,16 @@ def test_a_fenced_member_stays_fenced_when_its_way_back_ends_early(bench: Bench,
         "its reinstatement ended before anything was decided"
         in bench.lab.run(rows, ["cat", f"{HOME}/instance/orders/firedrill/fence.json"]).stdout
     )
+
+
+def test_a_primary_that_a_person_took_for_dead_is_found_out(bench: Bench):
+    """Two primaries, by an override that was not true: the one thing that nothing can prevent is at least not overlooked."""
+    (old,) = bench.primaries()
+    # Nobody gets in to look or to fence, and clients do.
+    bench.lab.run(old, ["pkill", "sshd"], check=False)
+    given = {"failover_fence_override": {"by": "kim", "reason": "its rack has no power"}}
+    code, said = failover(bench, *ALLOWED, "-e", json.dumps(given))
+    assert code != 0 and "There were two primaries" in said and f"Fence {old} now" in said, said[-3000:]
+    (new,) = [name for name in bench.primaries() if name != old]
+    seen = bench.guarded(new)
+    assert seen["member"] == old and seen["accepted"] == seen["attempts"] > 0, seen

@@ -5,21 +5,27 @@
 """What the module tibero_role_change does on one member: prepare its part of a change, or close its journal."""
 
 import os
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Mapping
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import journal, stepper
-from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
+from ansible_collections.firedrill.standby.plugins.module_utils._core import guard, journal, stepper
+from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
+    CommandFailed,
+    Refusal,
+    StandbyError,
+    UnknownState,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options, role_steps
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options, role_guard, role_steps
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
 
 ARMED = "armed"
+GUARDED = "guarded"
 CLOSED = "closed"
 SETTLED = "settled"
 
 ROLE_CHANGE_SPEC: Dict[str, Any] = dict(
     options.COMMON_SPEC,
-    state={"type": "str", "choices": [ARMED, CLOSED, SETTLED], "default": ARMED},
+    state={"type": "str", "choices": [ARMED, GUARDED, CLOSED, SETTLED], "default": ARMED},
     member={"type": "str", "required": True},
     change={"type": "dict"},
     todo={"type": "list", "elements": "int", "default": []},
@@ -33,6 +39,7 @@ ROLE_CHANGE_SPEC: Dict[str, Any] = dict(
     sessions={"type": "str", "choices": list(role_steps.SESSION_POLICIES), "default": role_steps.SESSIONS_REFUSE},
     session_deadline={"type": "float", "default": 60.0},
     accept_unproven={"type": "bool", "default": False},
+    guard={"type": "dict", "options": role_guard.GUARD_SPEC},
     result={"type": "str", "choices": [journal.CHANGE_DONE, journal.UNDONE, journal.NEEDS_PERSON]},
     words={"type": "str", "default": ""},
 )
@@ -46,7 +53,7 @@ def journal_of(client: Tibero) -> journal.Journal:
 def seen_by(client: Tibero) -> Dict[str, Any]:
     """The journal for the observation of a member: the record, empty without one, or why it cannot be read.
 
-    ``working`` tells whether a worker of a run is alive there.
+    ``working`` tells whether a worker of a run is alive there, ``guard`` what the guard of the change saw, empty without one.
     """
     own = journal_of(client)
     try:
@@ -55,7 +62,11 @@ def seen_by(client: Tibero) -> Dict[str, Any]:
         return {"unreadable": str(error)}
     if record is None:
         return {}
-    return dict(record.as_dict(), working=stepper.status(own.directory).is_running)
+    return dict(
+        record.as_dict(),
+        working=stepper.status(own.directory).is_running,
+        guard=guard.read(own.directory, record.change.id),
+    )
 
 
 def ensure_role_change(context: Context) -> Outcome:
@@ -69,6 +80,8 @@ def ensure_role_change(context: Context) -> Outcome:
     change = journal.change_from(params["change"])
     if params["state"] == CLOSED:
         return _close(context, own, change)
+    if params["state"] == GUARDED:
+        return _guarded(context, own, change)
     return _arm(context, client, own, change)
 
 
@@ -92,7 +105,63 @@ def _arm(context: Context, client: Tibero, own: journal.Journal, change: journal
     order = stepper.Order(params["run"], change, params["member"], todo, params["patience"])
     started = stepper.arm(own, order, role_steps.actions(client, terms), params["patience"] + 5.0)
     values["pid"] = started.status.process.pid if started.status.process else 0
+    notes.extend(_watch(params, client, own, change))
     return Outcome(True, values)
+
+
+def _watch(params: Mapping[str, Any], client: Tibero, own: journal.Journal, change: journal.Change) -> List[str]:
+    """Start the guard, where this member is to have one. :returns: why there is none, in words; it never keeps a role change from being made."""
+    asked = params.get("guard")
+    try:
+        if not asked:
+            guard.stop(own.directory)
+            return []
+        begins = [
+            stepper.go_path(own.directory, step.number) for step in change.steps if step.member == params["member"]
+        ]
+        order = guard.Order(
+            change.id, asked["member"], begins, stepper.lease(own.directory), asked["interval"], asked["limit"]
+        )
+        guard.arm(own.directory, order, role_guard.attempts(client, asked))
+    except StandbyError as error:
+        return ["No guard watches the former primary: {0}".format(error.seen)]
+    return []
+
+
+def _guarded(context: Context, own: journal.Journal, change: journal.Change) -> Outcome:
+    """End the guard and tell what it saw. :raises CommandFailed: when the former primary took a write."""
+    values: Dict[str, Any] = {"directory": own.directory, "pid": 0, "steps": [], "notes": [], "guard": {}}
+    if context.check_mode:
+        return Outcome(False, values)
+    guard.stop(own.directory)
+    seen = guard.read(own.directory, change.id)
+    if not seen.get("attempts"):
+        return Outcome(
+            False,
+            values,
+            warnings=(
+                "No guard has tried to write on {0}, so it is not known whether it took writes".format(change.old),
+            ),
+        )
+    words = guard.summary(seen)
+    said = "; ".join("{0} ({1} times: {2})".format(text, times, outcome) for outcome, text, times in seen["said"])
+    if seen[guard.ACCEPTED]:
+        raise CommandFailed(
+            seen="{0}. It said: {1}".format(words, said),
+            meaning="There were two primaries: writes of clients that reached {0} are in no other member".format(
+                change.old
+            ),
+            remedy="Fence {0} now (take its power or network away, or stop it and close its ports); then playbooks/reinstate.yml, which lists and exports "
+            "what it took".format(change.old),
+            details={"guard": seen},
+        )
+    values.update(guard=seen, notes=[words])
+    doubt = (
+        ()
+        if guard.proves(seen)
+        else ("{0}, so it is not proven that it took no writes. It said: {1}".format(words, said),)
+    )
+    return Outcome(False, values, warnings=doubt)
 
 
 def _close(context: Context, own: journal.Journal, change: journal.Change) -> Outcome:
@@ -104,4 +173,7 @@ def _close(context: Context, own: journal.Journal, change: journal.Change) -> Ou
         return Outcome(False, values)
     if context.check_mode:
         return Outcome(record.is_open, values)
+    if result != journal.CHANGE_DONE:
+        # What it would see from now on is no change's any more.
+        guard.stop(own.directory)
     return Outcome(own.close(change.id, result, words), values, {"state": record.state}, {"state": result}, own.path)

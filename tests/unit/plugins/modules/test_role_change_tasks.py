@@ -68,6 +68,7 @@ def decision(mode: str, number: str = "c1", undoes: str = "", **more: Any) -> di
     given = {
         "mode": mode, "change": change, "todo": steps, "own": own, "involved": list(own), "payload": {}, "result": "done", "words": "well",
         "run": "r1", "aliases": {name: [] for name in HOSTS}, "log": "", "primary": "seoul2",
+        "guard": {"seoul2": {"member": "seoul1", "alias": "seoul1", "host": "192.0.2.1", "port": 8629}} if steps and not undoes else {},
     }  # fmt: skip
     return {"ansible_facts": {"standby_change": {**given, **more}}}
 
@@ -137,6 +138,16 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
+UNDO = decision("undo", "c2", "c1", result="undone", words="taken back")
+FAILS: dict[str, Any] = {"failed": True, "msg": "TBR-1: the step failed."}
+LASTS: dict[str, Any] = {"failed": True, "msg": "TBR-1127: no standby."}
+BOTH = ("seoul1", "seoul2")
+
+
+def steps(*answers: dict[str, Any]) -> dict[str, Any]:
+    return {"tibero_role_change": list(answers)}
+
+
 TRAVELS = ("tibero_marker:written", "tibero_query", "tibero_apply_wait", "tibero_marker:absent", "tibero_role_change")
 
 
@@ -194,16 +205,48 @@ def test_the_shorter_order_needs_consent_before_anything_stops(bench: Bench) -> 
     assert len(bench.seen("tibero_role_change")) == 2
 
 
+# --------------------------------------------------------------------------------------- the guard
+
+
+def guards(bench: Bench) -> dict[str, Any]:
+    """Member -> the guard that its part was given."""
+    return {call["host"]: call["args"].get("guard") for call in bench.calls if call["key"] == "tibero_role_change"}
+
+
+def test_the_new_primary_watches_the_former_one_until_the_result_is_proved(bench: Bench) -> None:
+    # What is played has the roles of before, so this is what makes the proof succeed.
+    said = bench.run({"cluster_role_change": [decision("begin", primary="seoul1")]}, role_change_guard_interval="0.5")
+    assert "failed=1" not in said
+    watched = {"member": "seoul1", "alias": "seoul1", "host": "192.0.2.1", "port": 8629, "interval": 0.5, "limit": 120}
+    assert guards(bench) == {"seoul1": None, "seoul2": watched}
+    assert [call["key"] for call in bench.calls][-1] == "tibero_role_change:guarded"
+    assert bench.seen("tibero_role_change:guarded") == ["tibero_role_change:guarded@seoul2"]
+
+
+def test_what_it_saw_is_told_although_the_proof_fails(bench: Bench) -> None:
+    # What is played has the roles of before, whatever was done.
+    said = bench.run({})
+    assert "seoul2 is standby (x) and should be primary" in said
+    assert bench.seen("tibero_role_change:guarded") == ["tibero_role_change:guarded@seoul2"]
+
+
+def test_one_write_that_was_taken_fails_the_run(bench: Bench) -> None:
+    said = bench.run({"tibero_role_change:guarded": [{"failed": True, "msg": "9 accepted. There were two primaries"}]})
+    assert "There were two primaries" in said and "failed=1" in said
+
+
+def test_without_a_guard_nobody_watches(bench: Bench) -> None:
+    bench.run({}, role_change_guard="false")
+    assert guards(bench) == {"seoul1": None, "seoul2": None} and bench.seen("tibero_role_change:guarded") == []
+
+
+def test_nobody_watches_while_a_change_is_taken_back(bench: Bench) -> None:
+    bench.run({**steps(FAILS, {"changed": True}), "cluster_role_change": [decision("begin"), UNDO]})
+    last = [call for call in bench.calls if call["key"] == "tibero_role_change"][-1]
+    assert "guard" not in last["args"] and bench.seen("tibero_role_change:guarded") == []
+
+
 # ------------------------------------------------------------------------------- after a failure
-
-UNDO = decision("undo", "c2", "c1", result="undone", words="taken back")
-FAILS: dict[str, Any] = {"failed": True, "msg": "TBR-1: the step failed."}
-LASTS: dict[str, Any] = {"failed": True, "msg": "TBR-1127: no standby."}
-BOTH = ("seoul1", "seoul2")
-
-
-def steps(*answers: dict[str, Any]) -> dict[str, Any]:
-    return {"tibero_role_change": list(answers)}
 
 
 def test_a_step_that_fails_is_taken_back(bench: Bench) -> None:
