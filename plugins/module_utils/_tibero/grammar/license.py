@@ -6,9 +6,7 @@
 
 Public API
     parse(data) -> License                       bytes of the file, in the encoding it declares
-    validity(licence, on, host) -> Validity      would a boot on this date and host accept it; pure
-    last_day(licence) -> date or None
-    days_left(licence, on) -> int or None
+    last_day(licence) -> date or None            the last on which a boot is accepted; how many are left is judged by preflight and readiness
 
 Source: one expired demo licence of 7.2.3 (H). The licence is checked at boot only (M). Serial number and signature
 are not kept: a record must be safe to print. The last day counts: the recorded 30-day licence runs from 2025/07/03 to
@@ -44,13 +42,6 @@ class License(NamedTuple):
     limits: Tuple[Tuple[str, str], ...]
     signed: bool
     endless: bool = False
-
-
-class Validity(NamedTuple):
-    """valid: False if a boot would be refused as far as the file tells; reason: "" or why, in words."""
-
-    valid: bool
-    reason: str
 
 
 _DECLARED = re.compile(rb"\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
@@ -215,35 +206,3 @@ def last_day(licence: License) -> Optional[datetime.date]:
         except OverflowError:
             return None
     return licence.end_date
-
-
-def days_left(licence: License, on: datetime.date) -> Optional[int]:
-    """Return how many days a boot is still possible after the given one.
-
-    Negative if expired, None if the licence has no end.
-    """
-    end = last_day(licence)
-    return (end - on).days if end is not None else None
-
-
-def validity(licence: License, on: datetime.date, host: Optional[str] = None) -> Validity:
-    """Tell whether a boot on a date, on a host, would be accepted as far as the file tells; signature and CPU limits
-    are not checked.
-
-    :arg on: the date on the host, which the caller reads there.
-    :arg host: the host name (``hostname``), or None to leave it unchecked. Compared without regard to case (L).
-    """
-    if licence.start_date is not None and on < licence.start_date:
-        return Validity(
-            False, "the licence starts on %s, the host's date is %s" % (licence.start_date.isoformat(), on.isoformat())
-        )
-    end = last_day(licence)
-    if end is not None and on > end:
-        return Validity(
-            False,
-            "the licence ended on %s, the host's date is %s: an instance that is stopped now cannot start again"
-            % (end.isoformat(), on.isoformat()),
-        )
-    if host is not None and licence.host and licence.host.lower() != host.lower():
-        return Validity(False, "the licence is bound to host %r, this host is %r" % (licence.host, host))
-    return Validity(True, "")

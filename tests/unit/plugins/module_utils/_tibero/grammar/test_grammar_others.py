@@ -468,29 +468,14 @@ def test_byte_order_mark_and_latin() -> None:
     assert licence("ISO-8859-1", licensee="é").licensee == "é"
 
 
-@pytest.mark.parametrize(
-    ("on", "host", "valid", "said"),
-    [
-        (datetime.date(2025, 7, 2), None, False, "starts on 2025-07-03"),
-        (datetime.date(2025, 7, 3), "db1", True, ""),
-        (datetime.date(2025, 8, 1), "DB1", True, ""),
-        (datetime.date(2025, 8, 2), "db1", False, "ended on 2025-08-01"),
-        (datetime.date(2025, 8, 1), "db2", False, "bound to host 'db1', this host is 'db2'"),
-        (datetime.date(2025, 8, 1), None, True, ""),
-    ],
-)
-def test_validity(on: datetime.date, host: str | None, valid: bool, said: str) -> None:
-    found = license.validity(licence(), on, host)
-    assert found.valid is valid
-    assert said in found.reason
-    assert (license.days_left(licence(), on) or 0) == (datetime.date(2025, 8, 1) - on).days
+def test_the_last_day() -> None:
+    assert license.last_day(licence()) == datetime.date(2025, 8, 1)
 
 
 def test_an_end_that_follows_from_the_duration() -> None:
     text = "<license><product>Tibero</product><issue_date>2025/07/03</issue_date><duration>%s</duration></license>"
     found = license.parse((text % 30).encode())
     assert license.last_day(found) == datetime.date(2025, 8, 1)
-    assert not license.validity(found, datetime.date(2025, 8, 2)).valid
     assert license.last_day(license.parse((text % "unlimited").encode())) is None
     assert license.last_day(license.parse((text % 999999999).encode())) is None
     assert license.last_day(license.parse((text % 0).encode())) is None
@@ -517,8 +502,7 @@ def test_an_end_by_another_name_is_an_end(name: str) -> None:
 def test_a_licence_without_end() -> None:
     assert licence(end="").end_date is None
     assert licence(end="unlimited").end_date is None
-    assert license.validity(licence(end=""), datetime.date(2999, 1, 1), "db1").valid
-    assert license.days_left(licence(end=""), datetime.date(2999, 1, 1)) is None
+    assert license.last_day(licence(end="")) is None
 
 
 @pytest.mark.parametrize(
