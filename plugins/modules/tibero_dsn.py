@@ -10,6 +10,8 @@ version_added: 0.1.0
 description:
   - Adds, changes and removes aliases of the client file C($TB_HOME/client/config/tbdsn.tbr). Everything else in the
     file stays byte for byte.
+  - Refuses when an alias of O(aliases) would have a value that clients trip over, such as one with a C(#) in it, and warns of other aliases and lines
+    that do; those are left as they are.
   - For a standby cluster use one alias with a single instance for each member; C(tbsql) without an alias uses the
     entry named like the instance.
 author: "The firedrill.standby authors (@firedrill)"

@@ -74,7 +74,24 @@ def ensure_dsn(context: Context) -> Outcome:
     change = config_file.plan_dsn(
         path, config_file.read_text(path), [_alias(one) for one in params["aliases"]], params["absent"]
     )
-    return _apply(context, change, {})
+    others = _refuse_problems(path, change.after, [one["name"] for one in params["aliases"]])
+    return _apply(context, change, {})._replace(warnings=others)
+
+
+def _refuse_problems(path: str, text: str, wanted: Sequence[str]) -> List[str]:
+    """What clients would trip over in the file as it is to be: refused in an alias of ours, told of all others, which are not ours to judge.
+
+    :returns: warnings. :raises Refusal: naming alias and value.
+    """
+    found = dsn.problems(dsn.parse(text))
+    own = [problem.text for problem in found if problem.name in wanted]
+    if own:
+        raise Refusal(
+            seen="{0}: {1}".format(path, "; ".join(own)),
+            meaning="Clients would read another alias than the one that is wanted, or none",
+            remedy="Correct the alias in the file or in 'aliases', then run again",
+        )
+    return ["{0}, line {1}: {2}; it was left as it is".format(path, each.line, each.text) for each in found]
 
 
 def ensure_tip(context: Context) -> Outcome:

@@ -219,6 +219,33 @@ def test_a_gateway_alias_is_never_overwritten(fake: FakeTibero) -> None:
         dsn(fake, [alias("gate")])
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("seoul1=((INSTANCE=(HOST=10.0.0.1)(PORT=8629)(DB_NAME=orders))(RETRY=3#4))\n", "alias seoul1: RETRY '3#4'"),
+        ("seoul1=((INSTANCE=(HOST=10.0.0.1)(PORT=8629)(DB_NAME=orders)(NET=a#b)))\n", "alias seoul1: NET 'a#b'"),
+    ],
+)
+def test_dsn_refuses_an_alias_of_ours_that_clients_would_trip_over(fake: FakeTibero, text: str, says: str) -> None:
+    path = fake.home / "client" / "config" / "tbdsn.tbr"
+    path.write_text(text)
+    with pytest.raises(Refusal) as caught:
+        dsn(fake, [alias("seoul1")])
+    assert says in str(caught.value) and "To do: Correct the alias" in str(caught.value)
+    assert path.read_text() == text
+
+
+def test_dsn_tells_of_other_aliases_and_leaves_them(fake: FakeTibero) -> None:
+    path = fake.home / "client" / "config" / "tbdsn.tbr"
+    other = "else=((INSTANCE=(HOST=x)(PORT=99999)(DB_NAME=y)))\n"
+    path.write_text(other)
+    outcome = dsn(fake, [alias("seoul1")])
+    assert outcome.changed and path.read_text().startswith(other)
+    assert outcome.warnings == [
+        f"{path}, line 1: alias else: PORT '99999' is no port between 1 and 65535; it was left as it is"
+    ]
+
+
 def test_gen_tip_that_fails_is_said(fake: FakeTibero) -> None:
     fake.tip.unlink()
     fake._gen_tip_sh = lambda command: "cannot write\n"  # type: ignore[method-assign]
