@@ -88,11 +88,13 @@ _BOOT_WORD = re.compile(r"\s+-t [A-Z]+ ")
 
 
 class Excuse(NamedTuple):
-    """Paths that may differ, by a pattern of the whole path, and the reason. ``only_time``: written anew, but with the same content, owner and mode."""
+    """Paths that may differ, by a pattern of the whole path, and the reason. ``only_time``: written anew, but with the same content, owner and mode.
+    ``alike``: others may come and go, but each with an owner and a mode that those before had."""
 
     pattern: str
     reason: str
     only_time: bool = False
+    alike: bool = False
 
 
 #: What differs on a member that is merely looked at.
@@ -105,7 +107,11 @@ RUNNING = (
 #: What a change of roles leaves different. All else has to be as it was; of processes that is what `comparable` makes of them.
 ROLE_CHANGE = (
     *RUNNING,
-    Excuse(r".*/arch/[^/]+\.arc", "a log switch before the outage, and each boot as another role, archives a log"),
+    Excuse(
+        r".*/arch/[^/]+\.arc",
+        "a log switch before the outage, and each boot as another role, archives a log",
+        alike=True,
+    ),
     Excuse(r".*/firedrill/role\.json", "our own record of the role, with the change by which it came"),
     Excuse(
         r".*/firedrill/role_change(/[^/]+)?",
@@ -183,4 +189,23 @@ def unexplained(
     before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], excuses: Sequence[Excuse]
 ) -> list[str]:
     """Lines for what differs and has no excuse."""
-    return difference(comparable(before, excuses), comparable(after, excuses))
+    odd = [line for each in excuses if each.alike for line in unlike(before, after, each.pattern)]
+    return difference(comparable(before, excuses), comparable(after, excuses)) + odd
+
+
+def unlike(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], pattern: str) -> list[str]:
+    """Lines for files with a mode or an owner that none of their kind had: on the same member, or on any where that one had none."""
+
+    def kinds(things: Mapping[str, Any]) -> dict[str, list[Any]]:
+        return {path: list(value[:3]) for path, value in things.items() if re.fullmatch(pattern, path)}
+
+    everywhere = [kind for things in before.values() for kind in kinds(things).values()]
+    lines = []
+    for name, things in after.items():
+        known = list(kinds(before.get(name, {})).values()) or everywhere
+        lines += [
+            f"{name}: {path}: mode, owner and group {kind}, and before there was no such file but with {known[0]}"
+            for path, kind in sorted(kinds(things).items())
+            if known and kind not in known
+        ]
+    return lines

@@ -112,6 +112,21 @@ def test_an_instance_that_was_booted_again_is_the_same_and_another_process_is_no
     assert unexplained(before, {"seoul1": {}}, REINSTATED)
 
 
+def test_an_archive_may_come_and_grow_but_not_with_another_owner_or_mode() -> None:
+    old, new = "/tbarch/orders/arch/log1.arc", "/tbarch/orders/arch/log2.arc"
+    good = ["0o100640", 1000, 1000, 4096]
+    before = {"seoul1": {old: good}, "seoul2": {}}
+    grown = {"seoul1": {old: [*good[:3], 8192], new: good}, "seoul2": {new: good}}
+    assert unexplained(before, grown, ROLE_CHANGE) == []
+    assert unexplained(before, {"seoul1": {}, "seoul2": {}}, ROLE_CHANGE) == []
+    for member in ("seoul1", "seoul2"):
+        for strange in (["0o100666", 1000, 1000, 4096], ["0o100640", 0, 1000, 4096], ["0o100640", 1000, 0, 4096]):
+            found = unexplained(before, {**grown, member: {new: strange}}, REINSTATED)
+            assert len(found) == 1 and f"{member}: {new}: mode, owner and group" in found[0]
+    changed = unexplained(before, {**grown, "seoul1": {old: ["0o100600", 1000, 1000, 4096]}}, ROLE_CHANGE)
+    assert len(changed) == 1 and old in changed[0]
+
+
 @pytest.mark.parametrize("excuse", REINSTATED, ids=lambda each: each.pattern)
 def test_no_excuse_covers_what_is_configured_or_a_fence(excuse: Excuse) -> None:
     assert excuse.reason
