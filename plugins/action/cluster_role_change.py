@@ -19,7 +19,7 @@ from ansible.utils.display import Display
 from ansible_collections.firedrill.standby.plugins.module_utils._core import journal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, failover_plan, role_plan
-from ansible_collections.firedrill.standby.plugins.plugin_utils import _registered
+from ansible_collections.firedrill.standby.plugins.plugin_utils import _described, _registered
 
 display = Display()
 
@@ -115,7 +115,7 @@ class ActionModule(ActionBase):
         failover_plan.refuse_observer(
             {name: str((seen[name].get("tip") or {}).get("STANDBY_USE_OBSERVER", "")) for name in views if views[name]}
         )
-        allowed = bool(self._templar.template(self._task.args.get("allow_data_loss", False)))
+        allowed = self._truth("allow_data_loss", "standby_allow_data_loss")
         overrides = {name: said for name, said in dict(self._task.args.get("overrides") or {}).items() if said}
         reached = max(failover_plan.seen_at(views), int(self._task.args.get("reached") or 0))
         fenced = [str(name) for name in self._task.args.get("fenced") or ()]
@@ -155,13 +155,17 @@ class ActionModule(ActionBase):
         return role_plan.Wish(
             target=target,
             max_lag=int(arguments.get("max_lag", 1000)),
-            promote_first=bool(self._templar.template(arguments.get("promote_first", False))),
+            promote_first=self._truth("promote_first", "role_change_promote_first"),
             change_id=str(arguments.get("change_id") or "")
             or f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(3)}",
             holder=f"{user}@{socket.gethostname()}, process {os.getppid()}",
             started_at=journal.moment_after(moments),
-            retreat=bool(self._templar.template(arguments.get("retreat", False))),
+            retreat=self._truth("retreat", "retreat"),
         )
+
+    def _truth(self, option: str, variable: str) -> bool:
+        """An option that is true or false; what is neither is refused by the name of the variable that people set."""
+        return _described.truth(variable, self._templar.template(self._task.args.get(option, False)))
 
     def _log(self, cluster_name: str, decision: role_plan.Decision) -> Path | None:
         """The controller's own journal of this change, one line an event."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.common.yaml import yaml_load
+from ansible.module_utils.parsing.convert_bool import BOOLEANS_FALSE, BOOLEANS_TRUE
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 
@@ -38,6 +39,9 @@ OF_PLAYBOOKS = frozenset(
 )
 
 
+#: Consents that are given on the command line, where -e NAME=true is a text. Their specification is "raw": Ansible's own "bool" takes a mapping for false.
+IN_WORDS = ("standby_allow_data_loss",)
+_TRUTH = "true or false, also as a text"
 #: Variables without a default that every role needs.
 ALWAYS = ("tibero_sys_password",)
 _WORDS = {
@@ -76,6 +80,9 @@ def check_value(name: str, value: Any, option: Mapping[str, Any], host: str) -> 
     """
     if value is None:
         return
+    if name in IN_WORDS:
+        truth(name, value, host)
+        return
     choices = [str(one) for one in option.get("choices", ())]
     kind = str(option.get("type", "str"))
     if choices:
@@ -97,6 +104,25 @@ def check_value(name: str, value: Any, option: Mapping[str, Any], host: str) -> 
         meaning=f"Allowed is {allowed}",
         remedy=remedy,
         details={"variable": name, "host": host, "allowed": allowed},
+    )
+
+
+def truth(name: str, value: Any, host: str = "") -> bool:
+    """A value that may be a text of the command line as what it means.
+
+    :raises Refusal: it is neither true nor false, such as a mapping, which a bare ``bool`` takes for one of the two without a word.
+    """
+    word = value.strip().lower() if isinstance(value, str) else value
+    if isinstance(word, (bool, int, str)):
+        if word in BOOLEANS_TRUE:
+            return True
+        if word in BOOLEANS_FALSE:
+            return False
+    raise Refusal(
+        seen=f"{name}{' of ' * bool(host)}{host} is {value!r}",
+        meaning=f"Allowed is {_TRUTH}",
+        remedy=f"give it as true or false, such as -e {name}=true",
+        details={"variable": name, "host": host, "allowed": _TRUTH},
     )
 
 

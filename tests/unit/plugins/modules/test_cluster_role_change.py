@@ -93,6 +93,28 @@ def test_a_failover_keeps_in_its_journal_what_it_was_decided_on(decide: Any) -> 
     )
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variable"),
+    [
+        ({"kind": "failover", "allow_data_loss": {"by": "me"}}, "standby_allow_data_loss"),
+        ({"promote_first": {"a": 1}}, "role_change_promote_first"),
+        ({"promote_first": "perhaps"}, "role_change_promote_first"),
+    ],
+)
+def test_what_is_neither_true_nor_false_is_refused_by_its_name(
+    decide: Any, arguments: dict[str, Any], variable: str
+) -> None:
+    failed = decide({"seoul1": None, "seoul2": survivor("100"), "busan1": survivor("99")}, **arguments)
+    value = arguments.get("allow_data_loss", arguments.get("promote_first"))
+    assert failed["failed"] and failed["seen"] == f"{variable} is {value!r}"
+    assert failed["details"]["variable"] == variable
+
+
+def test_a_text_that_says_no_is_no_consent(decide: Any) -> None:
+    seen = {"seoul1": None, "seoul2": survivor("100", "PERFORMANCE"), "busan1": survivor("99", "PERFORMANCE")}
+    assert "Possible loss" in decide(seen, kind="failover", allow_data_loss="false")["msg"]
+
+
 def test_what_fenced_each_member_is_told_by_what_came_of_it() -> None:
     lost = {"item": "a", "unreachable": True, "fenced": {}}
     switched = {"item": "a", "cmd": ["power", "a"], "rc": 0, "end": "then"}

@@ -57,6 +57,23 @@ def test_what_ansible_would_take_is_taken(name, value):
     _described.check_value(name, value, OPTIONS[name], "busan1")
 
 
+@pytest.mark.parametrize("value", [{"by": "me"}, {}, [], [True], "perhaps", "", 7, 0.5])
+def test_a_consent_that_is_neither_true_nor_false_is_refused(value: Any) -> None:
+    with pytest.raises(Refusal) as error:
+        _described.check_value("standby_allow_data_loss", value, OPTIONS["standby_allow_data_loss"], "busan1")
+    said = str(error.value)
+    assert f"standby_allow_data_loss of busan1 is {value!r}. Allowed is true or false, also as a text. To do: give" in said
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [(True, True), ("true", True), ("True", True), ("yes", True), (1, True), (False, False), ("False", False), ("no", False)],
+)
+def test_a_consent_of_the_command_line_is_what_it_says(value: Any, meant: bool) -> None:
+    _described.check_value("standby_allow_data_loss", value, OPTIONS["standby_allow_data_loss"], "busan1")
+    assert _described.truth("standby_allow_data_loss", value) is meant
+
+
 def test_a_secret_is_not_shown():
     with pytest.raises(Refusal) as error:
         _described.check_value("x", "hunter2", {"type": "int", "no_log": True}, "busan1")
