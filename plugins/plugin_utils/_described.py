@@ -39,8 +39,9 @@ OF_PLAYBOOKS = frozenset(
 )
 
 
-#: Consents that are given on the command line, where -e NAME=true is a text. Their specification is "raw": Ansible's own "bool" takes a mapping for false.
-IN_WORDS = ("standby_allow_data_loss",)
+#: Consents that are given on the command line, where -e NAME=true is a text, the second as the default of its role. The filter "bool" would take a mapping for
+#: false.
+IN_WORDS = ("standby_allow_data_loss", "failover_allow_data_loss")
 _TRUTH = "true or false, also as a text"
 #: Variables without a default that every role needs.
 ALWAYS = ("tibero_sys_password",)

@@ -62,15 +62,27 @@ def test_a_consent_that_is_neither_true_nor_false_is_refused(value: Any) -> None
     with pytest.raises(Refusal) as error:
         _described.check_value("standby_allow_data_loss", value, OPTIONS["standby_allow_data_loss"], "busan1")
     said = str(error.value)
-    assert f"standby_allow_data_loss of busan1 is {value!r}. Allowed is true or false, also as a text. To do: give" in said
+    assert (
+        f"standby_allow_data_loss of busan1 is {value!r}. Allowed is true or false, also as a text. To do: give" in said
+    )
 
 
 @pytest.mark.parametrize(
     ("value", "meant"),
-    [(True, True), ("true", True), ("True", True), ("yes", True), (1, True), (False, False), ("False", False), ("no", False)],
+    [
+        (True, True),
+        ("true", True),
+        ("True", True),
+        ("yes", True),
+        (1, True),
+        (False, False),
+        ("False", False),
+        ("no", False),
+    ],
 )
 def test_a_consent_of_the_command_line_is_what_it_says(value: Any, meant: bool) -> None:
-    _described.check_value("standby_allow_data_loss", value, OPTIONS["standby_allow_data_loss"], "busan1")
+    for name in ("standby_allow_data_loss", "failover_allow_data_loss"):
+        _described.check_value(name, value, OPTIONS[name], "busan1")
     assert _described.truth("standby_allow_data_loss", value) is meant
 
 
