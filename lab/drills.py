@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,13 +157,13 @@ def foretold(document: dict[str, Any]) -> tuple[Foretold, ...]:
     for said in group["predicted"]["value"]:
         opened = [each["new_open"] for each in group["positions"]["value"] if each["leg"] == said["leg"]]
         lost = [each["lo_ns"] for each in group["lost_time"]["value"] if each["leg"] == said["leg"]]
-        seconds = said["seconds"]
+        seconds = said.get("at_most")
         found.append(
             Foretold(
                 said["none"],
                 _number(said["first"]),
                 _number(said["last"]),
-                float(seconds) if re.fullmatch(r"[0-9]+(\.[0-9]+)?", str(seconds)) else None,
+                None if seconds is None else float(seconds),
                 opened[0] if opened else None,
                 said["lost"] or 0,
                 max([*lost, 0]) / 10**9,

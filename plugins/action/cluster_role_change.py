@@ -23,6 +23,9 @@ from ansible_collections.firedrill.standby.plugins.plugin_utils import _describe
 
 display = Display()
 
+#: How a member was fenced that only a person says to be dead.
+_BY_A_PERSON = "override of a person"
+
 
 class ActionModule(ActionBase):
     """Reads ``standby_described`` and ``standby_observation`` of every member; meant for one run a play (``run_once``)."""
@@ -119,8 +122,10 @@ class ActionModule(ActionBase):
         overrides = {name: said for name, said in dict(self._task.args.get("overrides") or {}).items() if said}
         reached = max(failover_plan.seen_at(views), int(self._task.args.get("reached") or 0))
         fenced = [str(name) for name in self._task.args.get("fenced") or ()]
+        fences = _fences(self._task.args.get("fences") or (), fenced)
+        unproven = [str(fence["member"]) for fence in fences if fence["by"] == _BY_A_PERSON]
         failover = failover_plan.decide(
-            views, transports, modes, found, wish, allowed, "primary" in overrides, fenced, reached
+            views, transports, modes, found, wish, allowed, "primary" in overrides, fenced, reached, unproven
         )
         decision = failover.decision
         new = decision.change.new if decision.change else ""
@@ -135,7 +140,7 @@ class ActionModule(ActionBase):
             "lost": list(failover.lost),
             "ahead": list(failover.ahead),
             "overrides": overrides,
-            "fences": _fences(self._task.args.get("fences") or (), fenced),
+            "fences": fences,
         }
         more = {
             "lost": list(failover.lost),
@@ -245,7 +250,7 @@ def _fences(results: t.Iterable[t.Mapping[str, t.Any]], fenced: t.Iterable[str])
             found[result["item"]] = {"by": "command of the site", "rc": result.get("rc"), "ended_at": result.get("end")}
         elif "fenced" in result:
             found[result["item"]] = {"by": "its own host", "killed": result.get("killed"), "record": result["fenced"]}
-    return [{"member": name, **found.get(name, {"by": "override of a person"})} for name in fenced]
+    return [{"member": name, **found.get(name, {"by": _BY_A_PERSON})} for name in fenced]
 
 
 def _refuse_working(name: str, record: journal.Record | None, variables: t.Mapping[str, t.Any]) -> None:

@@ -112,6 +112,14 @@ tip:
   type: dict
   returned: success
   sample: {LOG_REPLICATION_MODE: PERFORMANCE, STANDBY_USE_OBSERVER: ""}
+held_age:
+  description:
+    - For how many seconds, at most, what the primary acknowledged may be missing on this standby, counted back from when it was looked at. By the age
+      of the latest log whose beginning it holds, of which it and the primary have to have the same time.
+    - A dictionary of C(value) and C(source); where it is not known C(value) is V(UNKNOWN) and C(why) says why.
+  type: dict
+  returned: success
+  sample: {value: 57, source: "V$LOG.FIRST_CHANGE#, FIRST_TIME (columns not documented): log 5 began at TSN 20"}
 fenced:
   description: The fence of this instance, see M(firedrill.standby.tibero_fence); empty without one.
   type: dict

@@ -69,13 +69,16 @@ class Positions(NamedTuple):
 
 class Prediction(NamedTuple):
     """What a failover said before it promoted anybody: ``none``, that no acknowledged write is lost, else the log positions from ``first`` to ``last``
-    and how many ``seconds``, in the words of its journal, and how certain that was."""
+    and how many ``seconds``, in the words of its journal, and how certain that was. ``at_most``: the upper end of the seconds, None where nothing bounds
+    them; ``seconds_by``: by what they are known, or why they are not."""
 
     none: bool
     first: str
     last: str
     seconds: str
     certainty: str
+    at_most: Optional[int] = None
+    seconds_by: str = ""
 
 
 class Smoke(NamedTuple):
@@ -133,7 +136,15 @@ def _prediction(raw: Optional[Mapping[str, Any]]) -> Optional[Prediction]:
     if raw is None:
         return None
     first, last, seconds, certainty = (str(raw[name]) for name in ("first", "last", "seconds", "certainty"))
-    return Prediction(raw["none"] is True, first, last, seconds, certainty)
+    return Prediction(
+        raw["none"] is True,
+        first,
+        last,
+        seconds,
+        certainty,
+        _number(raw.get("at_most")),
+        str(raw.get("seconds_by") or ""),
+    )
 
 
 def _smoke(raw: Optional[Mapping[str, Any]]) -> Optional[Smoke]:

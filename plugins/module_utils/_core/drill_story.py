@@ -233,7 +233,10 @@ def positions_of(leg: Mapping[str, Any], unit: str = "TSN") -> Dict[str, Any]:
 def predicted_of(leg: Mapping[str, Any]) -> Optional[Dict[str, Any]]:
     """What the failover of a leg said would be lost, before it promoted anybody; None where its journal holds no such word."""
     loss = _decided_on(leg).get("loss")
-    return {name: loss[name] for name in ("none", "first", "last", "seconds", "certainty")} if loss else None
+    if not loss:
+        return None
+    said = {name: loss[name] for name in ("none", "first", "last", "seconds", "certainty")}
+    return dict(said, at_most=loss.get("at_most"), seconds_by=loss.get("seconds_by") or "")
 
 
 def _leg(leg: Mapping[str, Any], readings: Sequence[Mapping[str, Any]]) -> Dict[str, Any]:

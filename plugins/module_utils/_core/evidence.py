@@ -310,7 +310,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             _O,
             "list",
             VERDICT,
-            "{leg, none, first, last, seconds, certainty, lost, covered: true|false|null}; of each failover, as it said before the promotion",
+            "{leg, none, first, last, seconds, certainty, at_most, seconds_by, lost, covered: true|false|null}; as a failover said before the promotion",
         ),
     ),
     "M": (

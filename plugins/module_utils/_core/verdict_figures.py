@@ -439,7 +439,11 @@ def losses(material: Material, court: Court) -> Losses:
     positions = [_position(leg, by_leg.get(leg.name), court) for leg in material.legs]
     ids = {key: _ids(sorted(known)) for key, known in all_ids.items()}
     told = [(leg, leg.predicted) for leg in material.legs]
-    predicted = [_predicted(leg, said, by_leg.get(leg.name), court) for leg, said in told if said is not None]
+    predicted = [
+        _predicted(leg, said, by_leg.get(leg.name), _surely(times, leg), court)
+        for leg, said in told
+        if said is not None
+    ]
     return Losses(reads, worst, apart, times, ids, positions, predicted, *_longest(times))
 
 
@@ -482,9 +486,22 @@ def _position(leg: Leg, lost: Optional[int], court: Court) -> Dict[str, Any]:
     }
 
 
-def _predicted(leg: Leg, said: Prediction, lost: Optional[int], court: Court) -> Dict[str, Any]:
-    """What a failover said would be lost, against the ledger: who was told that nothing is lost must not have lost anything."""
+def _surely(times: Sequence[Dict[str, Any]], leg: Leg) -> int:
+    """The longest lower end of what clients lost in a leg, in nanoseconds."""
+    return max([int(one["lo_ns"]) for one in times if one["leg"] == leg.name] + [0])
+
+
+def _predicted(leg: Leg, said: Prediction, lost: Optional[int], surely_ns: int, court: Court) -> Dict[str, Any]:
+    """What a failover said would be lost, against the ledger: who was told that nothing is lost must not have lost anything, and nobody more seconds
+    than it said. The seconds rest on the clocks of two hosts, so they alone fail nobody."""
     covered = None if lost is None else not (lost and said.none)
+    if covered and lost and said.at_most is not None and surely_ns > said.at_most * 10**9:
+        covered = False
+        what = "leg {0}: at least {1} s were lost, and the failover had said at most {2} s".format(
+            leg.name, round(surely_ns / 1e9, 3), said.at_most
+        )
+        court.note(WARNING, RPO, what, 0, leg.marks["t4"].source if "t4" in leg.marks else "raw/journals")
+        return dict(said._asdict(), leg=leg.name, lost=lost, covered=covered)
     if covered is False:
         what = "leg {0}: {1} acknowledged writes were lost, and the failover had said that none would be".format(
             leg.name, lost

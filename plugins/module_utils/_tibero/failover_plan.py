@@ -31,31 +31,38 @@ MODES = ("PROTECTION", "AVAILABILITY", "PERFORMANCE")
 
 
 class Candidate(NamedTuple):
-    """A standby that could take over: its position in TSN and how it received redo."""
+    """A standby that could take over: its position in TSN, how it received redo, and for how many seconds at most something may be missing on it, with
+    the source, or None and why that is not known."""
 
     name: str
     position: int
     transport: str
+    age: Optional[int] = None
+    age_by: str = "it was not asked"
 
     def text(self) -> str:
         return "{0}: TSN {1}, {2}".format(self.name, self.position, self.transport)
 
 
 class Loss(NamedTuple):
-    """What may be lost: the first and the last TSN, how many seconds, and how certain that is. ``none``: proven to be nothing."""
+    """What may be lost: the first and the last TSN, how many seconds, and how certain that is. ``none``: proven to be nothing. ``at_most``: the upper end
+    of the seconds as a number, None where nothing bounds them; ``seconds_by``: by what they are known, or why they are not."""
 
     none: bool
     first: str
     last: str
     seconds: str
     certainty: str
+    at_most: Optional[int] = None
+    seconds_by: str = ""
 
     def text(self) -> str:
         """One sentence for people."""
         if self.none:
             return "No acknowledged redo is lost: {0}".format(self.certainty)
-        return "Possible loss of acknowledged redo: TSN {0} to {1}, seconds {2}; {3}".format(
-            self.first, self.last, self.seconds, self.certainty
+        by = " ({0})".format(self.seconds_by) if self.seconds_by else ""
+        return "Possible loss of acknowledged redo: TSN {0} to {1}, seconds {2}{3}; {4}".format(
+            self.first, self.last, self.seconds, by, self.certainty
         )
 
 
@@ -97,6 +104,7 @@ def decide(
     give_up: bool = False,
     fenced: Sequence[str] = (),
     reached: int = 0,
+    unproven: Sequence[str] = (),
 ) -> Failover:
     """Who takes over.
 
@@ -104,7 +112,7 @@ def decide(
     :arg modes: protection mode that each surviving instance has, UNKNOWN where that is not known.
     :arg allow_loss: the operator's consent to lose acknowledged redo. :arg give_up: a person's word that a primary that answers serves nobody; it
         is fenced like one that is lost. :arg fenced: members that have been fenced for this failover: they stay lost, whatever they look like now.
-    :arg reached: the TSN at which a primary that answered was seen before it was fenced.
+    :arg reached: the TSN at which a primary that answered was seen before it was fenced. :arg unproven: those of ``fenced`` that a person vouches for.
     :raises Refusal: a primary is healthy, no standby is left, or a loss is possible and not allowed. :raises UnknownState: positions are not known.
     """
     views = {name: None if name in fenced else view for name, view in views.items()}
@@ -133,6 +141,8 @@ def decide(
     loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN), max(reached, seen_at(views)))
     if found is not None and _goal(found.change) in lost and _goal(found.change) != chosen.name:
         loss = _loss_of_goal(chosen, found.change)
+    elif not loss.none:
+        loss = in_seconds(loss, chosen, [name for name in lost if name not in fenced], unproven)
     _refuse_loss(loss, chosen.name, allow_loss)
     change = Change(
         wish.change_id,
@@ -176,7 +186,7 @@ def _done_before(primaries: Sequence[str], wish: Wish) -> bool:
 
 
 def _no_loss(words: str) -> Loss:
-    return Loss(True, "", "", "0", words)
+    return Loss(True, "", "", "0", words, 0)
 
 
 def _to_fence(views: Mapping[str, Optional[View]], but: str) -> Tuple[str, ...]:
@@ -226,7 +236,9 @@ def _loss_before(change: Change) -> Loss:
     raw = change.evidence.get("loss") or {}
     if not set(Loss._fields) <= set(raw):
         return Loss(False, UNKNOWN, UNKNOWN, UNKNOWN, "the run that began it foresaw it; its journal does not say what")
-    return Loss(raw["none"] is True, *(str(raw[name]) for name in Loss._fields[1:]))
+    at_most = raw["at_most"]
+    words = {name: str(raw[name]) for name in Loss._fields if name not in ("none", "at_most")}
+    return Loss(none=raw["none"] is True, at_most=at_most if isinstance(at_most, int) else None, **words)
 
 
 def mode_of(running: str, tip: str, declared: str) -> str:
@@ -317,6 +329,7 @@ def _promoted_half(found: Merged, lost: Tuple[str, ...], wish: Wish, allow_loss:
         "{0} died when the switchover {1} promoted it, so its position cannot be read; the switchover promotes only who holds every TSN".format(
             change.new, change.id
         ),
+        seconds_by="its logs cannot be asked",
     )
     _refuse_loss(loss, change.new, allow_loss)
     stopped = [step.number for step in change.steps if step.action == role_steps.STOP]
@@ -347,6 +360,7 @@ def _loss_of_goal(chosen: Candidate, change: Change) -> Loss:
         "{0} may have been promoted by the half-done {1} {2}, and what it accepted then nobody else holds".format(
             _goal(change), change.kind, change.id
         ),
+        seconds_by="when {0} was promoted is not known".format(_goal(change)),
     )
 
 
@@ -384,7 +398,8 @@ def _candidates(views: Mapping[str, Optional[View]], transports: Mapping[str, st
         if view is None or not view.is_standby:
             continue
         if view.position.isdigit():
-            found.append(Candidate(name, int(view.position), transports.get(name, UNKNOWN)))
+            transport = transports.get(name, UNKNOWN)
+            found.append(Candidate(name, int(view.position), transport, view.held_age, view.held_by))
         else:
             silent.append(name)
     if silent:
@@ -475,6 +490,7 @@ def predict(
             "PROTECTION is set on {0}, in its tip and by its description; it received by LGWR SYNC and holds most".format(
                 chosen.name
             ),
+            0,
         )
     if mode.upper() == "AVAILABILITY" and chosen.transport == SYNC:
         why = "AVAILABILITY may have gone on without its SYNC standby, and whether it had cannot be read any more"
@@ -489,3 +505,25 @@ def predict(
             mode, chosen.transport
         )
     return Loss(False, first, UNKNOWN, UNKNOWN, why)
+
+
+def in_seconds(loss: Loss, chosen: Candidate, open_still: Sequence[str], unproven: Sequence[str]) -> Loss:
+    """The loss with its seconds: at least none, since whether anything was acknowledged is not known; at most the age of what the candidate holds for
+    certain, which was counted when it was looked at.
+
+    :arg open_still: members that are still to be fenced, and may acknowledge until then. :arg unproven: members that only a person says to be dead.
+    """
+    if unproven:
+        return loss._replace(
+            seconds_by="no fence of {0} is proven, so it may acknowledge for as long as it likes".format(
+                ", ".join(unproven)
+            )
+        )
+    if chosen.age is None:
+        return loss._replace(seconds_by="{0}: {1}".format(chosen.name, chosen.age_by))
+    by = "{0} holds all that was acknowledged before; {1}; its clock and that of the former primary taken for equal".format(
+        chosen.name, chosen.age_by
+    )
+    if open_still:
+        by += "; what {0} acknowledges until the fence comes on top".format(", ".join(open_still))
+    return loss._replace(seconds="0 to {0}".format(chosen.age), at_most=chosen.age, seconds_by=by)

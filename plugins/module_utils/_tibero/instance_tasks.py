@@ -26,7 +26,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.decide_b
     Wish,
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drive import LASTING_ERRORS, ensure
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, look, running
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import Seen, held_age, look, running
 
 #: Conflict 5 of the reference: 7 and late 6 without underscore, 6 by its manual with one.
 REDO_PARAMETERS = ("USE_STANDBY_REDO_LOG", "_USE_STANDBY_REDO_LOG")
@@ -92,7 +92,9 @@ def ensure_instance(context: Context) -> Outcome:
 def instance_info(context: Context) -> Outcome:
     """Observe; see the module's documentation. Never fails because the instance is down or silent."""
     client = options.client_of(context)
-    values = observation(client, settled(client, context.params["settle_timeout"]))
+    seen = settled(client, context.params["settle_timeout"])
+    values = observation(client, seen)
+    values["held_age"] = held_age(seen).as_dict()
     values["tip"] = {name: _from_tip(client, name) for name in TIP_PARAMETERS}
     return Outcome(False, values)
 

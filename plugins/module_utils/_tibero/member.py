@@ -46,6 +46,10 @@ QUERIES: Dict[str, Query] = {
     "instance": Query("V$INSTANCE", ("INSTANCE_NAME", "DB_NAME", "VERSION", "STATUS", "SHUTDOWN_PENDING")),
     "database": Query("V$DATABASE", ("DBID", "NAME", "CURRENT_TSN", "OPEN_MODE", "LOG_MODE", "RESETLOG_TSN")),
     "log": Query("V$LOG", ("THREAD#", "SEQUENCE#", "STATUS")),
+    # Of V$LOG these two columns are not documented (L); FIRST_TIME of V$ARCHIVED_LOG is (H). The server counts the age: it alone knows its clock.
+    "begun": Query(
+        "V$LOG", ("SEQUENCE#", "FIRST_CHANGE#", ("AGE", "FLOOR((SYSDATE - FIRST_TIME) * 86400)")), again=False
+    ),
     "backup": Query("V$BACKUP", ("FILE#", "STATUS", "CHANGE#", "TIME")),
     "vt_backup": Query("_VT_BACKUP", ("STATUS",), again=False),
     "vt_parameter": Query("_VT_PARAMETER", ("NAME", "VALUE"), _REPLICATION, again=False),
@@ -267,6 +271,31 @@ def _received(answers: Dict[str, Answer], role: "Fact[str]", why: str) -> "Fact[
     return unknown(
         "V$STANDBY", "no column of a known name: {0}".format(", ".join(answer.rows[0]) if answer.rows else "no rows")
     )
+
+
+def held_age(seen: Seen) -> "Fact[int]":
+    """For how many seconds, at most, what a primary acknowledged may be missing on this standby, counted back from when it was looked at.
+
+    A standby at TSN n has every log from its beginning on that began at TSN n + 1 or before, so it holds all that was acknowledged before that log was
+    begun. How old a log is the standby tells by its own clock; the log was begun by that of the primary, to the second.
+    """
+    source = "V$LOG.FIRST_CHANGE#, FIRST_TIME (columns not documented)"
+    position, answer = seen.state.position, seen.answers.get("begun", Answer(why="not asked"))
+    if not position.is_known or not answer.is_known:
+        return unknown(source, answer.why or position.why)
+    held = []
+    for row in answer.rows:
+        sequence, first, age = (row.get(name) or "" for name in ("SEQUENCE#", "FIRST_CHANGE#", "AGE"))
+        if [text for text in (sequence, first) if not text.isdigit()] or not re.match(r"-?[0-9]+\Z", age):
+            continue
+        if int(first) <= int(position.value or 0) + 1:
+            held.append((int(sequence), int(first), int(age)))
+    if not held:
+        return unknown(source, "it shows no log that began at or before TSN {0}".format(position.value))
+    sequence_, first_, age_ = max(held)
+    if age_ < 0:
+        return unknown(source, "log {0} began {1} s ahead of the clock of this host".format(sequence_, -age_))
+    return known(age_ + 1, "{0}: log {1} began at TSN {2}".format(source, sequence_, first_))
 
 
 def _log_sequence(answers: Dict[str, Answer], why: str) -> "Fact[int]":

@@ -37,7 +37,8 @@ STOPPING = ("TBR-12039", "TBR-17008", "A shutdown is pending")
 class View(NamedTuple):
     """One member as observed: texts of ``_core.facts``, UNKNOWN where not known; ``running`` None when that is not known; ``recorded`` is the
     role that our own record on it names. ``database_id``: V$DATABASE.DBID, "" where it is not told: the column is documented (H), what a standby
-    in RECOVERY shows in it is not (L), so a missing one proves nothing. ``stopping``: a stop of it was begun and waits."""
+    in RECOVERY shows in it is not (L), so a missing one proves nothing. ``stopping``: a stop of it was begun and waits. ``held_age``: for how many
+    seconds at most something may be missing on a standby, None where that is not known, and by what, or why not."""
 
     role: str
     open_mode: str
@@ -47,6 +48,8 @@ class View(NamedTuple):
     recorded: str = ""
     database_id: str = ""
     stopping: bool = False
+    held_age: Optional[int] = None
+    held_by: str = "it was not asked"
 
     @property
     def may_be_primary(self) -> bool:
@@ -115,6 +118,8 @@ def view_of(observation: Optional[Mapping[str, Any]]) -> Optional[View]:
     position = (state.get("position") or {}).get("value", facts.UNKNOWN)
     why = "" if observation["role"] != facts.UNKNOWN else str((state.get("role") or {}).get("why", ""))
     database_id = str((state.get("database_id") or {}).get("value") or "")
+    held = observation.get("held_age") or {}
+    age = held.get("value")
     said = [why] + [str(note) for note in state.get("notes") or ()]
     return View(
         str(observation["role"]),
@@ -125,6 +130,8 @@ def view_of(observation: Optional[Mapping[str, Any]]) -> Optional[View]:
         str(observation.get("recorded_role") or ""),
         "" if database_id == facts.UNKNOWN else database_id,
         running is True and bool([text for text in said for word in STOPPING if word in text]),
+        age if isinstance(age, int) else None,
+        str(held.get("source" if isinstance(age, int) else "why") or "it was not asked"),
     )
 
 

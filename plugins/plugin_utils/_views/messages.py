@@ -613,6 +613,11 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "行程 {0}：已确认的写入丢失 {1} 次，而故障切换曾预测不会丢失",
     ),
     (
+        "leg {0}: at least {1} s were lost, and the failover had said at most {2} s",
+        "구간 {0}: 최소 {1}초가 유실되었으나 페일오버는 최대 {2}초로 예측함",
+        "行程 {0}：至少丢失 {1} 秒，而故障切换曾预测最多 {2} 秒",
+    ),
+    (
         "how far the log of {0} went beyond is not known",
         "{0}의 로그가 분기점을 얼마나 넘었는지 알 수 없음",
         "{0} 的日志超出分叉点多远不得而知",

@@ -147,14 +147,14 @@ def test_what_was_foretold_is_read_of_the_document(tmp_path: Path) -> None:
     word = {"none": False, "first": "11", "last": "13 or more", "seconds": "UNKNOWN", "lost": 2}
     document["L"]["predicted"]["value"] = [
         {**word, "leg": "there"},
-        {**word, "leg": "x", "last": "13", "seconds": "1.5"},
+        {**word, "leg": "x", "last": "13", "at_most": 2},
     ]
     document["L"]["positions"]["value"] = [{"leg": "there", "new_open": 10}]
     document["L"]["lost_time"]["value"] = [{"leg": "there", "lo_ns": SECOND}, {"leg": "there", "lo_ns": 2 * SECOND}]
     (tmp_path / "evidence.json").write_text(json.dumps(document), encoding="utf-8")
     assert drills.figures(tmp_path).foretold == (
         drills.Foretold(False, 11, None, None, 10, 2, 2.0),
-        drills.Foretold(False, 11, 13, 1.5, None, 2, 0.0),
+        drills.Foretold(False, 11, 13, 2.0, None, 2, 0.0),
     )
 
 

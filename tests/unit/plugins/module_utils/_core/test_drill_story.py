@@ -105,9 +105,13 @@ def test_the_fence_of_a_failover_lies_between_the_decision_and_the_order() -> No
 
 def test_what_a_failover_foresaw_is_told_from_its_journal_and_nothing_of_a_planned_change() -> None:
     loss = {"none": False, "first": "8", "last": "UNKNOWN", "seconds": "UNKNOWN", "certainty": "ASYNC"}
-    lines = [*journal()[:-1], line("end", 9500, 4, seconds=0.4, seen={"evidence": {"loss": loss, "allowed": True}})]
+    more = {"at_most": 57, "seconds_by": "log 5"}
+    lines = [
+        *journal()[:-1],
+        line("end", 9500, 4, seconds=0.4, seen={"evidence": {"loss": {**loss, **more}, "allowed": True}}),
+    ]
     [told_leg] = story(told(legs=[failover(journal=lines)]))["legs"]
-    assert told_leg["predicted"] == loss
+    assert told_leg["predicted"] == {**loss, "at_most": 57, "seconds_by": "log 5"}
     assert story(told(legs=[leg()]))["legs"][0]["predicted"] is None
 
 

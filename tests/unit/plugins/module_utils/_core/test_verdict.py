@@ -261,12 +261,35 @@ def test_what_a_failover_foresaw_is_held_against_the_ledger(scene: Scene, none: 
         lost_suffix(scene)
     found = judged(scene)
     [predicted] = found["L"]["predicted"]["value"]
-    assert predicted == {**said, "leg": "there", "lost": predicted["lost"], "covered": not (none and lost)}
+    assert predicted == {
+        **said,
+        "at_most": None,
+        "seconds_by": "",
+        "leg": "there",
+        "lost": predicted["lost"],
+        "covered": not (none and lost),
+    }
     assert bool(predicted["lost"]) is lost
     words = (
         f"leg there: {predicted['lost']} acknowledged writes were lost, and the failover had said that none would be"
     )
     assert (words in found["R"]["reasons"]["value"]) is (none and lost)
+
+
+@pytest.mark.parametrize(("at_most", "covered"), [(None, True), (3600, True), (0, False)])
+def test_the_seconds_that_a_failover_foresaw_are_held_against_the_ledger(
+    scene: Scene, at_most: int | None, covered: bool
+) -> None:
+    said = {"none": False, "first": "1", "last": "UNKNOWN", "seconds": "0 to x", "certainty": "", "seconds_by": "log 5"}
+    scene.drill["legs"][0].update(kind="failover", predicted={**said, "at_most": at_most})
+    lost_suffix(scene)
+    found = judged(scene)
+    [predicted] = found["L"]["predicted"]["value"]
+    assert predicted["covered"] is covered and predicted["lost"] > 0
+    seconds = round(max(each["lo_ns"] for each in found["L"]["lost_time"]["value"]) / 1e9, 3)
+    words = f"leg there: at least {seconds} s were lost, and the failover had said at most {at_most} s"
+    told = {each["what"]: each for each in found["Q"]["findings"]["value"]}
+    assert (words in told) is not covered
 
 
 def test_an_application_that_does_not_work_is_no_success(scene: Scene) -> None:

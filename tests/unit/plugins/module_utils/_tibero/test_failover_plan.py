@@ -389,3 +389,62 @@ def test_a_standby_of_another_database_is_not_taken_for_the_one_that_holds_most(
     with pytest.raises(Refusal, match="DBID: seoul2 has 1, busan1 has 2"):
         choose({"seoul1": None, "seoul2": own, "busan1": other})
     assert choose({"seoul1": None, "seoul2": own, "busan1": follows("99")}).decision.change.new == "seoul2"
+
+
+def held(position: str, age: int | None = 57, by: str = "log 5 began at TSN 20") -> View:
+    return follows(position)._replace(held_age=age, held_by=by)
+
+
+def decided(views: dict[str, View | None], **more: Any) -> failover_plan.Loss:
+    return decide(views, TRANSPORTS, dict.fromkeys(views, "PERFORMANCE"), None, wish(), True, **more).loss
+
+
+def test_the_seconds_that_may_be_lost_are_bounded_by_what_the_candidate_holds() -> None:
+    views = {"seoul1": None, "seoul2": held("100"), "busan1": held("99", 5)}
+    loss = decided(views, fenced=["seoul1"])
+    assert (loss.seconds, loss.at_most) == ("0 to 57", 57), "of the one that takes over, not of another"
+    assert loss.seconds_by == (
+        "seoul2 holds all that was acknowledged before; log 5 began at TSN 20; its clock and that of the former primary taken for equal"
+    )
+    assert f"seconds 0 to 57 ({loss.seconds_by}); " in loss.text()
+    before = decided(views)
+    assert before.at_most == 57 and "what seoul1 acknowledges until the fence comes on top" in before.seconds_by
+
+
+def test_seconds_that_nothing_bounds_are_unknown_with_the_reason() -> None:
+    views = {"seoul1": None, "seoul2": held("100", None, "no such column"), "busan1": held("99")}
+    loss = decided(views, fenced=["seoul1"])
+    assert (loss.seconds, loss.at_most, loss.seconds_by) == ("UNKNOWN", None, "seoul2: no such column")
+    assert "seconds UNKNOWN (seoul2: no such column); " in loss.text()
+    views["seoul2"] = held("100")
+    loss = decided(views, fenced=["seoul1"], unproven=["seoul1"])
+    assert (loss.seconds, loss.at_most) == ("UNKNOWN", None)
+    assert loss.seconds_by == "no fence of seoul1 is proven, so it may acknowledge for as long as it likes"
+
+
+def test_a_run_that_takes_the_failover_up_says_the_same_seconds() -> None:
+    loss = decided({"seoul1": None, "seoul2": held("100"), "busan1": held("99")}, fenced=["seoul1"])
+    found = half_done(stop=journal.DONE)
+    taken_up = found._replace(change=found.change._replace(evidence={"loss": dict(loss._asdict())}))
+    assert choose({"seoul1": None, "seoul2": follows("100"), "busan1": follows("99")}, found=taken_up).loss == loss
+
+
+@pytest.mark.parametrize(
+    ("told", "age", "by"),
+    [
+        ({"value": 57, "source": "log 5"}, 57, "log 5"),
+        ({"value": "UNKNOWN", "source": "V$LOG", "why": "no such column"}, None, "no such column"),
+        (None, None, "it was not asked"),
+    ],
+)
+def test_a_view_tells_for_how_long_something_may_be_missing(
+    told: dict[str, Any] | None, age: int | None, by: str
+) -> None:
+    seen = {"role": "standby", "open_mode": "recovery", "running": True, **({"held_age": told} if told else {})}
+    view = role_plan.view_of(seen)
+    assert view is not None and (view.held_age, view.held_by) == (age, by)
+
+
+def test_where_nothing_is_lost_no_second_is() -> None:
+    loss = predict(Candidate("seoul2", 100, SYNC), [Candidate("seoul2", 100, SYNC)], ["seoul1"], "PROTECTION")
+    assert (loss.none, loss.seconds, loss.at_most) == (True, "0", 0)

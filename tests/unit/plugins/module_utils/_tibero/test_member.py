@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import unknown_fields
+from ansible_collections.firedrill.standby.plugins.module_utils._core.facts import known, unknown_fields
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import role_record
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import look, observe
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Answer
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.member import held_age, look, observe
 from tests.unit.plugins.module_utils._tibero.fake_tibero import PASSWORD, FakeTibero
 
 
@@ -220,3 +221,39 @@ def test_the_current_log_is_the_one_that_says_so(fake: FakeTibero) -> None:
     fake.views["V$LOG"] = [{"THREAD#": "0", "SEQUENCE#": number, "STATUS": "WORD"} for number, _status in rows]
     fact = observe(fake.client()).log_sequence
     assert fact.value == 9 and "highest" in fact.source
+
+
+def log(sequence: str, first: str, age: str | None) -> dict[str, str | None]:
+    return {"SEQUENCE#": sequence, "FIRST_CHANGE#": first, "AGE": age}
+
+
+@pytest.mark.parametrize(
+    ("rows", "age", "says"),
+    [
+        ([log("4", "20", "90"), log("5", "101", "57"), log("6", "102", "3")], 58, "log 5 began at TSN 101"),
+        # Of logs without writes that began at the same TSN the latest counts.
+        ([log("4", "101", "90"), log("5", "101", "57")], 58, "log 5"),
+        ([log("5", "102", "57")], None, "it shows no log that began at or before TSN 100"),
+        ([log("5", "20", None), log("x", "20", "1"), log("5", "", "1")], None, "it shows no log"),
+        ([log("5", "20", "-4")], None, "log 5 began 4 s ahead of the clock of this host"),
+    ],
+)
+def test_for_how_long_something_may_be_missing_on_a_standby(
+    fake: FakeTibero, rows: list[Any], age: int | None, says: str
+) -> None:
+    seen = look(fake.client())
+    position = known("100", "V$DATABASE.CURRENT_TSN")
+    answers = {**seen.answers, "begun": Answer(tuple(rows))}
+    found = held_age(seen._replace(state=seen.state._replace(position=position), answers=answers))
+    assert found.value == age if age is not None else not found.is_known
+    assert says in (found.source if found.is_known else found.why)
+
+
+def test_for_how_long_is_unknown_where_the_view_lacks_a_column_or_nobody_answers(fake: FakeTibero) -> None:
+    seen = look(fake.client())
+    answers = {**seen.answers, "begun": Answer(code=8026, why="TBR-8026: no such column")}
+    position = known("100", "V$DATABASE.CURRENT_TSN")
+    found = held_age(seen._replace(state=seen.state._replace(position=position), answers=answers))
+    assert not found.is_known and found.why == "TBR-8026: no such column"
+    stopped = held_age(seen._replace(answers={}))
+    assert not stopped.is_known and stopped.why
