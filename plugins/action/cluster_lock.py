@@ -16,7 +16,7 @@ from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, run_lock
+from ansible_collections.firedrill.standby.plugins.module_utils._core import detached
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import wait_until
 
 #: Seconds between two renewals, and between two looks at whether the run still lives.
@@ -47,13 +47,10 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = self._execute_module(
             module_name="firedrill.standby.cluster_lock", module_args=arguments, task_vars=task_vars
         )
-        if not result.get("failed") and result.get("pid") and playbook is not None:
-            words = {
-                "directory": shlex.quote(str(arguments["directory"])),
-                "pid": int(result["pid"]),
-                "job": run_lock.JOB,
-            }
-            detached.aside(lambda: keep(playbook, self._shell_on_member, words))
+        pids = {str(job): int(pid) for job, pid in (result.get("pids") or {}).items() if pid}
+        if not result.get("failed") and pids and playbook is not None:
+            directory = shlex.quote(str(arguments["directory"]))
+            detached.aside(lambda: keep(playbook, self._shell_on_member, directory, pids))
         return result
 
     def _shell_on_member(self, script: str) -> int:
@@ -81,19 +78,24 @@ def holder(pid: int) -> str:
 def keep(
     playbook: detached.Process,
     shell: t.Callable[[str], int],
-    words: t.Mapping[str, t.Any],
+    directory: str,
+    pids: t.Mapping[str, int],
     alive: t.Callable[[detached.Process], bool] = detached.is_alive,
 ) -> None:
-    """Renew the lease while the run lives, then give it back. Ends early when the lease is lost."""
+    """Renew the leases while the run lives, then give them back. Ends early when the last one is lost or was given back."""
     renewed = {"at": time.monotonic()}
+    left = dict(pids)
 
     def over() -> bool:
         if not alive(playbook):
             return True
         if time.monotonic() - renewed["at"] >= RENEW:
             renewed["at"] = time.monotonic()
-            return shell(_RENEW.format(**words)) == GONE
-        return False
+            for job, pid in list(left.items()):
+                if shell(_RENEW.format(directory=directory, job=job, pid=pid)) == GONE:
+                    del left[job]
+        return not left
 
     wait_until(over, bool, float("inf"), "the end of the run", "", interval=LOOK)
-    shell(_RELEASE.format(**words))
+    for job, pid in left.items():
+        shell(_RELEASE.format(directory=directory, job=job, pid=pid))
