@@ -161,7 +161,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("approver_differs", _O, "bool", DRILL, "whether an approver is another person than the requester"),
         Spec("ticket", _D, "str", POLICY, "change ticket"),
         Spec("window", _D, "dict", POLICY, "start, end: ISO 8601 with zone"),
-        Spec("inside_window", _O, "bool", DRILL, "whether the drill began and ended inside of it"),
+        Spec("inside_window", _O, "bool", DRILL, "whether the drill began and ended inside of it; each approval past its end is a finding too"),
         Spec("blackout_dates", _D, "list", POLICY, "YYYY-MM-DD, on which no drill may begin"),
         Spec("risk_assessment", _D, "str", POLICY, "reference"),
         Spec("rollback_plan", _D, "str", POLICY, "reference"),

@@ -149,6 +149,7 @@ def inputs_from(files: Mapping[str, bytes]) -> Inputs:
         record_from(_json(files, DRILL)),
         {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.startswith(LEDGERS)},
         {path: parse_rows(data) for path, data in files.items() if path.startswith(ROWS)},
+        _bounds((frozen.get("policy") or {}).get("window")),
     )
 
 
@@ -207,16 +208,22 @@ def _wall(text: Any) -> Optional[int]:
     return (calendar.timegm(moment.timetuple()) - zone) * 1000000000
 
 
+def _bounds(window: Any) -> Optional[Tuple[int, int]]:
+    """Begin and end of a window of a policy; None unless both are known."""
+    given = window if isinstance(window, dict) else {}
+    start, end = _wall(given.get("start")), _wall(given.get("end"))
+    return None if start is None or end is None else (start, end)
+
+
 def _window(document: Dict[str, Any]) -> None:
     """Whether the drill kept to its window. When it was frozen it could be said of the begin only, and a drill that overruns is what is asked for."""
-    window = document["E"]["window"]["value"] or {}
-    start, end = _wall(window.get("start")), _wall(window.get("end"))
+    bounds = _bounds(document["E"]["window"]["value"])
     began, ended = (document["A"][name]["value"] for name in ("started_wall_ns", "ended_wall_ns"))
-    if start is None or end is None or began is None or ended is None:
+    if bounds is None or began is None or ended is None:
         why = "the window, the begin and the end of the drill are not all known"
         document["E"]["inside_window"] = unknown(why)
     else:
-        document["E"]["inside_window"] = observed(start <= int(began) <= int(ended) <= end, DRILL)
+        document["E"]["inside_window"] = observed(bounds[0] <= int(began) <= int(ended) <= bounds[1], DRILL)
 
 
 def _mode(document: Dict[str, Any], mode: Mode) -> None:

@@ -91,7 +91,7 @@ def freeze(
 ) -> Dict[str, Any]:
     """Make the folder of a drill and write its objectives down, before anything is touched.
 
-    :arg facts: what was seen while freezing, for the event: approver_differs, inside_window.
+    :arg facts: what was seen while freezing, for the event: approver_differs, notes. Whether the drill keeps to its window is known at its end only.
     :returns: folder, sha256, at_wall_ns.
     :raises Refusal: when the id is no ULID, or the folder exists.
     """

@@ -23,6 +23,8 @@ TIMES: Tuple[str, ...] = (RTO, RTO_READS, RTRR, RPO)
 INFO, WARNING, FAILURE = "info", "warning", "failure"
 WRITE, READ, GUARD = "write", "read", "guard"
 APPLICATION, DATABASE = "application", "database"
+#: The state of a drill that ended by no order, and the fields of its begin and end.
+INTERRUPTED, BEGAN, ENDED = "interrupted", "A.started_wall_ns", "A.ended_wall_ns"
 
 #: A step of wall against monotonic clock that is reported, from one anchor to the next or since the first; the drift (parts in a million) that adds
 #: up without being a step; the longest time without an anchor.
@@ -32,12 +34,14 @@ BOUND_SHARE = 10
 
 
 class Inputs(NamedTuple):
-    """Everything a verdict rests on. ``objectives``: the frozen figures; ``ledgers`` and ``rows`` by their path inside of the folder."""
+    """Everything a verdict rests on. ``objectives``: the frozen figures; ``ledgers`` and ``rows`` by their path inside of the folder; ``window``: begin
+    and end of the window of the policy, nanoseconds since the epoch, None where it is not known."""
 
     objectives: Mapping[str, Any]
     record: Record
     ledgers: Mapping[str, Ledger]
     rows: Mapping[str, Rows]
+    window: Optional[Tuple[int, int]] = None
 
 
 class Note(NamedTuple):
@@ -310,6 +314,11 @@ def _table(material: Material, court: Court) -> None:
 def _conduct(material: Material, court: Court) -> None:
     """A drill that was ended early, steps that were left out, fences that nothing confirmed."""
     document = material.inputs.record.document
+    if (document.get("A.state") or {}).get("value") == INTERRUPTED:
+        # Home again by itself, it may show nothing else that speaks against it.
+        what = "the drill broke off before its end"
+        court.doubt(OBJECTIVES[:-1], what)
+        court.note(WARNING, "", what)
     for stop in (document.get("E.stopped_by") or {}).get("value") or ():
         what = "the drill was ended early by {0}".format(stop.get("by") or "someone")
         court.doubt(OBJECTIVES[:-1], what)
@@ -332,9 +341,35 @@ def _conduct(material: Material, court: Court) -> None:
         court.note(WARNING, FENCING, what, 0, str(fence.get("source") or "raw/drill.json"))
 
 
+def _overrun(material: Material, court: Court) -> None:
+    """A drill, or an approval that it went on by, outside of the window. An objective says nothing of that, so it is a finding."""
+    document = material.inputs.record.document
+    if material.inputs.window is None:
+        return
+    start, end = material.inputs.window
+    began, ended = (int((document.get(name) or {}).get("value") or 0) for name in (BEGAN, ENDED))
+    if began and began < start:
+        court.note(WARNING, "", "the drill began {0} s before its window".format(_seconds(start - began)), began)
+    if ended > end:
+        what = "the drill went on {0} s past the end of its window".format(_seconds(ended - end))
+        court.note(WARNING, "", what, end)
+    for each in (document.get("E.approvals") or {}).get("value") or ():
+        at = int(each.get("at_wall_ns") or 0)
+        if at > end:
+            what = "step {0} was approved by {1} {2} s past the end of the window".format(
+                each.get("step"), each.get("person"), _seconds(at - end)
+            )
+            court.note(WARNING, "", what, at, str(each.get("source") or "raw/drill.json"))
+
+
+def _seconds(nanoseconds: int) -> int:
+    """Whole seconds, rounded up: what is over is never 0."""
+    return -(-nanoseconds // 10**9)
+
+
 def examine(material: Material, court: Court) -> None:
     """Look at everything a verdict would rest on and write down what cannot carry one."""
     if not material.legs:
         court.doubt(OBJECTIVES, "no role change was measured")
-    for look in (_streams, _reads, _clocks, _modes, _load, _table, _conduct):
+    for look in (_streams, _reads, _clocks, _modes, _load, _table, _conduct, _overrun):
         look(material, court)

@@ -798,6 +798,22 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
     ("it was not recorded", "기록되지 않음", "未记录"),
     ("the drill was ended early by {0}", "훈련이 {0}에 의해 조기 종료됨", "演练被 {0} 提前终止"),
     ("someone", "누군가", "某人"),
+    ("the drill broke off before its end", "훈련이 끝나기 전에 중단됨", "演练在结束之前中断"),
+    (
+        "the drill began {0} s before its window",
+        "훈련이 허용 시간대보다 {0}초 먼저 시작됨",
+        "演练比其时间窗口提前 {0} 秒开始",
+    ),
+    (
+        "the drill went on {0} s past the end of its window",
+        "훈련이 허용 시간대가 끝난 뒤 {0}초 더 계속됨",
+        "演练超出其时间窗口 {0} 秒",
+    ),
+    (
+        "step {0} was approved by {1} {2} s past the end of the window",
+        "허용 시간대가 끝나고 {2}초 뒤에 {1}이(가) 단계 {0}을(를) 승인함",
+        "{1} 在时间窗口结束 {2} 秒之后批准了步骤 {0}",
+    ),
     ("step {0} was left out by {1}: {2}", "{1}이(가) 단계 {0}을(를) 생략함: {2}", "{1} 跳过了步骤 {0}：{2}"),
     ("no role change was measured", "측정된 역할 전환이 없음", "没有测得任何角色切换"),
     # Way back.

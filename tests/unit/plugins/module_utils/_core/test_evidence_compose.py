@@ -90,3 +90,31 @@ def test_which_standbys_were_in_step_is_not_claimed(folder: dict[str, bytes]) ->
     assert (value["mode"], value["guaranteed"], value["source"]) == ("AVAILABILITY", True, "raw/console/mode.txt")
     assert value["synchronous"] is None
     assert value["why"] == "a connection to a standby that stands does not tell whether the standby was in step"
+
+
+def findings(document: dict[str, Any]) -> list[str]:
+    return [str(each["what"]) for each in document["Q"]["findings"]["value"] if "window" in each["what"]]
+
+
+def test_a_drill_that_goes_on_past_its_window_carries_a_finding(folder: dict[str, bytes]) -> None:
+    inside = made(folder, WINDOW, WALL, WALL + 120 * SECOND)
+    assert findings(inside) == [] and inside["R"]["overall"]["value"] == "met"
+    over = made(folder, WINDOW, WALL - 1, WALL + 121 * SECOND + 1)
+    told = ["the drill began 1 s before its window", "the drill went on 2 s past the end of its window"]
+    assert findings(over) == told and over["R"]["overall"]["value"] == "met with findings"
+    assert [each for each in over["R"]["reasons"]["value"] if "window" in each] == told
+    [late] = [each for each in over["Q"]["findings"]["value"] if each["what"] == told[1]]
+    assert (late["severity"], late["when_wall_ns"]) == ("warning", WALL + 120 * SECOND)
+    assert findings(made(folder, None, WALL, WALL + 999 * SECOND)) == []
+
+
+def test_an_approval_past_the_window_is_a_finding_and_one_within_is_none(folder: dict[str, bytes]) -> None:
+    record = json.loads(folder[DRILL])
+    approvals = [
+        {"step": "back", "person": "lee", "at_wall_ns": WALL + after * SECOND, "source": "raw/events.jsonl"}
+        for after in (120, 150)
+    ]
+    record["document"] = {"E.approvals": {"value": approvals, "kind": "observed", "source": "raw/events.jsonl"}}
+    frozen = {"schema": OBJECTIVES_SCHEMA, "policy": {"window": WINDOW}, "figures": Scene().objectives}
+    document = compose({**folder, DRILL: json.dumps(record).encode(), OBJECTIVES_FILE: json.dumps(frozen).encode()})
+    assert findings(document) == ["step back was approved by lee 30 s past the end of the window"]

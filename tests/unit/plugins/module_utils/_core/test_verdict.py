@@ -529,6 +529,10 @@ def stopped_early(scene: Scene) -> None:
     }
 
 
+def broke_off(scene: Scene) -> None:
+    scene.drill["document"] = {"A.state": {"value": "interrupted"}}
+
+
 def unknown_bytes(scene: Scene) -> None:
     scene.objectives["rpo_bytes"] = 0
 
@@ -569,6 +573,7 @@ DOUBTS: list[tuple[Callable[[Scene], None], str, str]] = [
     (wide_interval, "rto", "the bounds are wider than the objective"),
     (unknown_layout, "way_back", "whether the cluster is as it was is not known"),
     (stopped_early, "rto", "the drill was ended early by a real disaster"),
+    (broke_off, "rpo", "the drill broke off before its end"),
     (unknown_bytes, "rpo_bytes", "nothing bounds it"),
     (coarse, "rpo", "cannot show a loss of 1.000 ms"),
 ]
