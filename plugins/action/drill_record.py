@@ -77,6 +77,7 @@ class ActionModule(ActionBase):
         raw += [
             {"dest": journal_path(str(leg["name"])), "src": str(leg["log"])} for leg in told["legs"] if leg.get("log")
         ]
+        raw += _journals(staging, {each["dest"] for each in raw}, {str(leg.get("log")) for leg in told["legs"]})
         for name in COPIED:
             files = sorted(path for path in (staging / name).rglob("*") if path.is_file())
             # A file in a directory of its client has that in its name.
@@ -85,6 +86,16 @@ class ActionModule(ActionBase):
                 for path in files
             ]
         return {"changed": False, "record": record, "raw": raw}
+
+
+def _journals(staging: pathlib.Path, taken: t.Collection[str], logs: t.Collection[str]) -> list[dict[str, str]]:
+    """Journals that no leg names: of the way home, and of what a killed run had begun."""
+    found = []
+    for path in sorted(staging.glob("journals-*/*/*.jsonl")):
+        dest = journal_path(f"{path.parts[-3].partition('-')[2]}-{path.stem}")
+        if str(path) not in logs and dest not in taken:
+            found.append({"dest": dest, "src": str(path)})
+    return found
 
 
 def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:

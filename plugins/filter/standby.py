@@ -76,6 +76,26 @@ def standby_drill_tripped(
         raise AnsibleFilterError(str(error)) from error
 
 
+def standby_drill_lost(
+    observations: t.Mapping[str, t.Mapping[str, t.Any]], members: t.Sequence[str], course: t.Mapping[str, t.Any]
+) -> list[str]:
+    """What became of the members of a drill that the drill has not done, in words."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_course
+
+    sights = {str(name): drill_course.sight_of(observations.get(name)) for name in members}
+    return drill_course.lost(sights, drill_course.Course(**course))
+
+
+def standby_drill_way(
+    observations: t.Mapping[str, t.Mapping[str, t.Any]], members: t.Sequence[str], origin: str, back: bool
+) -> dict[str, str]:
+    """What brings the members of a drill home that broke off, as far as it is safe without a person."""
+    from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_course
+
+    sights = {str(name): drill_course.sight_of(observations.get(name)) for name in members}
+    return dict(drill_course.way_home(sights, origin, back)._asdict())
+
+
 def standby_existing(
     directories: t.Sequence[t.Mapping[str, t.Any]],
     account: t.Mapping[str, t.Any],
@@ -121,7 +141,9 @@ class FilterModule:
         return {
             "standby_answering": standby_answering,
             "standby_approval_problems": standby_approval_problems,
+            "standby_drill_lost": standby_drill_lost,
             "standby_drill_tripped": standby_drill_tripped,
+            "standby_drill_way": standby_drill_way,
             "standby_drill_ways": standby_drill_ways,
             "standby_existing": standby_existing,
             "standby_files": standby_files,

@@ -111,6 +111,21 @@ def test_a_change_that_never_began_has_no_journal(monkeypatch: pytest.MonkeyPatc
     assert "raw/journals/there.jsonl" not in [each["dest"] for each in made["raw"]]
 
 
+def test_a_journal_that_no_leg_names_is_evidence_too(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    for leg in ("there", "way"):
+        path = staging / f"journals-{leg}/orders/c-{leg}.jsonl"
+        path.parent.mkdir(parents=True)
+        path.write_text((staging / "journal.jsonl").read_text())
+    own = story(staging)
+    own["legs"][0]["log"] = str(staging / "journals-there/orders/c-there.jsonl")
+    made = act(monkeypatch, drill_record, story=own, staging=str(staging))
+    found = {each["dest"]: each["src"] for each in made["raw"] if "journals" in each["dest"]}
+    assert found == {
+        "raw/journals/there.jsonl": str(staging / "journals-there/orders/c-there.jsonl"),
+        "raw/journals/way-c-way.jsonl": str(staging / "journals-way/orders/c-way.jsonl"),
+    }
+
+
 def test_a_story_that_lacks_something_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
     broken = story(staging)
     del broken["classification"]
