@@ -170,14 +170,19 @@ def test_what_cannot_be_skipped_or_lacks_its_reason_is_refused(
     assert not made.folder.exists()
 
 
-def test_one_that_nobody_approves_ends_before_the_step_and_is_reported(
+def test_one_that_nobody_approves_goes_home_by_itself_and_is_reported(
     bench: Bench, drill: Callable[..., Drill]
 ) -> None:
-    made = drill("switchover", drill_approve_before=["there"], drill_approval_timeout=3, drill_baseline_seconds=1)
+    made = drill("switchover", drill_approve_before=["back"], drill_approval_timeout=3, drill_baseline_seconds=1)
     said = " ".join(made.text.split())
-    assert made.code != 0 and "Nobody approved the step there within 3 s, so the drill ends before it" in said, said[
+    assert made.code != 0 and "Nobody approved the step back within 3 s, so the drill ends before it" in said, said[
         -3000:
     ]
+    assert [each["leg"] for each in made.value("J.events") if each["mark"] == "t6"] == ["there"]
+    assert made.value("R.overall") == "inconclusive", made.value("R.reasons")
+    assert "the drill broke off before its end" in made.value("R.reasons")
+    assert not [each for each in made.value("O.differences") if not each["explained"]]
+    assert len(list((made.folder / "raw/journals").glob("way-*.jsonl"))) == 1
     assert made.value("A.state") == "interrupted" and made.value("O.original_layout") is True
     assert made.value("O.residue") == [] and made.value("E.approvals") == []
     assert made.verify().returncode == 0 and bench.primaries() == ["seoul1"]

@@ -201,7 +201,8 @@ def _home(inputs: Inputs, court: Court) -> _Measured:
 def _luck(material: Material, lost: Losses, court: Court) -> str:
     """Nothing lost although the mode did not promise it."""
     loose = [leg for leg in material.legs if leg.mode.name and not leg.mode.guaranteed]
-    if not loose or lost.counts.get("lost"):
+    # Without a read nobody knows that.
+    if not loose or not lost.counts or lost.counts["lost"]:
         return ""
     for leg in loose:
         what = "leg {0}: nothing was lost, but the mode in force, {1}, does not promise it".format(

@@ -128,6 +128,7 @@ def bench(tmp_path: Path) -> Bench:
         (cluster(seoul2=STOPPED), {}, set(), []),
         (cluster(busan1={"unreachable": True, "msg": "no route"}), {}, set(), []),
         (cluster(seoul1=STOPPED), {}, set(), []),
+        (cluster(seoul1=STOPPED), {"drill_hit": ["seoul1"]}, set(), []),
         ({**cluster(), "tibero_marker:switch to seoul1@seoul2": [{"failed": True, "msg": "it lags"}]}, {}, {"seoul1"}, ["not home"]),
     ],
 )  # fmt: skip
@@ -179,3 +180,9 @@ def test_a_server_that_was_killed_is_not_started_beside_one_that_somebody_promot
     assert bench.started() == started, said[-3000:]
     assert ("a real disaster: the failover c9 to busan1" in said) is overtaken, said[-3000:]
     assert '"state": "stopped"' in said.split("LEFT", 1)[1]
+
+
+def test_a_failover_of_a_person_takes_none_of_the_leases_that_a_drill_holds() -> None:
+    files = [ROOT / "playbooks/failover.yml", *(ROOT / "roles/failover").rglob("*.yml"), *(ROOT / "roles/role_change").rglob("*.yml")]  # fmt: skip
+    said = "".join(path.read_text() for path in files)
+    assert "tibero_fence" in said and "cluster_lock" not in said and "tasks_from: plan" not in said

@@ -658,6 +658,14 @@ def test_luck_is_no_guarantee(scene: Scene) -> None:
     assert found["R"]["annotation"]["value"] == "" and objective(found, "rpo")["annotation"] == ""
 
 
+def test_that_nothing_was_lost_is_not_said_where_nobody_was_read(scene: Scene) -> None:
+    for leg in scene.drill["legs"]:
+        leg["mode"]["guaranteed"], leg["reads"] = False, []
+    found = judged(scene)
+    assert found["L"]["statement"]["value"].startswith("nothing was read")
+    assert not [each for each in found["R"]["reasons"]["value"] if "nothing was lost" in each]
+
+
 def test_the_guard_of_a_standby_that_nobody_took_over_from_is_never_let_in(scene: Scene) -> None:
     """In a ride the guarded member is a standby all along: that it refuses from the start is what is proved."""
     scene.drill["legs"] = scene.drill["legs"][:1]
