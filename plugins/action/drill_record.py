@@ -31,6 +31,8 @@ from ansible_collections.firedrill.standby.plugins.plugin_utils import _drill
 SPEC: dict[str, t.Any] = {"story": {"type": "dict", "required": True}, "staging": {"type": "path", "required": True}}
 #: How the probe of an engine works.
 METHODS: dict[str, t.Mapping[str, t.Any]] = {"tibero": METHOD}
+#: Why nothing is said of the way back after a real disaster.
+DISASTER = "a real disaster changed the members, so what the drill itself would have left is not known"
 #: Directories of the staging place that go into the evidence as they are.
 COPIED = ("rows", "ledgers", "console", "observations")
 
@@ -121,6 +123,9 @@ def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     if before:
         taken = fingerprints_of(before, "raw/observations/fingerprint-start-{0}.txt")
         document["G.fingerprints"] = {"value": taken, "source": "raw/observations"}
+    if told.get("disaster"):
+        # What of the differences is the drill's cannot be told; the fingerprints are raw data.
+        return {"document": document, "way_back": {"original_layout": None, "why": DISASTER}}
     home = home_of(before, after, told.get("expected") or {}, told.get("original_layout"), told.get("left") or [])
     return {"document": document, "way_back": home}
 

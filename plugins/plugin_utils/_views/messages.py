@@ -798,6 +798,11 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
     ("it was not recorded", "기록되지 않음", "未记录"),
     ("the drill was ended early by {0}", "훈련이 {0}에 의해 조기 종료됨", "演练被 {0} 提前终止"),
     ("someone", "누군가", "某人"),
+    (
+        "a real disaster changed the members, so what the drill itself would have left is not known",
+        "실제 재해로 구성원이 변경되어 훈련 자체가 무엇을 남겼을지 알 수 없음",
+        "真实灾难改变了成员，演练本身会留下什么未知",
+    ),
     ("the drill broke off before its end", "훈련이 끝나기 전에 중단됨", "演练在结束之前中断"),
     (
         "the drill began {0} s before its window",

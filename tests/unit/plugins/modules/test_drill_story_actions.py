@@ -149,6 +149,19 @@ def test_what_was_looked_at_becomes_fields_and_the_way_back(monkeypatch: pytest.
     assert [each["member"] for each in record["document"]["G.fingerprints"]["value"]] == ["busan1", "busan2", "seoul1"]
 
 
+def test_after_a_real_disaster_the_drill_is_not_held_to_its_differences(
+    monkeypatch: pytest.MonkeyPatch, staging: Path
+) -> None:
+    taken = {name: fingerprint.as_state(made_of(sections, name)) for name, sections in cluster().items()}
+    more = {"fingerprints_before": taken, "fingerprints_after": taken, "original_layout": False}
+    for disaster, home in (("", False), ("seoul2, the primary, is stopped", None)):
+        own = {**story(staging), **more, "disaster": disaster}
+        made = act(monkeypatch, drill_record, story=own, staging=str(staging))
+        assert made["record"]["way_back"]["original_layout"] is home
+        assert ("differences" in made["record"]["way_back"]) is (not disaster)
+    assert made["record"]["way_back"]["why"] == drill_record.DISASTER
+
+
 def test_without_fingerprints_nothing_is_said_of_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
     record = act(monkeypatch, drill_record, story=story(staging, original_layout=True), staging=str(staging))["record"]
     assert record["way_back"]["original_layout"] is None and "not compared" in record["way_back"]["why"]

@@ -145,6 +145,24 @@ def test_a_real_disaster_that_is_seen_on_the_way_home_is_what_stopped_the_drill(
     assert "a real disaster: seoul2, the primary, is stopped" in said.split("LEFT", 1)[1], said[-3000:]
 
 
+def test_a_failover_that_people_did_meanwhile_is_beside_the_disaster(bench: Bench) -> None:
+    seen = {"role_change": {"change": FAILOVER, "state": "done"}}
+    facts = {
+        "drill_lost": ["seoul2, the primary, is stopped"],
+        "drill_there": True,
+        "standby_observation": {**member("standby"), **seen},
+        "drill_way": {"finish": ""},
+    }
+    play = bench.place / "play.yml"
+    play.write_text(
+        PLAY.replace("LEFT", "{{ drill_stopped_by | map(attribute='by') | list }} {{ drill_overtaken | length }} LEFT")
+    )
+    said = bench.run("rescued", {}, facts)
+    assert "the failover c9 to busan1, begun by kim@desk at now, is not the drill's" in said, said[-2000:]
+    quiet = bench.run("rescued", {}, {**facts, "standby_observation": member("standby")})
+    assert "[] 0 LEFT" in quiet, quiet[-2000:]
+
+
 @pytest.mark.parametrize(
     ("broken", "scene", "reinstate"),
     [
