@@ -200,7 +200,10 @@ def _ports(lost: t.Iterable[cluster.Member]) -> list[dict[str, t.Any]]:
 
 
 def _guard(members: t.Iterable[cluster.Member], decision: role_plan.Decision) -> dict[str, dict[str, t.Any]]:
-    """By member who has to watch the former primary, and how it is reached; nobody while a change is taken back, which makes it the primary again."""
+    """By member who has to watch, whose writes are tried and how they are reached; nobody's while a change is taken back, which makes one the primary again.
+
+    A failover names all that had to be fenced, since each of them may have been the primary.
+    """
     change = decision.change
     if (
         change is None
@@ -208,12 +211,13 @@ def _guard(members: t.Iterable[cluster.Member], decision: role_plan.Decision) ->
         or decision.mode not in (role_plan.BEGIN, role_plan.RESUME, role_plan.CLOSE)
     ):
         return {}
-    old = next((member for member in members if member.name == change.old), None)
-    if old is None:
-        return {}
-    return {
-        change.new: {"member": old.name, "alias": cluster.alias_of(old), "host": old.address, "port": old.listener_port}
-    }
+    former = change.old.split(",")
+    watched = [
+        {"member": each.name, "alias": cluster.alias_of(each), "host": each.address, "port": each.listener_port}
+        for each in members
+        if each.name in former
+    ]
+    return {change.new: {"members": watched}} if watched else {}
 
 
 def _with_evidence(decision: role_plan.Decision, evidence: dict[str, t.Any]) -> role_plan.Decision:

@@ -105,22 +105,28 @@ options:
         its first step, so behind the last step of the former primary, or behind its fence.
     type: dict
     suboptions:
-      member:
-        description: The former primary.
-        type: str
+      members:
+        description: The former primary; after a failover all that were fenced, which are tried in turn.
+        type: list
+        elements: dict
         required: true
-      alias:
-        description: Its alias in C(tbdsn.tbr) of this host.
-        type: str
-        required: true
-      host:
-        description: Its address.
-        type: str
-        required: true
-      port:
-        description: Port of its listener.
-        type: int
-        required: true
+        suboptions:
+          member:
+            description: Its name.
+            type: str
+            required: true
+          alias:
+            description: Its alias in C(tbdsn.tbr) of this host.
+            type: str
+            required: true
+          host:
+            description: Its address.
+            type: str
+            required: true
+          port:
+            description: Port of its listener.
+            type: int
+            required: true
       interval:
         description: Seconds from the end of one attempt to the next.
         type: float

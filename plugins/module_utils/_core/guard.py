@@ -41,7 +41,7 @@ class Attempt(NamedTuple):
 class Order(NamedTuple):
     """What a guard shall do.
 
-    ``change_id``: the change it belongs to. ``member``: whose writes it tries, in words for people. ``begins``: files of which one has to be there
+    ``change_id``: the change it belongs to. ``member``: whose writes it tries, in words for people; of several, with commas. ``begins``: files of which one has to be there
     before it tries anything. ``lease``: the file that a living controller touches. ``interval``: seconds from one attempt to the next. ``limit``: seconds
     without a sign of life after which it ends.
     """
@@ -74,8 +74,10 @@ def summary(seen: Dict[str, Any]) -> str:
 
 
 def proves(seen: Dict[str, Any]) -> bool:
-    """Whether it can be said from it that the former primary took no writes: it answered, and always in a way that is known."""
-    return bool(seen.get(REFUSED)) and not seen.get(UNCLEAR) and not seen.get(ACCEPTED)
+    """Whether it can be said from it that nobody of those watched took a write: they answered, and always in a way that is known. Of several, one that
+    never answers would hide behind the answers of another."""
+    silent = seen.get(NO_ANSWER) and "," in seen["member"]
+    return bool(seen.get(REFUSED)) and not seen.get(UNCLEAR) and not seen.get(ACCEPTED) and not silent
 
 
 def arm(directory: str, order: Order, attempt: Callable[[], Attempt]) -> detached.Started:

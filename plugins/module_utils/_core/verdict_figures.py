@@ -11,7 +11,7 @@ Public: :func:`outages`, :func:`parts`, :func:`redundancy`, :func:`series`, :fun
 
 import hashlib
 import json
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import (
     FAILOVER,
@@ -438,13 +438,21 @@ def losses(material: Material, court: Court) -> Losses:
         court.doubt(LOSS, "no member was ever read, so what survived is not known")
     positions = [_position(leg, by_leg.get(leg.name), court) for leg in material.legs]
     ids = {key: _ids(sorted(known)) for key, known in all_ids.items()}
+    return Losses(
+        reads, worst, apart, times, ids, positions, _all_predicted(material, by_leg, times, court), *_longest(times)
+    )
+
+
+def _all_predicted(
+    material: Material, by_leg: Mapping[str, int], times: Sequence[Dict[str, Any]], court: Court
+) -> List[Dict[str, Any]]:
+    """What the failovers of the drill said, each against its leg."""
     told = [(leg, leg.predicted) for leg in material.legs]
-    predicted = [
+    return [
         _predicted(leg, said, by_leg.get(leg.name), _surely(times, leg), court)
         for leg, said in told
         if said is not None
     ]
-    return Losses(reads, worst, apart, times, ids, positions, predicted, *_longest(times))
 
 
 def _longest(times: Sequence[Dict[str, Any]]) -> Tuple[int, Optional[int]]:

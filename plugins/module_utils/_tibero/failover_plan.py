@@ -144,16 +144,8 @@ def decide(
     elif not loss.none:
         loss = in_seconds(loss, chosen, [name for name in lost if name not in fenced], unproven)
     _refuse_loss(loss, chosen.name, allow_loss)
-    change = Change(
-        wish.change_id,
-        "failover",
-        ",".join(lost),
-        chosen.name,
-        wish.holder,
-        wish.started_at,
-        steps(chosen.name),
-        undoes=replaced,
-    )
+    old, todo = ",".join(lost), steps(chosen.name)
+    change = Change(wish.change_id, "failover", old, chosen.name, wish.holder, wish.started_at, todo, undoes=replaced)
     words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
     ahead = tuple(each.name for each in candidates if each.position > chosen.position)
     return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss, ahead)

@@ -119,10 +119,9 @@ def _watch(params: Mapping[str, Any], client: Tibero, own: journal.Journal, chan
         begins = [
             stepper.go_path(own.directory, step.number) for step in change.steps if step.member == params["member"]
         ]
-        order = guard.Order(
-            change.id, asked["member"], begins, stepper.lease(own.directory), asked["interval"], asked["limit"]
-        )
-        guard.arm(own.directory, order, role_guard.attempts(client, asked))
+        names = ", ".join(each["member"] for each in asked["members"])
+        order = guard.Order(change.id, names, begins, stepper.lease(own.directory), asked["interval"], asked["limit"])
+        guard.arm(own.directory, order, role_guard.attempts(client, asked["members"]))
     except StandbyError as error:
         return ["No guard watches the former primary: {0}".format(error.seen)]
     return []

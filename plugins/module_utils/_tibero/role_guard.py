@@ -8,8 +8,9 @@ A table, because whoever makes one wrote, whatever else there is in the database
 once. What refuses it is told by the error of the statement, by the same table of errors as in a drill (:data:`probe_session.CERTAIN`), or by the login.
 """
 
+import itertools
 import socket
-from typing import Any, Callable, Dict, Mapping
+from typing import Any, Callable, Dict, Mapping, Optional, Sequence
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import DeadlineExceeded, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._core.guard import (
@@ -31,34 +32,44 @@ REFUSALS = frozenset(CERTAIN) | {7004}
 #: Seconds for the connection, and for a login with one statement.
 CONNECT_LIMIT, STATEMENT_LIMIT = 2.0, 10.0
 
-#: What the module gets: which member, and how it is reached from here.
-GUARD_SPEC: Dict[str, Any] = {
+#: What the module gets: which members, and how they are reached from here.
+MEMBER_SPEC: Dict[str, Any] = {
     "member": {"type": "str", "required": True},
     "alias": {"type": "str", "required": True},
     "host": {"type": "str", "required": True},
     "port": {"type": "int", "required": True},
+}
+GUARD_SPEC: Dict[str, Any] = {
+    "members": {"type": "list", "elements": "dict", "options": MEMBER_SPEC, "required": True},
     "interval": {"type": "float", "default": 1.0},
     "limit": {"type": "float", "default": 120.0},
 }
 
 
-def attempts(client: Tibero, guard: Mapping[str, Any]) -> Callable[[], Attempt]:
-    """What tries once to write on a member.
+def attempts(client: Tibero, members: Sequence[Mapping[str, Any]]) -> Callable[[], Attempt]:
+    """What tries once to write: on one member after the other.
 
-    :arg client: of this host, with the login. :arg guard: as in :data:`GUARD_SPEC`.
+    :arg client: of this host, with the login. :arg members: as in :data:`MEMBER_SPEC`, at least one.
     """
-    there = client.at(guard["alias"])
+    turns = itertools.cycle(members)
 
     def attempt() -> Attempt:
-        try:
-            socket.create_connection((guard["host"], guard["port"]), CONNECT_LIMIT).close()
-        except ConnectionRefusedError:
-            return Attempt(REFUSED, "nobody listens")
-        except OSError as error:
-            return Attempt(NO_ANSWER, "connect: {0}".format(error.strerror or "timed out"))
-        return try_to_write(there)
+        turn = next(turns)
+        outcome, said = _knock(turn) or try_to_write(client.at(turn["alias"]))
+        return Attempt(outcome, said if len(members) == 1 else "{0}: {1}".format(turn["member"], said))
 
     return attempt
+
+
+def _knock(member: Mapping[str, Any]) -> Optional[Attempt]:
+    """What its port alone tells; None where somebody listens."""
+    try:
+        socket.create_connection((member["host"], member["port"]), CONNECT_LIMIT).close()
+    except ConnectionRefusedError:
+        return Attempt(REFUSED, "nobody listens")
+    except OSError as error:
+        return Attempt(NO_ANSWER, "connect: {0}".format(error.strerror or "timed out"))
+    return None
 
 
 def try_to_write(client: Tibero) -> Attempt:

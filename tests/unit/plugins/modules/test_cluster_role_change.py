@@ -136,3 +136,22 @@ def test_all_service_ports_of_a_lost_member_have_to_be_closed(decide: Any) -> No
     made = decide(seen, kind="failover", allow_data_loss=True)["ansible_facts"]["standby_change"]
     listener = described("seoul1").listener_port
     assert [each["port"] for each in made["ports"]] == [listener, listener + 1, listener + 2]
+
+
+def test_the_new_primary_watches_the_former_one(decide: Any) -> None:
+    made = decide({**STANDBYS, "seoul1": observed("primary", "read_write")})["ansible_facts"]["standby_change"]
+    (watched,) = made["guard"].pop("seoul2")["members"]
+    assert made["guard"] == {} and watched["member"] == watched["alias"] == "seoul1"
+    (port,) = [each.listener_port for each in map(described, MEMBERS) if each.name == "seoul1"]
+    assert watched["port"] == port and watched["host"]
+
+
+def test_all_that_a_failover_fenced_are_watched(decide: Any) -> None:
+    seen = {"seoul1": None, "seoul2": survivor("100"), "busan1": None}
+    made = decide(seen, kind="failover", allow_data_loss=True)["ansible_facts"]["standby_change"]
+    assert [each["member"] for each in made["guard"]["seoul2"]["members"]] == ["seoul1", "busan1"]
+
+
+def test_nobody_is_watched_where_nothing_is_to_be_done(decide: Any) -> None:
+    seen = {**STANDBYS, "seoul2": observed("primary", "read_write")}
+    assert decide(seen)["ansible_facts"]["standby_change"]["guard"] == {}

@@ -60,6 +60,9 @@ GIVEN = {
 }  # fmt: skip
 
 
+FORMER = {"member": "seoul1", "alias": "seoul1", "host": "192.0.2.1", "port": 8629}
+
+
 def decision(mode: str, number: str = "c1", undoes: str = "", **more: Any) -> dict[str, Any]:
     kind = "undo" if undoes else "switchover"
     change = {"id": number, "kind": kind, "old": "seoul1", "new": "seoul2", "undoes": undoes}
@@ -68,7 +71,7 @@ def decision(mode: str, number: str = "c1", undoes: str = "", **more: Any) -> di
     given = {
         "mode": mode, "change": change, "todo": steps, "own": own, "involved": list(own), "payload": {}, "result": "done", "words": "well",
         "run": "r1", "aliases": {name: [] for name in HOSTS}, "log": "", "primary": "seoul2",
-        "guard": {"seoul2": {"member": "seoul1", "alias": "seoul1", "host": "192.0.2.1", "port": 8629}} if steps and not undoes else {},
+        "guard": {"seoul2": {"members": [FORMER]}} if steps and not undoes else {},
     }  # fmt: skip
     return {"ansible_facts": {"standby_change": {**given, **more}}}
 
@@ -104,6 +107,7 @@ class Bench:
             shutil.copytree(ROOT / "roles/role_change" / part, collection / "roles/role_change" / part)
         (collection / "roles/cluster/tasks").mkdir(parents=True)
         (collection / "roles/cluster/tasks/observe.yml").write_text(OBSERVE)
+        (collection / "roles/cluster/tasks/lock.yml").write_text("[]")
         (place / "play.yml").write_text(PLAY)
         (place / "ansible.cfg").write_text("[defaults]\n")
 
@@ -217,7 +221,7 @@ def test_the_new_primary_watches_the_former_one_until_the_result_is_proved(bench
     # What is played has the roles of before, so this is what makes the proof succeed.
     said = bench.run({"cluster_role_change": [decision("begin", primary="seoul1")]}, role_change_guard_interval="0.5")
     assert "failed=1" not in said
-    watched = {"member": "seoul1", "alias": "seoul1", "host": "192.0.2.1", "port": 8629, "interval": 0.5, "limit": 120}
+    watched = {"members": [FORMER], "interval": 0.5, "limit": 120}
     assert guards(bench) == {"seoul1": None, "seoul2": watched}
     assert [call["key"] for call in bench.calls][-1] == "tibero_role_change:guarded"
     assert bench.seen("tibero_role_change:guarded") == ["tibero_role_change:guarded@seoul2"]

@@ -128,6 +128,12 @@ def test_what_it_proves(place: Path, outcomes: list[str], proves: bool):
     assert f"{outcomes.count(ACCEPTED)} accepted" in guard.summary(seen)
 
 
+def test_of_several_one_that_is_silent_hides_behind_nobody():
+    seen = {"member": "seoul1", REFUSED: 3, NO_ANSWER: 3}
+    assert guard.proves(seen) and not guard.proves({**seen, "member": "seoul1, busan1"})
+    assert guard.proves({**seen, "member": "seoul1, busan1", NO_ANSWER: 0})
+
+
 @given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.sampled_from([str(number) for number in range(12)]))))
 def test_every_attempt_is_counted_once(tmp_path_factory: pytest.TempPathFactory, answers: list[tuple[str, str]]):
     place = tmp_path_factory.mktemp("guard")

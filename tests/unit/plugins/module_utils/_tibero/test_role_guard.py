@@ -37,10 +37,13 @@ def client_of(fake: FakeTibero, password: str = PASSWORD) -> Tibero:
     return Tibero(str(fake.home), SID, fake, Login("sys", password))
 
 
+def reached(server: socket.socket) -> dict[str, Any]:
+    return {"member": "seoul1", "alias": "seoul1", "host": "127.0.0.1", "port": server.getsockname()[1]}
+
+
 def attempt(fake: FakeTibero, password: str = PASSWORD) -> guard.Attempt:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = {"member": "seoul1", "alias": "seoul1", "host": "127.0.0.1", "port": server.getsockname()[1]}
-        return role_guard.attempts(client_of(fake, password), asked)()
+        return role_guard.attempts(client_of(fake, password), [reached(server)])()
 
 
 def test_an_open_database_takes_it_and_it_is_removed_again(fake: FakeTibero):
@@ -100,8 +103,19 @@ def test_nobody_listens(fake: FakeTibero):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     asked = {"member": "seoul1", "alias": "seoul1", "host": "127.0.0.1", "port": port}
-    assert role_guard.attempts(client_of(fake), asked)() == (guard.REFUSED, "nobody listens")
+    assert role_guard.attempts(client_of(fake), [asked])() == (guard.REFUSED, "nobody listens")
     assert fake.calls == [], "tbsql is not asked for what the port tells"
+
+
+def test_of_several_that_were_fenced_each_is_tried_in_turn(fake: FakeTibero):
+    fake.replies = {"CREATE TABLE": 7004}
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_server(("127.0.0.1", 0)) as gone:
+        away = {**reached(gone), "member": "busan1"}
+        gone.close()
+        tried = role_guard.attempts(client_of(fake), [reached(server), away])
+        said = [tried().said for _ in range(4)]
+    assert [each.split(":")[0] for each in said] == ["seoul1", "busan1", "seoul1", "busan1"]
+    assert said[1] == "busan1: nobody listens" and "TBR-7004" in said[2]
 
 
 def test_a_host_that_is_away_gives_no_answer(fake: FakeTibero, monkeypatch: pytest.MonkeyPatch):
@@ -110,7 +124,7 @@ def test_a_host_that_is_away_gives_no_answer(fake: FakeTibero, monkeypatch: pyte
 
     monkeypatch.setattr(socket, "create_connection", away)
     asked = {"member": "seoul1", "alias": "seoul1", "host": "192.0.2.1", "port": 8629}
-    assert role_guard.attempts(client_of(fake), asked)() == (guard.NO_ANSWER, "connect: timed out")
+    assert role_guard.attempts(client_of(fake), [asked])() == (guard.NO_ANSWER, "connect: timed out")
 
 
 # ------------------------------------------------------------------------------------ the module
@@ -173,9 +187,7 @@ def test_without_an_attempt_nothing_is_said_to_be_proved(fake: FakeTibero):
 def test_the_member_that_takes_over_watches_from_its_first_step(fake: FakeTibero):
     fake.replies = {"CREATE TABLE": CREATED, "DROP TABLE": DROPPED}
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = {
-            "member": "seoul1", "alias": "seoul1", "host": "127.0.0.1", "port": server.getsockname()[1], "interval": 0.01, "limit": 30.0,
-        }  # fmt: skip
+        asked = {"members": [reached(server)], "interval": 0.01, "limit": 30.0}
         done = module(fake, "armed", guard=asked, patience=30.0)
         assert done.values["notes"] == []
         directory = Path(done.values["directory"])
@@ -197,9 +209,7 @@ def test_the_member_that_takes_over_watches_from_its_first_step(fake: FakeTibero
 
 def test_a_change_that_is_taken_back_ends_it(fake: FakeTibero):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        asked = {
-            "member": "seoul1", "alias": "seoul1", "host": "127.0.0.1", "port": server.getsockname()[1], "interval": 0.01, "limit": 30.0,
-        }  # fmt: skip
+        asked = {"members": [reached(server)], "interval": 0.01, "limit": 30.0}
         directory = module(fake, "armed", guard=asked, patience=30.0).values["directory"]
         guard.detached.cancel(directory, "worker")
         module(fake, "closed", result="undone", words="")
