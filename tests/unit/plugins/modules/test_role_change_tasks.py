@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
         return {"changed": False, **answers[min(number, len(answers) - 1)]}
 """
 MODULES = (
-    "cluster_role_change", "tibero_role_change", "tibero_marker", "tibero_query", "tibero_apply_wait", "tibero_instance_info", "tibero_dsn",
+    "cluster_role_change", "tibero_role_change", "tibero_marker", "tibero_query", "tibero_apply_wait", "tibero_instance_info", "tibero_dsn", "cluster_lock",
 )  # fmt: skip
 PLAY = """
 - hosts: all
@@ -57,6 +57,7 @@ OBSERVE = """
 GIVEN = {
     "tibero_home": "/t", "tibero_sid": "orders", "tibero_sys_password": "none", "tibero_status_words": {}, "tibero_open_mode_words": {},
     "tibero_timeout": 5, "tibero_user": "tibero", "standby_os_user": "tibero", "standby_become": False, "standby_target": "seoul2",
+    "cluster_locks": ["run", "roles"], "cluster_lock_timeout": 0,
 }  # fmt: skip
 
 
@@ -107,7 +108,7 @@ class Bench:
             shutil.copytree(ROOT / "roles/role_change" / part, collection / "roles/role_change" / part)
         (collection / "roles/cluster/tasks").mkdir(parents=True)
         (collection / "roles/cluster/tasks/observe.yml").write_text(OBSERVE)
-        (collection / "roles/cluster/tasks/lock.yml").write_text("[]")
+        shutil.copy(ROOT / "roles/cluster/tasks/lock.yml", collection / "roles/cluster/tasks")
         (place / "play.yml").write_text(PLAY)
         (place / "ansible.cfg").write_text("[defaults]\n")
 
@@ -153,6 +154,37 @@ def steps(*answers: dict[str, Any]) -> dict[str, Any]:
 
 
 TRAVELS = ("tibero_marker:written", "tibero_query", "tibero_apply_wait", "tibero_marker:absent", "tibero_role_change")
+
+
+# ------------------------------------------------------------------------------ nobody else
+
+HELD = {"failed": True, "msg": "Another run is at work on this cluster: ops@desk, process 7, since then."}
+
+
+def test_the_locks_are_taken_on_the_first_member_by_name_and_then_on_the_others_before_anything_is_looked_at(
+    bench: Bench,
+) -> None:
+    bench.run({})
+    assert bench.seen("cluster_lock")[0] == "cluster_lock@busan1"
+    assert sorted(bench.seen("cluster_lock")) == [f"cluster_lock@{name}" for name in sorted(HOSTS)]
+    assert [call["key"] for call in bench.calls[:3]] == ["cluster_lock"] * 3
+    taken = bench.calls[0]["args"]
+    assert taken == {
+        "directory": "/t/instance/orders/firedrill/run", "where": "/t/instance/orders", "locks": ["run", "roles"]
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("refuses", "asked"), [("busan1", 1), ("seoul1", 3), ("seoul2", 3)])
+def test_who_is_refused_on_any_member_takes_no_more_and_decides_nothing(bench: Bench, refuses: str, asked: int) -> None:
+    said = bench.run({f"cluster_lock@{refuses}": [HELD]})
+    assert [call["key"] for call in bench.calls] == ["cluster_lock"] * asked
+    assert said.count("ops@desk, process 7") >= len(HOSTS), "every member says so"
+
+
+def test_a_member_that_does_not_answer_ends_nobody(bench: Bench) -> None:
+    """What is silent is for the decision to judge, which says so by its name."""
+    bench.run({"cluster_lock@busan1": [{"unreachable": True, "msg": "no route"}]})
+    assert len(bench.seen("cluster_lock")) == 3 and "cluster_role_change" in [call["key"] for call in bench.calls]
 
 
 # ------------------------------------------------------------------------------ before the outage
