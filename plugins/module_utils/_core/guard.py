@@ -41,9 +41,9 @@ class Attempt(NamedTuple):
 class Order(NamedTuple):
     """What a guard shall do.
 
-    ``change_id``: the change it belongs to. ``member``: whose writes it tries, in words for people; of several, with commas. ``begins``: files of which one has to be there
-    before it tries anything. ``lease``: the file that a living controller touches. ``interval``: seconds from one attempt to the next. ``limit``: seconds
-    without a sign of life after which it ends.
+    ``change_id``: the change it belongs to. ``member``: whose writes it tries, in words for people; of several, with commas. ``begins``: files of which one
+    has to be there before it tries anything. ``lease``: the file that a living controller touches. ``interval``: seconds from one attempt to the next.
+    ``limit``: seconds without a sign of life after which it ends.
     """
 
     change_id: str
