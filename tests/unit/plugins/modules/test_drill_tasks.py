@@ -17,7 +17,9 @@ import yaml
 
 from tests.unit.plugins.modules.test_role_change_tasks import GIVEN, HOSTS, PLAYED, ROOT
 
-MODULES = ("tibero_instance_info", "tibero_instance", "tibero_marker", "drill_evidence", "drill_fault", "drill_probe", "drill_probe_info")  # fmt: skip
+MODULES = (
+    "cluster_lock", "tibero_instance_info", "tibero_instance", "tibero_marker", "drill_evidence", "drill_fault", "drill_probe", "drill_probe_info",
+)  # fmt: skip
 #: The real role would change the roles; here its order is written down as a call.
 SWITCH = """
 - firedrill.standby.tibero_marker:
@@ -201,6 +203,17 @@ def test_a_server_that_was_killed_is_not_started_beside_one_that_somebody_promot
     assert bench.started() == started, said[-3000:]
     assert ("a real disaster: the failover c9 to busan1" in said) is overtaken, said[-3000:]
     assert '"state": "stopped"' in said.split("LEFT", 1)[1]
+
+
+def test_a_drill_whose_run_is_alive_is_not_closed(bench: Bench) -> None:
+    folder = bench.place / "01DRILL"
+    (bench.place / "01DRILL.staging").mkdir()
+    (bench.place / "01DRILL.staging/state.json").write_text("{}")
+    refused = {"cluster_lock": [{"failed": True, "msg": "Another run is at work on this cluster"}]}
+    said = bench.run("again", refused, {}, drill_folder=str(folder))
+    assert {call["key"] for call in bench.calls} == {"cluster_lock"} and "LEFT" not in said, said[-2000:]
+    taken_up = "Read what is known of the drill"
+    assert taken_up not in said and taken_up in bench.run("again", {}, {}, drill_folder=str(folder))
 
 
 def test_a_failover_of_a_person_waits_for_no_drill_but_one_that_changes_roles_this_moment() -> None:
