@@ -216,6 +216,25 @@ def test_a_drill_whose_run_is_alive_is_not_closed(bench: Bench) -> None:
     assert taken_up not in said and taken_up in bench.run("again", {}, {}, drill_folder=str(folder))
 
 
+def test_a_drill_that_is_sealed_is_not_left_open(bench: Bench) -> None:
+    """Its run was killed between the seal and its last task."""
+    (bench.place / "play.yml").write_text(
+        "- hosts: all\n  gather_facts: false\n  connection: local\n  vars_files: [vars.yml]\n"
+        "  tasks: [{ansible.builtin.debug: {msg: 'OPEN {{ __drill_open | to_json }}'}, run_once: true}]\n"
+    )
+    shutil.copy(ROOT / "roles/drill/vars/main.yml", bench.place / "vars.yml")
+    kept = []
+    for name in ("01OPEN", "01SEALED"):
+        state = bench.place / f"{name}.staging/state.json"
+        state.parent.mkdir()
+        state.write_text(json.dumps({"drill_starts": {"seoul1": {}}}))
+        kept.append({"path": str(state)})
+    (bench.place / "01SEALED").mkdir()
+    (bench.place / "01SEALED/MANIFEST.sha256").write_text("")
+    said = bench.run("", {}, {"__drill_kept": {"files": kept}})
+    assert f'OPEN ["{bench.place}/01OPEN"]' in said, said[-2000:]
+
+
 def test_a_failover_of_a_person_waits_for_no_drill_but_one_that_changes_roles_this_moment() -> None:
     """It takes the lease of role changes alone, and a drill gives that back after each change, also where one broke off."""
     (lock,) = [
