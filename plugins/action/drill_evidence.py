@@ -8,12 +8,15 @@ import os
 import pathlib
 import typing as t
 
+from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import evidence_folder
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import canonical, value_of
+from ansible_collections.firedrill.standby.plugins.module_utils._core.redaction import is_secret_name, leaves, without
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import run
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import VENDOR_PASSWORDS
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _drill
 
 SPEC: dict[str, t.Any] = {
@@ -41,6 +44,17 @@ SPEC: dict[str, t.Any] = {
 }
 
 
+#: Types of values that a vault holds, up to ansible-core 2.18 and from 2.19 on.
+VAULTED = ("AnsibleVaultEncryptedUnicode", "EncryptedString")
+#: Passwords that everybody knows are no secrets, and such a word stands in paths and rows.
+PUBLIC = frozenset(VENDOR_PASSWORDS)
+
+
+def _raw(hosts: t.Any, host: str) -> t.Mapping[str, t.Any]:
+    """The variables of a host as they are written."""
+    return hosts.raw_get(host) if hasattr(hosts, "raw_get") else hosts[host]
+
+
 class ActionModule(ActionBase):
     """Logs an event, adds raw files without their secrets, seals."""
 
@@ -54,9 +68,26 @@ class ActionModule(ActionBase):
         :returns: ``number`` of the event, ``redactions``, and after a seal ``verdict`` and ``evidence``; or a failure.
         """
         result = super().run(tmp, task_vars)
-        return _drill.settle(result, self._add)
+        return _drill.settle(result, lambda: self._add(task_vars or {}))
 
-    def _add(self) -> dict[str, t.Any]:
+    def _secrets(self, task_vars: t.Mapping[str, t.Any]) -> list[str]:
+        """The values of all variables of the members that hold secrets by their names, or that a vault holds.
+
+        A variable that cannot be told now (it is made of others that are not there) was used by no task either.
+        """
+        hosts = task_vars.get("hostvars") or {}
+        own = [*dict(task_vars).items()]
+        found: list[str] = []
+        for name, value in own + [each for host in hosts for each in _raw(hosts, host).items()]:
+            if not is_secret_name(str(name)) and type(value).__name__ not in VAULTED:
+                continue
+            try:
+                found += leaves(self._templar.template(value))
+            except AnsibleError:
+                continue
+        return found
+
+    def _add(self, task_vars: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         given = _drill.arguments(SPEC, self._task.args)
         folder = given["folder"].rstrip("/")
         asked = bool(given["event"] or given["raw"] or given["seal"])
@@ -69,10 +100,11 @@ class ActionModule(ActionBase):
                 meaning="A drill begins with its objectives, which make the folder",
                 remedy="run firedrill.standby.drill_objectives first, and take the folder it returns",
             )
+        secrets = sorted({*given["secrets"], *self._secrets(task_vars)} - PUBLIC)
         if given["event"]:
-            values["number"] = evidence_folder.log(folder, given["event"], given["data"])
+            values["number"] = evidence_folder.log(folder, given["event"], without(given["data"], secrets))
         for each in given["raw"]:
-            values["redactions"] += evidence_folder.add_raw(folder, each["dest"], _bytes(each), given["secrets"])
+            values["redactions"] += evidence_folder.add_raw(folder, each["dest"], _bytes(each), secrets)
         if given["seal"]:
             evidence_folder.write_previous(folder, given["cluster"] or "", given["trend"])
             signer = evidence_folder.Signer(**given["sign"]) if given["sign"] else None

@@ -4,7 +4,7 @@
 # This module utility is private to the collection firedrill.standby: other collections must not import it.
 """The evidence folder of a drill: frozen objectives first, raw data as it comes, sealed at the end. It lies on the controller.
 
-Public: :func:`ulid`, :func:`freeze`, :func:`log`, :func:`redact`, :func:`add_raw`, :func:`previous`, :func:`assemble`, :func:`seal`,
+Public: :func:`ulid`, :func:`freeze`, :func:`log`, :func:`add_raw`, :func:`previous`, :func:`assemble`, :func:`seal`,
 :class:`Signer`.
 """
 
@@ -45,11 +45,10 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence_c
     event_line,
     parse_events,
 )
+from ansible_collections.firedrill.standby.plugins.module_utils._core.redaction import HIDDEN, redact
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner
 from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import entry
 
-#: What stands where a secret stood.
-HIDDEN = "********"
 #: Crockford's alphabet of a ULID.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _ULID = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}\Z")
@@ -154,19 +153,6 @@ def log(folder: str, event: str, data: Mapping[str, Any], clock: Callable[[], in
         target.flush()
         os.fsync(target.fileno())
     return number
-
-
-def redact(text: str, secrets: Sequence[str]) -> Tuple[str, List[int]]:
-    """The text without secrets, and the numbers of the lines at which one stood, once for each place."""
-    places: List[int] = []
-    # Longest first: one secret may be part of another.
-    for secret in sorted({each for each in secrets if each}, key=lambda each: (-len(each), each)):
-        start = text.find(secret)
-        while start >= 0:
-            places.append(text.count("\n", 0, start) + 1)
-            start = text.find(secret, start + len(secret))
-        text = text.replace(secret, HIDDEN)
-    return text, sorted(places)
 
 
 def _inside(folder: str, relative: str) -> str:
