@@ -205,6 +205,12 @@ broken:
   description: Stream to why its ledger could not be written any more; such a stream has sent nothing since.
   type: dict
   returned: success
+ledgers:
+  description: Names of the ledgers that this probe writes, each a file of O(directory); empty if O(state=stopped).
+  type: list
+  elements: str
+  returned: success
+  sample: [w00.ledger, r00.ledger]
 reason:
   description: Why the job ended, V(stopped) or V(lease lapsed).
   type: str

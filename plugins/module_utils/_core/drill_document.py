@@ -83,22 +83,20 @@ def home_of(
     after: Mapping[str, str],
     expected: Mapping[str, Any],
     layout: Optional[bool],
-    left: List[Mapping[str, str]],
 ) -> Dict[str, Any]:
     """``way_back``: whether everything is as it was.
 
     :arg before: member -> fingerprint at the start. :arg after: at the end; both may be empty where a drill broke off before. :arg expected: as
         :func:`fingerprint.expected_from` takes it. :arg layout: whether the roles are those of the start, None when it is not known.
-    :arg left: residue that was seen elsewhere, on clients and the controller: ``{host, what}``.
     :raises UnknownState: for a fingerprint that is none, or was changed.
     """
     if not before or not after:
-        return {"original_layout": None, "why": "the members were not compared with the start", "residue": left or None}
+        return {"original_layout": None, "why": "the members were not compared with the start"}
     hidden = [each for each in fingerprint.unseen(after) if each["residue"]]
     home: Dict[str, Any] = {
         "original_layout": layout,
         "differences": fingerprint.compare(before, after, fingerprint.expected_from(expected)),
-        "residue": [dict(each) for each in left] + fingerprint.residue(after),
+        "residue": fingerprint.residue(after),
     }
     if hidden and layout:
         # Nothing was found, but something could not be looked at.

@@ -352,7 +352,13 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("reinstatement", _O, "dict", DRILL, "member, method, duration_ns, bytes, source"),
         Spec("original_layout", _O, "bool", DRILL, "whether the roles are as at the start, or as the policy declares"),
         Spec("differences", _O, "list", DRILL, "{member, what, before, after, explained (empty: not explained)}"),
-        Spec("residue", _O, "list", DRILL, "{host, what}: what the drill left behind"),
+        Spec(
+            "residue",
+            _O,
+            "list",
+            VERDICT,
+            "{host, what, source}: what the drill left behind, on members, clients and the controller",
+        ),
     ),
     "P": (
         Spec("backup", _O, "dict", DRILL, "id, age_ns, type, chain, location"),

@@ -25,6 +25,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence_c
     TOUCHED,
     compose,
     parse_events,
+    promised,
 )
 
 #: Edits of evidence.json that are named one by one.
@@ -152,6 +153,19 @@ def _figures(files: Mapping[str, bytes]) -> List[str]:
     return found + ["{0}: {1}".format(EVIDENCE, each) for each in (problems(document) if not found else [])]
 
 
+def _gone(files: Mapping[str, bytes]) -> List[str]:
+    """What the event log says must be there, and is not, without a word of it in the evidence: it went after the drill was judged."""
+    promise = promised(files)
+    told = files.get(EVIDENCE, b"").decode("utf-8", "backslashreplace")
+    wanted = promise.ledgers + tuple(path for _host, _start, end in promise.hosts for path in (end,))
+    text = "{0}: is not there, and {1} does not say so; {2} says that there was to be one"
+    return [
+        text.format(path, EVIDENCE, EVENTS)
+        for path in wanted
+        if path not in files and "{0} is not there".format(path) not in told
+    ]
+
+
 def check(root: str) -> List[str]:
     """Everything that is wrong with a folder, in words, each beginning with the file; empty if it is as it was sealed."""
     try:
@@ -160,7 +174,7 @@ def check(root: str) -> List[str]:
         return [str(error)]
     if not files:
         return ["{0}: there is nothing here".format(root)]
-    return manifest_problems(files) + _events(files) + _figures(files)
+    return manifest_problems(files) + _events(files) + _gone(files) + _figures(files)
 
 
 def _report(root: str) -> List[str]:

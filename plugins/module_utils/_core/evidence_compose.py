@@ -15,6 +15,7 @@ import json
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_promise import Promise, left_of, promise_of
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import Mode, parse_rows, record_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import (
     DISCLAIMER,
@@ -27,7 +28,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence i
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import read_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import entry, statements, statistics
-from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import judge
+from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import judge, residue_of, unlooked
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import Inputs
 
 EVIDENCE, OBJECTIVES_FILE, MANIFEST, VERIFY = "evidence.json", "objectives.json", "MANIFEST.sha256", "verify.py"
@@ -139,17 +140,25 @@ def _json(files: Mapping[str, bytes], path: str) -> Dict[str, Any]:
     return found
 
 
+def promised(files: Mapping[str, bytes]) -> Promise:
+    """What the event log of a folder says must be there."""
+    return promise_of((each.event, each.data) for each in parse_events(files.get(EVENTS, b""))[0])
+
+
 def inputs_from(files: Mapping[str, bytes]) -> Inputs:
     """What the verdict rests on. :raises ValueError: naming the file that is missing or unreadable."""
     frozen = _json(files, OBJECTIVES_FILE)
     if frozen.get("schema") != OBJECTIVES_SCHEMA:
         raise ValueError("{0} has the schema {1!r}".format(OBJECTIVES_FILE, frozen.get("schema")))
+    promise = promised(files)
     return Inputs(
         frozen["figures"],
         record_from(_json(files, DRILL)),
         {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.startswith(LEDGERS)},
         {path: parse_rows(data) for path, data in files.items() if path.startswith(ROWS)},
         _bounds((frozen.get("policy") or {}).get("window")),
+        promise,
+        left_of(promise, files),
     )
 
 
@@ -279,9 +288,14 @@ def compose(files: Mapping[str, bytes]) -> Dict[str, Any]:
         document[group][name] = dict(field)
     document["A"]["drill_id"] = observed(inputs.record.drill_id, DRILL)
     document["A"]["type"] = observed(inputs.record.type, DRILL)
-    for key in ("original_layout", "differences", "residue"):
+    for key in ("original_layout", "differences"):
         if inputs.record.way_back.get(key) is not None:
             document["O"][key] = observed(inputs.record.way_back[key], DRILL)
+    residue, unseen = residue_of(inputs), unlooked(inputs)
+    if residue is not None:
+        document["O"]["residue"] = observed(residue, DRILL)
+    elif unseen:
+        document["O"]["residue"] = unknown(unseen[0])
     for group, fields in judge(inputs).items():
         document[group].update(fields)
     if inputs.record.legs:

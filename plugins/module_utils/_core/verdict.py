@@ -176,12 +176,26 @@ def _integrity(lost: Losses, tested: Sequence[Dict[str, Any]], court: Court) -> 
     return _Measured(INTEGRITY, 0, bad + len(failed), bad + len(failed), "defects" if failed else "rows")
 
 
+def residue_of(inputs: Inputs) -> Optional[List[Dict[str, Any]]]:
+    """What the drill left behind, on members and on hosts that are none; None where nothing was seen and not everything was looked at."""
+    told = inputs.record.way_back.get("residue")
+    found = [dict(each, source="raw/drill.json") for each in told or ()]
+    found += [{"host": host.host, "what": what, "source": host.source} for host in inputs.left for what in host.found]
+    return None if not found and (told is None or unlooked(inputs)) else found
+
+
+def unlooked(inputs: Inputs) -> List[str]:
+    """What of hosts that are no members is not known, in words."""
+    text = "what the drill left on {0} is not known: {1}"
+    return [text.format(host.host, why) for host in inputs.left for why in host.why]
+
+
 def _home(inputs: Inputs, court: Court) -> _Measured:
     """The way back: the layout, differences without an explanation, residue."""
     seen = inputs.record.way_back
     layout = seen.get("original_layout")
     open_ones = [each for each in seen.get("differences") or () if not each.get("explained")]
-    residue = list(seen.get("residue") or ())
+    residue = residue_of(inputs) or []
     for each in open_ones:
         court.note(
             FAILURE,
@@ -189,9 +203,12 @@ def _home(inputs: Inputs, court: Court) -> _Measured:
             "{0}: {1} differs from the start without an explanation".format(each.get("member"), each.get("what")),
         )
     for each in residue:
-        court.note(FAILURE, WAY_BACK, "{0}: the drill left {1} behind".format(each.get("host"), each.get("what")))
+        what = "{0}: the drill left {1} behind".format(each.get("host"), each.get("what"))
+        court.note(FAILURE, WAY_BACK, what, 0, each["source"])
     if layout is False:
         court.note(FAILURE, WAY_BACK, "the roles are not those of the start")
+    for why in unlooked(inputs):
+        court.doubt((WAY_BACK,), why)
     bad = len(open_ones) + len(residue) + (1 if layout is False else 0)
     if layout is None and not bad:
         court.doubt((WAY_BACK,), seen.get("why") or "whether the cluster is as it was is not known")

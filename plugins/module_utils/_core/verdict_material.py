@@ -12,6 +12,7 @@ Public: :class:`Inputs`, :class:`Note`, :class:`Material`, :class:`Court`, :func
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_promise import Left, Promise
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import READS, Leg, Record, Rows
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, Anchor, Ledger, Operation
 
@@ -35,13 +36,16 @@ BOUND_SHARE = 10
 
 class Inputs(NamedTuple):
     """Everything a verdict rests on. ``objectives``: the frozen figures; ``ledgers`` and ``rows`` by their path inside of the folder; ``window``: begin
-    and end of the window of the policy, nanoseconds since the epoch, None where it is not known."""
+    and end of the window of the policy, nanoseconds since the epoch, None where it is not known; ``promise``: what the event log says must be there;
+    ``left``: what hosts showed that are no members."""
 
     objectives: Mapping[str, Any]
     record: Record
     ledgers: Mapping[str, Ledger]
     rows: Mapping[str, Rows]
     window: Optional[Tuple[int, int]] = None
+    promise: Promise = Promise((), ())
+    left: Tuple[Left, ...] = ()
 
 
 class Note(NamedTuple):
@@ -170,7 +174,11 @@ def _streams(material: Material, court: Court) -> None:
     """Ledgers that are damaged, broke off or are not there."""
     affected = {WRITE: (RTO,) + LOSS, READ: (RTO_READS,), GUARD: (FENCING,) + LOSS}
     inputs = material.inputs
-    for path in inputs.record.ledgers:
+    if inputs.record.legs and not inputs.promise.ledgers:
+        court.doubt(
+            OBJECTIVES[:-1], "the event log does not say which ledgers there must be, so a lost one is not missed"
+        )
+    for path in sorted(set(inputs.record.ledgers) | set(inputs.promise.ledgers)):
         if path not in inputs.ledgers:
             court.doubt(OBJECTIVES[:-1], "the ledger {0} is not there: its host or disk was lost".format(path))
             court.intents_incomplete = True

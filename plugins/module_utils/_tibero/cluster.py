@@ -752,13 +752,15 @@ def drill_ways(
         return {"host": item.address, "port": item.listener_port, "db_name": item.db_name}
 
     through = {"name": alias, "instances": [instance(item) for item in members], "use_failover": True}
-    single = [{"name": alias_of(item), "instances": [instance(item)]} for item in members]
+    # Names of its own: a client may have the members' under theirs, and what the drill made is taken away again.
+    own = {item.name: "{0}_{1}".format(alias, alias_of(item)) for item in members}
+    single = [{"name": own[item.name], "instances": [instance(item)]} for item in members]
     return {
         "aliases": [through] + single,
         "paths": [dict(application, name="application", alias=alias)]
-        + [dict(direct, name="direct:" + item.name, alias=alias_of(item)) for item in members],
+        + [dict(direct, name="direct:" + item.name, alias=own[item.name]) for item in members],
         "guards": {
-            item.name: {"member": item.name, "alias": alias_of(item), "host": item.address, "port": item.listener_port}
+            item.name: {"member": item.name, "alias": own[item.name], "host": item.address, "port": item.listener_port}
             for item in members
         },
         "names": {

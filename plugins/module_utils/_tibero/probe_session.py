@@ -32,6 +32,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client i
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.conversation import Conversation, Gone
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.grammar import marks, tbsql
 
+#: Version of the driver: the conversation and its table of certain failures. It stands in every ledger.
+DRIVER = "tbsql-conversation/1"
 #: How long tbsql may take until it takes a command.
 LAUNCH_LIMIT = 10 * 10**9
 #: Between two starts of the program for one session, so that a program that dies at once is not started in a circle.

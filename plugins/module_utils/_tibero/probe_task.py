@@ -5,21 +5,20 @@
 """The probe for Tibero on a client host. What the modules drill_probe and drill_probe_info do."""
 
 import os
-from typing import Any, Dict, List, Mapping, Tuple
+from typing import Any, Dict, List, Mapping, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, probe, probe_job
+from ansible_collections.firedrill.standby.plugins.module_utils._core.client_look import DRILL_VARIABLE
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, UnknownState
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import TABLE
 from ansible_collections.firedrill.standby.plugins.module_utils._core.probe_session import Session
-from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Spawner, spawn
+from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Child, Command, Spawner, spawn
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context, Outcome
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import options
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client import Tibero
-from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import TiberoSession
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import DRIVER, TiberoSession
 
 STARTED, STOPPED = "started", "stopped"
-#: Version of the driver: the conversation and its table of certain failures. It stands in every ledger.
-DRIVER = "tbsql-conversation/1"
 
 _JOB_SPEC: Dict[str, Any] = {
     "directory": {"type": "path", "required": True},
@@ -141,9 +140,15 @@ def _plan(context: Context, client: Tibero, spawner: Spawner) -> probe_job.Plan:
     client.program("tbsql")
     members = {str(seen): str(name) for seen, name in (params["members"] or {}).items()}
 
+    # By this a program that outlives its probe is found at the end.
+    mark = {DRILL_VARIABLE: str(params["drill"])}
+
+    def marked(command: Command) -> Child:
+        return spawner(command._replace(environment=dict(command.environment, **mark)))
+
     def make(spec: probe.StreamSpec) -> Session:
         alias, knock = aliases[spec.name]
-        return TiberoSession(client.at(alias), spawner, members, knock)
+        return TiberoSession(client.at(alias), marked, members, knock)
 
     described = [[list(spec), alias, knock] for spec, alias, knock in specs]
     key = probe.key_of(
@@ -195,7 +200,7 @@ def ensure_probe(context: Context, spawner: Spawner = spawn) -> Outcome:
         probe_job.refuse_old_ledgers(plan)
     same_epoch = probe_job.read_epoch(directory, name) == int(params["epoch"])
     if context.check_mode:
-        return _outcome(not before.is_running or not same_epoch, before, before)
+        return _outcome(not before.is_running or not same_epoch, before, before, plan.streams)
     if not before.is_running:
         plan = plan._replace(header=dict(plan.header, clock_sync=probe_job.clock_sync(context.runner)))
     started = probe_job.start(plan, int(params["epoch"]))
@@ -207,7 +212,7 @@ def ensure_probe(context: Context, spawner: Spawner = spawn) -> Outcome:
             remedy="Read {0}/{1}.log".format(directory, name),
             details={"job": started.status.as_dict()},
         )
-    return _outcome(not started.attached or told, before, started.status)
+    return _outcome(not started.attached or told, before, started.status, plan.streams)
 
 
 def _values(status: detached.Status) -> Dict[str, Any]:
@@ -228,8 +233,11 @@ def _values(status: detached.Status) -> Dict[str, Any]:
     }
 
 
-def _outcome(changed: bool, before: detached.Status, after: detached.Status) -> Outcome:
+def _outcome(
+    changed: bool, before: detached.Status, after: detached.Status, streams: Sequence[probe.StreamSpec] = ()
+) -> Outcome:
     values = _values(after)
+    values["ledgers"] = [os.path.basename(probe.ledger_path("", spec.name)) for spec in streams]
     warnings = []
     if values["kept_schedule"] is False:
         warnings.append(

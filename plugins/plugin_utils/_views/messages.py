@@ -745,6 +745,16 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "台账 {0} 没有结尾：探针被终止或磁盘已满",
     ),
     (
+        "the event log does not say which ledgers there must be, so a lost one is not missed",
+        "이벤트 로그에 있어야 할 원장 목록이 없어 유실된 원장을 알 수 없음",
+        "事件日志未记载应有哪些台账，丢失的台账无法发现",
+    ),
+    (
+        "the ledger {0} was written by {1}, and the table of outcomes was looked up for {2}",
+        "원장 {0}은(는) {1}이(가) 기록했으나 결과 분류표는 {2} 기준으로 조회됨",
+        "台账 {0} 由 {1} 写入，而结果分类表按 {2} 查得",
+    ),
+    (
         "the wall clock of {0} was not watched all the time, so a step would not be seen",
         "{0}의 벽시계를 계속 감시하지 못해 시각 변경을 알 수 없음",
         "{0} 的挂钟未被持续监视，跳变无法发现",
@@ -873,6 +883,12 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "스탠바이와의 연결이 유지되어도 동기 상태였는지는 알 수 없음",
         "与备库的连接存在并不能说明该备库当时是否同步",
     ),
+    (
+        "what the drill left on {0} is not known: {1}",
+        "{0}에 훈련이 남긴 것을 알 수 없음: {1}",
+        "演练在 {0} 上遗留了什么未知：{1}",
+    ),
+    ("{0} is not there or cannot be read", "{0}이(가) 없거나 읽을 수 없음", "{0} 不存在或无法读取"),
     ("not asked for by the policy", "정책에서 요구하지 않음", "策略未要求"),
     ("not signed yet", "아직 서명되지 않음", "尚未签署"),
     ("the folder is not signed", "폴더에 서명이 없음", "文件夹未签名"),

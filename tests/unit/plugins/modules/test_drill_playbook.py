@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.redaction import HIDDEN
 from tests.unit.plugins.module_utils._core.drill_scene import Scene
 from tests.unit.plugins.modules.test_drill_actions import POLICY
 
@@ -32,7 +33,11 @@ PLAY = """
     - firedrill.standby.drill_evidence:
         folder: "{{ drill.folder }}"
         event: touched
-        data: {what: the lease of the drill}
+        data: {what: "the lease of the drill, told with {{ app_db_password }}"}
+    - firedrill.standby.drill_evidence:
+        folder: "{{ drill.folder }}"
+        event: probing
+        data: "{{ probing }}"
     - firedrill.standby.drill_evidence:
         folder: "{{ drill.folder }}"
         event: ended
@@ -73,6 +78,14 @@ def variables(place: Path) -> dict[str, Any]:
         path.write_bytes(data)
         raw.append({"dest": dest, "src": str(path)})
     raw.append({"dest": "raw/console/a.txt", "content": "CONN sys/tiger-9\n"})
+    # As a program prints it, folded, quoted and in JSON; nobody has told the task of these.
+    printed = [
+        "IDENTIFIED BY 'Planted-''1'",
+        "cannot reach Vaulted-Secr\n    et-2 here",
+        '{"a": "Nested-\\"3"}',
+        "tibero orders",
+    ]
+    raw.append({"dest": "raw/console/b.txt", "content": "\n".join(printed) + "\n"})
     now = datetime.datetime.now(datetime.UTC)
     hour = datetime.timedelta(hours=1)
     window = {"start": (now - hour).isoformat(timespec="seconds"), "end": (now + hour).isoformat(timespec="seconds")}
@@ -82,7 +95,15 @@ def variables(place: Path) -> dict[str, Any]:
         "directory": str(place / "evidence"),
         "raw": raw,
         "record": scene.record(),
+        "probing": scene.probing(),
         "secret": "tiger-9",
+        "app_db_password": "Planted-'1",
+        "app_token": "{{ made_of }}",
+        "made_of": "Vaulted-Secret-2",
+        "app_credentials": {"one": {"two": ['Nested-"3']}},
+        "tibero_syscat_password": "tibero",
+        "other_password": "{{ nowhere }}",
+        "some_password_file": "orders",
         "key": str(place / "key"),
     }
 
@@ -113,6 +134,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folder(made: Path, tmp_path: Path) -> Path:
     """A copy of it, to be edited."""
     return Path(shutil.copytree(made, tmp_path / "folder"))
+
+
+def test_secrets_of_the_inventory_are_taken_out_however_they_are_written(made: Path) -> None:
+    text = (made / "raw/console/b.txt").read_text()
+    assert text == f'IDENTIFIED BY \'{HIDDEN}\'\ncannot reach {HIDDEN}\n here\n{{"a": "{HIDDEN}"}}\ntibero orders\n'
+    places = json.loads((made / "redactions.json").read_text())["places"]
+    assert [each["line"] for each in places if each["file"] == "raw/console/b.txt"] == [1, 2, 4]
+    events = (made / "raw/events.jsonl").read_text()
+    assert "Planted" not in events and f"told with {HIDDEN}" in events
 
 
 def test_its_report_names_the_evidence_in_three_languages(made: Path) -> None:

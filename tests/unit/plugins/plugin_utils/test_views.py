@@ -420,7 +420,7 @@ def test_no_key_is_unused_and_none_is_missing() -> None:
 def sentences_of_the_verdict() -> set[str]:
     """Every sentence that the sources of the verdict can write into evidence.json, each hole filled."""
     found = set()
-    for name in ("verdict", "verdict_figures", "verdict_material", "evidence_compose", "drill_story"):
+    for name in ("verdict", "verdict_figures", "verdict_material", "evidence_compose", "drill_story", "drill_promise"):
         tree = ast.parse((CORE / f"{name}.py").read_text(encoding="utf-8"))
         docs = {
             id(node.body[0].value)

@@ -16,6 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import evidence_folder
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_promise import (
+    LEFT_SCHEMA,
+    PROBING,
+    left_of,
+    promise_of,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import (
     Rows,
     parse_rows,
@@ -167,6 +173,16 @@ class Scene:
             "document": {},
         }
         self.dropped: set[str] = set()
+        self.looks: dict[str, dict[str, Any]] = {
+            f"raw/observations/left-{moment}-{host}.json": {
+                "schema": LEFT_SCHEMA,
+                "host": host,
+                "left": [],
+                "unseen": [],
+            }
+            for moment in ("start", "end")
+            for host in (CLIENT, "localhost")
+        }
 
     def stream(self, name: str, kind: str, path: str, offset: int, interval: int) -> None:
         self.kinds[name] = (kind, path, interval)
@@ -227,7 +243,22 @@ class Scene:
         for file, rows in self.rows.items():
             leg, read, member = file.rsplit("/", 1)[1].removesuffix(".jsonl").split("-", 2)
             found[file] = render_rows({"leg": leg, "read": read, "member": member}, rows)
+        found.update({path: json.dumps(seen).encode() for path, seen in self.looks.items()})
+        found["raw/console/seoul1-console.txt"] = (
+            b"--- 2026-03-01T00:00:20Z tbdown -t SWITCHOVER: ended with 0 after 0.6 s\n"
+        )
         return {path: data for path, data in found.items() if path not in self.dropped}
+
+    def probing(self) -> dict[str, Any]:
+        """What the event log says since the probes began."""
+        place = "raw/observations/left-{0}-{1}.json"
+        return {
+            "ledgers": [f"raw/ledgers/{CLIENT}/{stream}.ledger" for stream in self.kinds],
+            "hosts": [
+                {"host": name, "start": place.format("start", host), "end": place.format("end", host)}
+                for name, host in ((CLIENT, CLIENT), ("controller", "localhost"))
+            ],
+        }
 
     def record(self) -> dict[str, Any]:
         """drill.json with the ledgers that the probe was started with."""
@@ -271,6 +302,11 @@ class Scene:
             record_from(json.loads(json.dumps(self.record()))),
             {path: ledger for path, ledger in ledgers.items() if path not in self.dropped},
             {path: found for path, found in rows.items() if path not in self.dropped},
+            promise_of([(PROBING, self.probing())]),
+            left_of(
+                promise_of([(PROBING, self.probing())]),
+                {path: json.dumps(seen).encode() for path, seen in self.looks.items() if path not in self.dropped},
+            ),
         )
 
     def read_back(self) -> Inputs:
@@ -281,6 +317,8 @@ class Scene:
             record_from(json.loads(json.dumps(self.record()))),
             {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.endswith(".ledger")},
             {path: parse_rows(data) for path, data in files.items() if path.endswith(".jsonl")},
+            promise_of([(PROBING, self.probing())]),
+            left_of(promise_of([(PROBING, self.probing())]), files),
         )
 
 
@@ -297,6 +335,7 @@ def fill(folder: str, scene: Scene) -> None:
     """Put the raw data of a scene into a frozen folder, as a drill does; the cluster is called orders."""
     drill_id = folder.rsplit("/", 1)[1]
     evidence_folder.log(folder, "touched", {"what": "lease"}, lambda: WALL + SECOND)
+    evidence_folder.log(folder, PROBING, scene.probing(), lambda: WALL + 2 * SECOND)
     for path, data in scene.files().items():
         evidence_folder.add_raw(folder, path, data)
     record = scene.record()
