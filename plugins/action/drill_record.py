@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import pathlib
 import re
@@ -14,7 +15,8 @@ import typing as t
 import yaml
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_baseline import baseline
+from ansible_collections.firedrill.standby.plugins.module_utils._core import ledger
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_baseline import baseline, fact
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_document import (
     checks_of,
     fingerprints_of,
@@ -25,12 +27,11 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_reco
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_story import journal_path, story
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import canonical
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drill_engine import engine_of
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import METHOD
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _drill
 
 SPEC: dict[str, t.Any] = {"story": {"type": "dict", "required": True}, "staging": {"type": "path", "required": True}}
-#: How the probe of an engine works.
-METHODS: dict[str, t.Mapping[str, t.Any]] = {"tibero": METHOD}
 #: Why nothing is said of the way back after a real disaster.
 DISASTER = "a real disaster changed the members, so what the drill itself would have left is not known"
 #: Directories of the staging place that go into the evidence as they are.
@@ -104,9 +105,13 @@ def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
     """The way back and the fields of the document that come from readiness, observations and fingerprints."""
     document = dict(told.get("document") or {})
     before, after = told.get("fingerprints_before") or {}, told.get("fingerprints_after") or {}
-    judged = told["classification"]
+    states, facts = told.get("states") or {}, told.get("looked") or {}
+    versions = {name: (fact(states[name], "version"), fact(facts.get(name) or {}, "tibero_version")) for name in states}
+    said = {name: fact(facts.get(name) or {}, "tibero_build") for name in states}
+    judged, engine = engine_of(drivers, versions, said, boolean(told["emulator"]))
+    document["A.engine"] = {"value": engine, "source": "raw/observations"}
     document["I.classification"] = {"value": {**judged, "source": "docs/evidence.md"}, "source": "raw/ledgers"}
-    for name, words in METHODS.get(str(judged["engine"]), {}).items():
+    for name, words in METHOD.items():
         document[f"I.{name}"] = {"value": words, "source": "raw/ledgers"}
     document.setdefault("A.tool", {"value": _tool(), "source": "raw/drill.json"})
     if told.get("described"):
@@ -114,20 +119,19 @@ def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
         document["A.configuration_sha256"] = {"value": digest, "source": "raw/drill.json"}
     if told.get("readiness"):
         document.update(checks_of(told["readiness"], "raw/observations/readiness.json"))
-    if told.get("states"):
+    if states:
         place = "raw/observations/start-{0}.json"
-        looked = told.get("looked") or {}
-        members = members_of(told["states"], told.get("hosts") or {}, place, looked)
+        members = members_of(states, told.get("hosts") or {}, place, facts)
         document["G.members"] = {"value": members, "source": "raw/observations"}
-        document.update(baseline(looked, told["states"], told.get("clocks") or {}, str(told.get("primary") or "")))
+        document.update(baseline(facts, states, told.get("clocks") or {}, str(told.get("primary") or "")))
     if before:
         taken = fingerprints_of(before, "raw/observations/fingerprint-start-{0}.txt")
         document["G.fingerprints"] = {"value": taken, "source": "raw/observations"}
     if told.get("disaster"):
         # What of the differences is the drill's cannot be told; the fingerprints are raw data.
-        return {"document": document, "way_back": {"original_layout": None, "why": DISASTER}}
-    home = home_of(before, after, told.get("expected") or {}, told.get("original_layout"), told.get("left") or [])
-    return {"document": document, "way_back": home}
+        return {"document": document, "way_back": {"original_layout": None, "why": DISASTER}, "classification": judged}
+    home = home_of(before, after, told.get("expected") or {}, told.get("original_layout"))
+    return {"document": document, "way_back": home, "classification": judged}
 
 
 def _unpack(packed: pathlib.Path) -> None:

@@ -109,7 +109,14 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             DRILL,
             "collection, version, commit (of a checkout, whose files may have been changed since; empty when installed from an artefact)",
         ),
-        Spec("engine", _O, "dict", DRILL, "name, version, driver, emulator (true when it was not a real server)"),
+        Spec(
+            "engine",
+            _O,
+            "dict",
+            DRILL,
+            "name, version, driver, emulator (by what its programs say: true when it was not a real server, null where they do not tell, then why), "
+            "declared (whether an emulator was declared)",
+        ),
         Spec("configuration_sha256", _O, "str", DRILL, "digest of the cluster's description"),
         Spec("previous", _O, "dict", SEAL, "drill_id, overall, started_wall_ns of the previous drill of the cluster"),
         Spec("started_wall_ns", _O, "int", DRILL, "by the controller's clock"),
@@ -252,7 +259,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             _O,
             "dict",
             PROBE,
-            "engine, driver, valid (whether the table of outcomes is valid for them), source",
+            "engine, driver, versions, valid (whether the table of outcomes is valid for them; else why), basis (what it rests on), source",
         ),
     ),
     "J": (

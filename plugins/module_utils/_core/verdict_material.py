@@ -319,6 +319,33 @@ def _table(material: Material, court: Court) -> None:
         )
 
 
+def _engine(material: Material, court: Court) -> None:
+    """A ledger of a driver that was not looked up in the table, and a server that is not what it was declared to be."""
+    judged = material.inputs.record.classification
+    for path in sorted(material.inputs.ledgers):
+        head = material.inputs.ledgers[path].header
+        for key in ("engine", "driver"):
+            if head.get(key) and head[key] != judged.get(key):
+                text = "the ledger {0} was written by {1}, and the table of outcomes was looked up for {2}"
+                court.doubt(
+                    LOSS + (RTO, RTO_READS, FENCING), text.format(path, head[key], judged.get(key) or "nothing")
+                )
+    field = material.inputs.record.document.get("A.engine") or {}
+    engine = field.get("value") or {}
+    source = str(field.get("source") or "raw/drill.json")
+    words = {True: "an emulator", False: "a real server"}
+    if "emulator" not in engine:
+        return
+    if engine["emulator"] is None:
+        what = "whether the servers are real ones is not known: {0}".format(engine.get("why") or "it was not recorded")
+        court.note(WARNING, "", what, 0, source)
+    elif engine.get("declared") in words and engine["declared"] is not engine["emulator"]:
+        what = "the drill ran on {0}, and was declared to run on {1}".format(
+            words[engine["emulator"]], words[engine["declared"]]
+        )
+        court.note(WARNING, "", what, 0, source)
+
+
 def _conduct(material: Material, court: Court) -> None:
     """A drill that was ended early, steps that were left out, fences that nothing confirmed."""
     document = material.inputs.record.document
@@ -379,5 +406,5 @@ def examine(material: Material, court: Court) -> None:
     """Look at everything a verdict would rest on and write down what cannot carry one."""
     if not material.legs:
         court.doubt(OBJECTIVES, "no role change was measured")
-    for look in (_streams, _reads, _clocks, _modes, _load, _table, _conduct, _overrun):
+    for look in (_streams, _reads, _clocks, _modes, _load, _table, _engine, _conduct, _overrun):
         look(material, court)

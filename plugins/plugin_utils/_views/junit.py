@@ -46,6 +46,8 @@ def invariants(document: Mapping[str, Any]) -> Iterator[Invariant]:
     for name in ("lost", "alien", "duplicate", "damaged", "holes", "phantom"):
         if name != "lost" or value_of(document, "C.rpo_transactions") == 0 or value_of(document, "C.rpo_ns") == 0:
             yield _zero(f"no row is {name}" if name != "holes" else "no holes", counts.get(name))
+    judged = value_of(document, "I.classification", {})
+    yield _flag("the table of outcomes is valid for engine and driver", judged.get("valid"))
     yield _flag("all reads agree", value_of(document, "L.agree"))
     yield _zero("no write after the fence", value_of(document, "N.accepted_after_fence"))
     yield _flag("original layout is back", value_of(document, "O.original_layout"))

@@ -74,6 +74,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
         "실제 서버가 아닌 데이터베이스 에뮬레이터에서 수행되었습니다.",
         "在数据库模拟器上执行，并非真实服务器。",
     ),
+    "emulator_unknown": (
+        "Whether it ran on a real server or on an emulator could not be told.",
+        "실제 서버에서 수행되었는지 에뮬레이터에서 수행되었는지 알 수 없습니다.",
+        "无法判断是在真实服务器上还是在模拟器上执行。",
+    ),
     "why": ("Why", "사유", "原因"),
     # Kinds of drills, environments.
     "type.switchover_and_back": ("switchover and back", "스위치오버 후 원복", "计划切换并切回"),
@@ -190,6 +195,11 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "ask.share": ("Share of production's load", "운영 부하 대비", "占生产负载比例"),
     "ask.step": ("Sampling step", "샘플링 간격", "采样间隔"),
     "ask.ack": ("When a write counts as acknowledged", "쓰기 확인 기준", "写入确认规则"),
+    "ask.table": (
+        "Table of outcomes is valid for engine and driver",
+        "결과 분류표가 엔진과 드라이버에 유효함",
+        "结果分类表对引擎与驱动有效",
+    ),
     "ask.retry": ("Retries", "재시도", "重试策略"),
     "per_second": ("{rate} writes/s", "초당 쓰기 {rate}건", "每秒写入 {rate} 次"),
     "none": ("none", "없음", "无"),
@@ -734,16 +744,6 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "台账 {0} 不存在：其主机或磁盘已丢失",
     ),
     (
-        "the ledger {0} is damaged: answers stand before their questions",
-        "원장 {0} 손상: 응답이 요청보다 앞섬",
-        "台账 {0} 损坏：应答早于请求",
-    ),
-    ("the ledger {0} is damaged: {1}", "원장 {0} 손상: {1}", "台账 {0} 损坏：{1}"),
-    (
-        "the ledger {0} has no end: its probe was killed or its disk was full",
-        "원장 {0}에 종료 기록 없음: 프로브가 강제 종료되었거나 디스크가 가득 참",
-        "台账 {0} 没有结尾：探针被终止或磁盘已满",
-    ),
     (
         "the event log does not say which ledgers there must be, so a lost one is not missed",
         "이벤트 로그에 있어야 할 원장 목록이 없어 유실된 원장을 알 수 없음",
@@ -753,6 +753,16 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "the ledger {0} was written by {1}, and the table of outcomes was looked up for {2}",
         "원장 {0}은(는) {1}이(가) 기록했으나 결과 분류표는 {2} 기준으로 조회됨",
         "台账 {0} 由 {1} 写入，而结果分类表按 {2} 查得",
+    ),
+        "the ledger {0} is damaged: answers stand before their questions",
+        "원장 {0} 손상: 응답이 요청보다 앞섬",
+        "台账 {0} 损坏：应答早于请求",
+    ),
+    ("the ledger {0} is damaged: {1}", "원장 {0} 손상: {1}", "台账 {0} 损坏：{1}"),
+    (
+        "the ledger {0} has no end: its probe was killed or its disk was full",
+        "원장 {0}에 종료 기록 없음: 프로브가 강제 종료되었거나 디스크가 가득 참",
+        "台账 {0} 没有结尾：探针被终止或磁盘已满",
     ),
     (
         "the wall clock of {0} was not watched all the time, so a step would not be seen",
@@ -806,6 +816,41 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "结果分类表对该引擎与驱动是否有效未知：{0}",
     ),
     ("it was not recorded", "기록되지 않음", "未记录"),
+    (
+        "version {0} of {1} is not in the table, which has {2}",
+        "{1} 버전 {0}은(는) 분류표에 없음(수록 버전: {2})",
+        "{1} 版本 {0} 不在分类表中（表中有 {2}）",
+    ),
+    ("driver {0} of {1} is not in the table", "{1}의 드라이버 {0}은(는) 분류표에 없음", "{1} 的驱动 {0} 不在分类表中"),
+    (
+        "no ledger tells which driver wrote it",
+        "어떤 드라이버가 기록했는지 밝히는 원장이 없음",
+        "没有台账说明由哪个驱动写入",
+    ),
+    ("the version of no member is known", "버전을 알 수 있는 멤버가 없음", "没有任何成员的版本已知"),
+    ("the version of {0} is not known", "{0}의 버전을 알 수 없음", "{0} 的版本未知"),
+    (
+        "whether the servers are real ones is not known: {0}",
+        "실제 서버인지 알 수 없음: {0}",
+        "是否为真实服务器未知：{0}",
+    ),
+    (
+        "what the programs of {0} are is not known",
+        "{0}의 프로그램이 무엇인지 알 수 없음",
+        "{0} 的程序是什么未知",
+    ),
+    (
+        "the programs of {0} are real ones, those of the others an emulator's",
+        "{0}의 프로그램은 실제 제품이고 나머지는 에뮬레이터임",
+        "{0} 的程序是真实产品，其余为模拟器",
+    ),
+    (
+        "the drill ran on {0}, and was declared to run on {1}",
+        "훈련은 {0}에서 수행되었으나 {1}에서 수행한다고 선언됨",
+        "演练在{0}上执行，而声明为在{1}上执行",
+    ),
+    ("an emulator", "에뮬레이터", "模拟器"),
+    ("a real server", "실제 서버", "真实服务器"),
     ("the drill was ended early by {0}", "훈련이 {0}에 의해 조기 종료됨", "演练被 {0} 提前终止"),
     ("someone", "누군가", "某人"),
     (
@@ -838,6 +883,12 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "{0}：{1} 与开始时不同且无解释",
     ),
     ("{0}: the drill left {1} behind", "{0}: 훈련이 {1}을(를) 남김", "{0}：演练遗留了 {1}"),
+    (
+        "what the drill left on {0} is not known: {1}",
+        "{0}에 훈련이 남긴 것을 알 수 없음: {1}",
+        "演练在 {0} 上遗留了什么未知：{1}",
+    ),
+    ("{0} is not there or cannot be read", "{0}이(가) 없거나 읽을 수 없음", "{0} 不存在或无法读取"),
     ("the roles are not those of the start", "역할이 시작과 다름", "角色与开始时不一致"),
     ("whether the cluster is as it was is not known", "클러스터가 원래대로인지 알 수 없음", "集群是否恢复原状未知"),
     # Limits.
@@ -883,12 +934,6 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "스탠바이와의 연결이 유지되어도 동기 상태였는지는 알 수 없음",
         "与备库的连接存在并不能说明该备库当时是否同步",
     ),
-    (
-        "what the drill left on {0} is not known: {1}",
-        "{0}에 훈련이 남긴 것을 알 수 없음: {1}",
-        "演练在 {0} 上遗留了什么未知：{1}",
-    ),
-    ("{0} is not there or cannot be read", "{0}이(가) 없거나 읽을 수 없음", "{0} 不存在或无法读取"),
     ("not asked for by the policy", "정책에서 요구하지 않음", "策略未要求"),
     ("not signed yet", "아직 서명되지 않음", "尚未签署"),
     ("the folder is not signed", "폴더에 서명이 없음", "文件夹未签名"),

@@ -29,7 +29,7 @@ def _verdict(found: Families, document: Mapping[str, Any], sha256: str) -> None:
     info = {
         "drill_id": value_of(document, "A.drill_id", ""),
         "version": engine.get("version", ""),
-        "emulator": "true" if engine.get("emulator") else "false",
+        "emulator": {True: "true", False: "false"}.get(engine.get("emulator"), "unknown"),
         "evidence_sha256": sha256,
     }
     found.gauge("info", "Identity of the last drill; the value is always 1.", (info, 1))
@@ -96,6 +96,12 @@ def metrics(document: Mapping[str, Any], sha256: str) -> str:
     found.gauge("writes_after_fence", "Writes accepted on the old side after the fence; must be 0.", ({}, accepted))
     layout = value_of(document, "O.original_layout")
     found.gauge("original_layout", "1 if the roles are as at the start.", ({}, None if layout is None else int(layout)))
+    residue = value_of(document, "O.residue")
+    text = "Things that the drill left behind; must be 0."
+    found.gauge("residue", text, ({}, None if residue is None else len(residue)))
+    valid = value_of(document, "I.classification", {}).get("valid")
+    text = "1 if the table of outcomes is valid for engine and driver; without it nothing can be concluded."
+    found.gauge("outcome_table_valid", text, ({}, None if valid is None else int(valid is True)))
     findings = value_of(document, "Q.findings", [])
     kinds = [
         (

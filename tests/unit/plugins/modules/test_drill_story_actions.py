@@ -20,6 +20,7 @@ from ansible_collections.firedrill.standby.plugins.action import drill_clock_inf
 from ansible_collections.firedrill.standby.plugins.filter.standby import standby_drill_ways
 from ansible_collections.firedrill.standby.plugins.module_utils._core import detached, fingerprint, ledger
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
+from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import DRIVER
 from ansible_collections.firedrill.standby.plugins.modules.drill_clock_info import read_clock
 from tests.unit.plugins.module_utils._core.test_drill_story import journal, told
 from tests.unit.plugins.module_utils._core.test_fingerprint import cluster
@@ -49,7 +50,7 @@ def staging(tmp_path: Path) -> Path:
 
 
 def story(staging: Path, **more: Any) -> dict[str, Any]:
-    made = told(**more)
+    made = told(**{"emulator": True, **more})
     for leg in made["legs"]:
         del leg["journal"]
         leg["log"] = str(staging / "journal.jsonl")
@@ -129,9 +130,9 @@ def test_a_journal_that_no_leg_names_is_evidence_too(monkeypatch: pytest.MonkeyP
 
 def test_a_story_that_lacks_something_is_refused_with_its_name(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
     broken = story(staging)
-    del broken["classification"]
+    del broken["readings"]
     made = act(monkeypatch, drill_record, story=broken, staging=str(staging))
-    assert made["failed"] and "classification" in made["msg"] and "keep the folder" in made["msg"]
+    assert made["failed"] and "readings" in made["msg"] and "keep the folder" in made["msg"]
 
 
 def test_what_was_looked_at_becomes_fields_and_the_way_back(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
