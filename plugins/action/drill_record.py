@@ -7,12 +7,15 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import pathlib
 import re
 import tarfile
 import typing as t
 
 import yaml
+from ansible import constants
+from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import ledger
@@ -37,6 +40,8 @@ DISASTER = "a real disaster changed the members, so what the drill itself would 
 #: Directories of the staging place that go into the evidence as they are.
 COPIED = ("rows", "ledgers", "console", "observations")
 
+#: The begin of an entry in the log of Ansible, with the process that wrote it.
+_ENTRY = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+ p=(\d+) ")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?\Z")
 
 
@@ -67,7 +72,8 @@ class ActionModule(ActionBase):
                 for leg, log in ((leg, str(leg.get("log") or "")) for leg in told["legs"])
             ]
             told["legs"] = [{**leg, "journal": _lines(str(leg["log"]))} for leg in told["legs"]]
-            told.update(_looked_at(told))
+            told.update(_looked_at(told, _drivers(staging)))
+            told["document"]["T.console"] = {"value": _consoles(staging, told["members"]), "source": "raw/console"}
             record = story(told)
             record_from(record)
         except (AttributeError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
@@ -101,8 +107,51 @@ def _journals(staging: pathlib.Path, taken: t.Collection[str], logs: t.Collectio
     return found
 
 
-def _looked_at(told: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
-    """The way back and the fields of the document that come from readiness, observations and fingerprints."""
+def _consoles(staging: pathlib.Path, members: t.Sequence[str]) -> list[dict[str, str]]:
+    """What programs printed, as field ``T.console``; the controller's own output is written here, where Ansible keeps a log of it."""
+    place, found = staging / "console", []
+    for name in members:
+        files = sorted(path for path in (place / name).rglob("*") if path.is_file())
+        found += [{"host": name, "source": f"raw/console/{name}-{path.name}", "why": ""} for path in files]
+        if not files:
+            found.append({"host": name, "source": "", "why": "nothing was fetched from there"})
+    own = _own_output()
+    if own:
+        place.mkdir(mode=0o700, exist_ok=True)
+        (place / "controller.txt").write_text(own, encoding="utf-8", errors="surrogateescape")
+        return [*found, {"host": "controller", "source": "raw/console/controller.txt", "why": ""}]
+    return [*found, {"host": "controller", "source": "", "why": "Ansible keeps no log (log_path)"}]
+
+
+def _own_output() -> str:
+    """What this run of ansible-playbook has said so far, from the log that Ansible keeps; empty where it keeps none.
+
+    Other runs may write to the same file, so each line that begins an entry names the process. This is a child of the one that writes.
+    """
+    path, own, mine = str(constants.DEFAULT_LOG_PATH or ""), [], False
+    if not path or not os.path.isfile(path):
+        return ""
+    with open(path, encoding="utf-8", errors="surrogateescape") as source:
+        for line in source:
+            entry = _ENTRY.match(line)
+            mine = int(entry.group(1)) in (os.getppid(), os.getpid()) if entry else mine
+            if mine:
+                own.append(line)
+    return "".join(own)
+
+
+def _drivers(staging: pathlib.Path) -> list[tuple[str, str]]:
+    """Engine and driver by the head of each ledger."""
+    found = []
+    for path in sorted((staging / "ledgers").rglob("*.ledger")):
+        with path.open("rb") as source:
+            head = ledger.read_from(io.BytesIO(source.readline(ledger.LINE_LIMIT))).header
+        found.append((str(head.get("engine") or ""), str(head.get("driver") or "")))
+    return found
+
+
+def _looked_at(told: t.Mapping[str, t.Any], drivers: t.Sequence[tuple[str, str]]) -> dict[str, t.Any]:
+    """The way back, and what comes from ledgers, readiness, observations and fingerprints."""
     document = dict(told.get("document") or {})
     before, after = told.get("fingerprints_before") or {}, told.get("fingerprints_after") or {}
     states, facts = told.get("states") or {}, told.get("looked") or {}

@@ -425,6 +425,13 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("timestamp", _O, "dict", SEAL, "file of an RFC 3161 time-stamp"),
         Spec("retention", _D, "str", POLICY, "until when the folder is kept"),
         Spec("redactions", _O, "dict", SEAL, "file, places (number of places at which a secret was taken out)"),
+        Spec(
+            "console",
+            _O,
+            "list",
+            DRILL,
+            "{host, source, why}: what programs printed; why: nothing of that host is there",
+        ),
         Spec("recompute", _O, "str", SEAL, "the command that recomputes K, L, N and R from raw data"),
     ),
     "U": (

@@ -10,6 +10,7 @@ Everything goes through the injected runner, which writes output to files, becau
 
 import os
 import re
+import time
 from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
@@ -29,6 +30,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.trouble 
 HIDDEN = "********"
 #: Passwords that a new database has (H); everybody knows them, so they are no secrets.
 VENDOR_PASSWORDS = ("tibero", "syscat", "tmax", "sysgis", "outln", "sysbackup", "lbacsys")
+#: What programs printed that boot and stop an instance, while a drill lasts; a file of the records of a member.
+CONSOLE = "console.txt"
 #: Boot modes whose question 270107 we may answer: they were asked for by name (C: which mode asks is unknown).
 CONFIRMED_BOOTS = ("FAILOVER", "RESETLOGS")
 #: Characters of a password that can be quoted; nothing is known of an escape for a quote, and ``/`` and ``@``
@@ -271,19 +274,45 @@ class Tibero:
         """
         held_ports.release_all(self.tb_home, self.tb_sid)
         stdin = "yes\n" if mode in CONFIRMED_BOOTS else ""
-        done = self.run((self.program("tbboot"), "-t", mode), stdin, kill=False)
+        done = self._shown(self.run((self.program("tbboot"), "-t", mode), stdin, kill=False))
         return Booted(console.parse_boot(_both(done)), done)
 
     def down(self, mode: str) -> "Downed":
         """``tbdown -t MODE``, never killed: a stop that waits for sessions stays under way and is reported."""
-        done = self.run((self.program("tbdown"), "-t", mode), kill=False)
+        done = self._shown(self.run((self.program("tbdown"), "-t", mode), kill=False))
         return Downed(console.parse_down(_both(done)), done)
 
     def clean(self) -> "Downed":
         """``tbdown clean``, answering its question with ``y`` (M: every public script feeds it). Call it only after
         proof that no server lives."""
-        done = self.run((self.program("tbdown"), "clean"), "y\n", deadline=min(self.timeout, 60.0))
+        done = self._shown(self.run((self.program("tbdown"), "clean"), "y\n", deadline=min(self.timeout, 60.0)))
         return Downed(console.parse_down(_both(done)), done)
+
+    def _shown(self, done: Completed) -> Completed:
+        """Append what a program printed to the console of a drill, where one lies; it is made and taken away by the drill.
+
+        One write, so that two programs at a time do not mix. A disk that is full must keep no instance from booting: then the line is missing there.
+        """
+        code = "still running" if done.returncode is None else "ended with {0}".format(done.returncode)
+        moment = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        words = [os.path.basename(done.argv[0])] + list(done.argv[1:])
+        text = "--- {0} {1}: {2} after {3:.3f} s\n{4}\n".format(
+            moment, " ".join(words), code, done.duration, _both(done).rstrip()
+        )
+        path = os.path.join(self.record_directory, CONSOLE)
+        try:
+            handle = os.open(
+                path, os.O_WRONLY | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0)
+            )
+        except OSError:
+            return done
+        try:
+            os.write(handle, self.scrub(text).encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass
+        finally:
+            os.close(handle)
+        return done
 
     def gen_tip(self) -> console.GenTip:
         """Let the vendor's script make a first tip; only where none exists.

@@ -408,6 +408,7 @@ MESSAGES: dict[str, tuple[str, str, str]] = {
     "evidence.signature": ("Signature", "서명", "签名"),
     "evidence.timestamp": ("Time-stamp", "타임스탬프", "时间戳"),
     "evidence.redactions": ("Places where a secret was taken out", "비밀 정보 삭제 위치 수", "已抹去秘密信息的位置数"),
+    "evidence.console": ("What programs printed", "프로그램 출력", "程序输出"),
     "evidence.retention": ("Kept until", "보존 기한", "保存至"),
     "evidence.sources": ("Raw data behind the figures", "수치의 원본 데이터", "数值对应的原始数据"),
     "as_recorded": (
@@ -744,7 +745,6 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "台账 {0} 不存在：其主机或磁盘已丢失",
     ),
     (
-    (
         "the event log does not say which ledgers there must be, so a lost one is not missed",
         "이벤트 로그에 있어야 할 원장 목록이 없어 유실된 원장을 알 수 없음",
         "事件日志未记载应有哪些台账，丢失的台账无法发现",
@@ -754,6 +754,7 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "원장 {0}은(는) {1}이(가) 기록했으나 결과 분류표는 {2} 기준으로 조회됨",
         "台账 {0} 由 {1} 写入，而结果分类表按 {2} 查得",
     ),
+    (
         "the ledger {0} is damaged: answers stand before their questions",
         "원장 {0} 손상: 응답이 요청보다 앞섬",
         "台账 {0} 损坏：应答早于请求",
@@ -815,7 +816,6 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "결과 분류표가 해당 엔진과 드라이버에 유효한지 알 수 없음: {0}",
         "结果分类表对该引擎与驱动是否有效未知：{0}",
     ),
-    ("it was not recorded", "기록되지 않음", "未记录"),
     (
         "version {0} of {1} is not in the table, which has {2}",
         "{1} 버전 {0}은(는) 분류표에 없음(수록 버전: {2})",
@@ -851,6 +851,7 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
     ),
     ("an emulator", "에뮬레이터", "模拟器"),
     ("a real server", "실제 서버", "真实服务器"),
+    ("it was not recorded", "기록되지 않음", "未记录"),
     ("the drill was ended early by {0}", "훈련이 {0}에 의해 조기 종료됨", "演练被 {0} 提前终止"),
     ("someone", "누군가", "某人"),
     (
@@ -882,13 +883,13 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "{0}: {1}이(가) 시작과 다르며 설명이 없음",
         "{0}：{1} 与开始时不同且无解释",
     ),
-    ("{0}: the drill left {1} behind", "{0}: 훈련이 {1}을(를) 남김", "{0}：演练遗留了 {1}"),
     (
         "what the drill left on {0} is not known: {1}",
         "{0}에 훈련이 남긴 것을 알 수 없음: {1}",
         "演练在 {0} 上遗留了什么未知：{1}",
     ),
     ("{0} is not there or cannot be read", "{0}이(가) 없거나 읽을 수 없음", "{0} 不存在或无法读取"),
+    ("{0}: the drill left {1} behind", "{0}: 훈련이 {1}을(를) 남김", "{0}：演练遗留了 {1}"),
     ("the roles are not those of the start", "역할이 시작과 다름", "角色与开始时不一致"),
     ("whether the cluster is as it was is not known", "클러스터가 원래대로인지 알 수 없음", "集群是否恢复原状未知"),
     # Limits.

@@ -169,6 +169,79 @@ def test_without_fingerprints_nothing_is_said_of_the_way_back(monkeypatch: pytes
     assert record["way_back"]["original_layout"] is None and "not compared" in record["way_back"]["why"]
 
 
+def head(**more: Any) -> bytes:
+    return ("H " + json.dumps({"engine": "tibero", "driver": DRIVER, "stream": "w00", **more}) + "\n").encode()
+
+
+def facts(version: str, build: str) -> dict[str, Any]:
+    named = {"tibero_version": version, "tibero_build": build}
+    return {
+        "looked": {"seoul1": {name: {"value": value, "source": "tbboot -version"} for name, value in named.items()}}
+    }
+
+
+@pytest.mark.parametrize(
+    ("version", "build", "valid", "emulator"),
+    [
+        ("7", "Tibero 7 254994 FS02", True, False),
+        ("7", "Tibero 7 / Emulator 0.1.0 of Tibero 7 (lab). This is not Tibero.", True, True),
+        ("9", "Tibero 9 1 FS01", False, False),
+    ],
+)
+def test_engine_and_table_are_what_was_seen(
+    monkeypatch: pytest.MonkeyPatch, staging: Path, version: str, build: str, valid: bool, emulator: bool
+) -> None:
+    (staging / "ledgers/there-desk-w00.ledger").write_bytes(head())
+    seen = {"states": {"seoul1": {"version": {"value": version, "source": "s"}}}, **facts(version, build)}
+    record = act(monkeypatch, drill_record, story=story(staging, **seen), staging=str(staging))["record"]
+    assert record["classification"]["valid"] is valid and record["classification"]["driver"] == DRIVER
+    engine = record["document"]["A.engine"]["value"]
+    assert (engine["emulator"], engine["declared"], engine["version"]) == (emulator, True, version)
+
+
+@pytest.mark.parametrize("said", ["True", "no", True, False])
+def test_a_declaration_may_come_as_text(monkeypatch: pytest.MonkeyPatch, staging: Path, said: Any) -> None:
+    record = act(monkeypatch, drill_record, story=story(staging, emulator=said), staging=str(staging))["record"]
+    assert record["document"]["A.engine"]["value"]["declared"] is (said in ("True", True))
+
+
+def test_a_ledger_of_an_unknown_driver_makes_the_table_invalid(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    (staging / "ledgers/there-desk-w00.ledger").write_bytes(head(driver="tbsql-conversation/9"))
+    seen = {"states": {"seoul1": {"version": {"value": "7", "source": "s"}}}}
+    record = act(monkeypatch, drill_record, story=story(staging, **seen), staging=str(staging))["record"]
+    assert record["classification"]["valid"] is False and "tbsql-conversation/9" in record["classification"]["why"]
+
+
+# -------------------------------------------------------------------------------------------------------- the consoles
+
+
+def test_what_programs_printed_is_evidence(monkeypatch: pytest.MonkeyPatch, staging: Path) -> None:
+    printed = staging / "console/seoul1/role_change-worker.log"
+    printed.parent.mkdir(parents=True)
+    printed.write_text("tbboot\n")
+    log = staging / "ansible.log"
+    entry = "2026-03-01 00:00:0{0},123 p={1} u=root n=ansible INFO| {2}\n"
+    own = entry.format(1, os.getppid(), "TASK [Change]") + "ok: [seoul1]\n"
+    log.write_text("of an older run\n" + own + entry.format(2, 1, "TASK of another run") + "changed\n")
+    monkeypatch.setattr(drill_record.constants, "DEFAULT_LOG_PATH", str(log), raising=False)
+    made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging))
+    assert made["record"]["document"]["T.console"]["value"] == [
+        {"host": "seoul1", "source": "raw/console/seoul1-role_change-worker.log", "why": ""},
+        {"host": "busan1", "source": "", "why": "nothing was fetched from there"},
+        {"host": "controller", "source": "raw/console/controller.txt", "why": ""},
+    ]
+    dests = {each["dest"]: each["src"] for each in made["raw"] if "console" in each["dest"]}
+    assert sorted(dests) == ["raw/console/controller.txt", "raw/console/seoul1-role_change-worker.log"]
+    assert Path(dests["raw/console/controller.txt"]).read_text() == own
+
+
+@pytest.mark.parametrize("path", [None, "", "/nonexistent/ansible.log"])
+def test_without_a_log_of_ansible_that_is_said(monkeypatch: pytest.MonkeyPatch, staging: Path, path: Any) -> None:
+    monkeypatch.setattr(drill_record.constants, "DEFAULT_LOG_PATH", path, raising=False)
+    made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging))
+    assert "log_path" in made["record"]["document"]["T.console"]["value"][-1]["why"]
+
+
 # ----------------------------------------------------------------------------------------------------------- the tool
 
 

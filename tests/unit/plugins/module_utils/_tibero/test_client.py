@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,42 @@ def test_boot_argv_environment_and_deadline(fake: FakeTibero) -> None:
 def test_only_what_was_asked_for_by_name_is_confirmed(fake: FakeTibero, mode: str, stdin: str) -> None:
     fake.client().boot(mode)
     assert fake.calls[-1].stdin == stdin
+
+
+def test_a_console_of_a_drill_gets_what_boots_and_stops_print(fake: FakeTibero) -> None:
+    client = fake.client()
+    path = Path(client.record_directory, client_module.CONSOLE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    client.boot("RECOVERY")
+    assert not path.exists(), "it is made by a drill only"
+    path.write_text("begun\n")
+    fake.boots["NORMAL"] = f"the password is {PASSWORD}\n"
+    client.boot("NORMAL")
+    client.down("IMMEDIATE")
+    text = path.read_text()
+    heads = re.findall(r"^--- \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (.*): ended with \d+ after \d+\.\d{3} s$", text, re.M)
+    assert text.startswith("begun\n") and heads == ["tbboot -t NORMAL", "tbdown -t IMMEDIATE"]
+    assert f"the password is {client_module.HIDDEN}" in text and PASSWORD not in text
+
+
+@pytest.mark.parametrize("how", ["directory", "link", "full"])
+def test_a_console_that_cannot_be_written_keeps_nothing_from_booting(
+    fake: FakeTibero, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    client = fake.client()
+    path = Path(client.record_directory, client_module.CONSOLE)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    other = path.with_name("other")
+    other.write_text("")
+    if how == "directory":
+        path.mkdir()
+    elif how == "link":
+        path.symlink_to(other)
+    else:
+        path.symlink_to("/dev/full")
+        monkeypatch.setattr(client_module.os, "O_NOFOLLOW", 0)
+    assert client.boot("RECOVERY").report.outcome == BootOutcome.STARTED
+    assert other.read_text() == "", "a link is not followed"
 
 
 def test_down_and_clean(fake: FakeTibero) -> None:
