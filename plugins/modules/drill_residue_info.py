@@ -40,6 +40,10 @@ options:
     type: list
     elements: path
     default: []
+  patience:
+    description: Seconds that what is left may take to be gone, as a program that was killed; what is there then is returned.
+    type: float
+    default: 0.0
 seealso:
   - module: firedrill.standby.drill_probe
   - module: firedrill.standby.tibero_fingerprint_info

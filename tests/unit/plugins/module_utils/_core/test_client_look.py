@@ -16,6 +16,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.client_loo
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Completed
 from ansible_collections.firedrill.standby.plugins.module_utils._core.task import Context
+from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.residue_task import residue_info
 
 ID = "01KJMA8A00RWC6DP1VG4X2N7QE"
@@ -136,7 +137,7 @@ def test_a_real_process_is_found_until_it_ends(tmp_path: Path) -> None:
 
 
 def context(**params: object) -> Context:
-    given = {"drill": ID, "host": "app", "tb_home": "", "aliases": [], "kept": [], **params}
+    given = {"drill": ID, "host": "app", "tb_home": "", "aliases": [], "kept": [], "patience": 0.0, **params}
     return Context(given, False, cron())
 
 
@@ -153,6 +154,19 @@ def test_the_module_looks_for_aliases_too(tmp_path: Path) -> None:
     path.mkdir()
     seen = residue_info(context(tb_home=str(tmp_path), aliases=["orders_drill"])).values["residue"]
     assert [each["what"] for each in seen["unseen"]] == ["alias"]
+
+
+@pytest.mark.parametrize("goes", [True, False])
+def test_what_needs_a_moment_gets_it_and_what_stays_is_told(monkeypatch: pytest.MonkeyPatch, goes: bool) -> None:
+    passed = [0.0]
+
+    def found(*_: object) -> tuple[client_look.Found, client_look.Found]:
+        return ([] if goes and passed[0] >= 2 else [{"kind": "process", "what": "the process 7"}]), []
+
+    monkeypatch.setattr(client_look, "look", found)
+    clock = Clock(lambda: passed[0], lambda seconds: passed.__setitem__(0, passed[0] + seconds))
+    seen = residue_info(context(patience=5.0), clock).values["residue"]
+    assert (seen["left"] == []) is goes and passed[0] == (2 if goes else 5)
 
 
 @pytest.mark.parametrize("drill", ["", "a", "../../etc", "0123 567"])
