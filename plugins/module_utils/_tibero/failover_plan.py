@@ -108,8 +108,8 @@ def decide(
 ) -> Failover:
     """Who takes over.
 
-    :arg views: what every member is, None for one that does not answer. :arg transports: how each receives redo.
-    :arg modes: protection mode that each surviving instance has, UNKNOWN where that is not known.
+    :arg views: what every member is, None for one that does not answer. :arg transports: how each receives redo. :arg modes: protection mode that each
+        surviving instance has, UNKNOWN where that is not known.
     :arg allow_loss: the operator's consent to lose acknowledged redo. :arg give_up: a person's word that a primary that answers serves nobody; it
         is fenced like one that is lost. :arg fenced: members that have been fenced for this failover: they stay lost, whatever they look like now.
     :arg reached: the TSN at which a primary that answered was seen before it was fenced. :arg unproven: those of ``fenced`` that a person vouches for.
@@ -122,14 +122,8 @@ def decide(
     if primaries and (not wish.target or wish.target in primaries) and _done_before(primaries, wish):
         words = "{0} is primary already".format(primaries[0])
         return Failover(Decision(NOTHING, None, (), "", words, {}), (), (), _no_loss(words))
-    if primaries and not give_up:
-        raise Refusal(
-            seen="{0} is an open primary and answers".format(", ".join(primaries)),
-            meaning="A failover would put a second primary beside it, and give up what it has not sent yet",
-            remedy="Run playbooks/switchover.yml. If it serves nobody although it answers, such as one that clients and standbys cannot reach, give "
-            "failover_primary_override with by and reason; it is fenced first",
-            details={"variable": "failover_primary_override", "primaries": primaries},
-        )
+    if not give_up:
+        _refuse_healthy(primaries)
     if found is not None and _promotion_begun(found, views):
         return _promoted_half(found, _to_fence(views, found.change.new), wish, allow_loss)
     lost = _to_fence(views, "")
@@ -138,10 +132,10 @@ def decide(
     candidates = _candidates(views, transports)
     chosen, why = _choose(candidates, wish.target, views)
     replaced = _replaced(found, chosen.name, lost)
-    loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN), max(reached, seen_at(views)))
     if found is not None and _goal(found.change) in lost and _goal(found.change) != chosen.name:
         loss = _loss_of_goal(chosen, found.change)
-    elif not loss.none:
+    else:
+        loss = predict(chosen, candidates, lost, modes.get(chosen.name, UNKNOWN), max(reached, seen_at(views)))
         loss = in_seconds(loss, chosen, [name for name in lost if name not in fenced], unproven)
     _refuse_loss(loss, chosen.name, allow_loss)
     old, todo = ",".join(lost), steps(chosen.name)
@@ -149,6 +143,18 @@ def decide(
     words = "{0} is primary; {1}; {2} to be reinstated".format(chosen.name, loss.text(), ", ".join(lost) or "nobody")
     ahead = tuple(each.name for each in candidates if each.position > chosen.position)
     return Failover(Decision(BEGIN, change, (1, 2), journal.CHANGE_DONE, words, {}), lost, tuple(why), loss, ahead)
+
+
+def _refuse_healthy(primaries: Sequence[str]) -> None:
+    """:raises Refusal: a primary is open and answers."""
+    if primaries:
+        raise Refusal(
+            seen="{0} is an open primary and answers".format(", ".join(primaries)),
+            meaning="A failover would put a second primary beside it, and give up what it has not sent yet",
+            remedy="Run playbooks/switchover.yml. If it serves nobody although it answers, such as one that clients and standbys cannot reach, give "
+            "failover_primary_override with by and reason; it is fenced first",
+            details={"variable": "failover_primary_override", "primaries": primaries},
+        )
 
 
 def seen_at(views: Mapping[str, Optional[View]]) -> int:
@@ -505,6 +511,8 @@ def in_seconds(loss: Loss, chosen: Candidate, open_still: Sequence[str], unprove
 
     :arg open_still: members that are still to be fenced, and may acknowledge until then. :arg unproven: members that only a person says to be dead.
     """
+    if loss.none:
+        return loss
     if unproven:
         return loss._replace(
             seconds_by="no fence of {0} is proven, so it may acknowledge for as long as it likes".format(
