@@ -26,6 +26,8 @@ CONSENTS = {
     "cut_standby": "the_standby_is_cut_off",
     "none": "",
 }
+#: Starts a server of a lab as its installation would.
+BOOT = ("/bin/su", "-", "tibero", "-c", "tbboot")
 #: What a lab drills: a switchover and back, or a disaster by one of the faults.
 KINDS = ("switchover", *CONSENTS)
 
@@ -78,7 +80,8 @@ def faults(kind: str) -> list[dict[str, str]]:
 
 
 def consents(kind: str, lab: Lab) -> dict[str, Any]:
-    """What a disaster of a lab needs beside its policy: consents to a loss, and for a crash a power switch, which is the lab's."""
+    """What a disaster of a lab needs beside its policy: consents to a loss, for a crash a power switch, which is the lab's, and for a killed server what
+    starts it again if nobody ends the drill. Without role service that is its own tbboot, which finds no tip where it is fenced."""
     if kind == "switchover":
         return {}
     switch = ["/usr/bin/env", f"PYTHONPATH={ROOT}", sys.executable, "-m", "lab"]
@@ -93,7 +96,8 @@ def consents(kind: str, lab: Lab) -> dict[str, Any]:
         "standby_rebuild": True,
         "drill_ride_seconds": 10,
     }
-    return {**given, **(power if kind == "crash_host" else {})}
+    more: dict[str, dict[str, Any]] = {"crash_host": power, "kill_server": {"drill_boot_command": list(BOOT)}}
+    return {**given, **more.get(kind, {})}
 
 
 def variables(client: Client, evidence: Path, target: str, **more: Any) -> dict[str, Any]:

@@ -21,9 +21,10 @@ description:
   - The fault is done, watched and healed by a detached process on the target itself, which heals V(freeze) and the cuts after O(seconds) also
     when the controller and the SSH session are gone. When it is told to end (SIGTERM, such as at a shutdown of the host) it heals first. When
     it is killed, O(state=absent) heals by its record.
-  - V(kill_server) is healed by O(boot_command) after O(seconds), if nobody ended it until then; without one nothing heals it, since a timer cannot know
-    whether another member has been promoted meanwhile. The way back is the reinstatement of the member. A cluster manager or service unit that starts
-    the server again does so against the drill; switch it off beforehand.
+  - V(kill_server) is healed by O(boot_command) after O(seconds), if nobody ended it until then. Without one it is refused, since a timer cannot know
+    whether another member has been promoted meanwhile, and a fault that never heals is none for a drill. In a drill the way back is the
+    reinstatement of the member. A cluster manager or service unit that starts the server again does so against the drill; switch it off
+    beforehand.
   - What cannot be known of V(crash_host) is the end of it. The module returns about three seconds before the host dies, so
     RV(begun_wall_ns) is what was announced; whether and when the host died is only seen from outside, by the clients of the drill. Later
     O(state=absent) tells with RV(host_rebooted) whether the host has been booted since. The host comes back by itself only if its firmware
@@ -116,7 +117,7 @@ options:
     description:
       - Program and arguments that start the server in the role in which it may run, or refuse, such as the program that P(firedrill.standby.service#role)
         installs. It runs O(seconds) after V(kill_server) if nobody ended the fault until then, as when the controller is lost, and is to exit with 0 only
-        when the server runs.
+        when the server runs. Required for V(kill_server).
       - The program is named by an absolute path. No secret may stand in it.
     type: list
     elements: str

@@ -255,12 +255,24 @@ def _family(engine: Engine, system: System) -> Family:
     return family
 
 
+def _refuse_lasting_death(wish: Wish) -> None:
+    """A killed server lives again only by a command. :raises Refusal: without one."""
+    if not wish.boot_command:
+        raise Refusal(
+            seen="boot_command is empty, and the fault is {0}".format(KILL),
+            meaning="Nothing would start the server again if the controller were lost: this fault would never heal",
+            remedy="Have role service on the member (standby_service: true, then playbooks/setup_standby.yml), whose program asks the others before it "
+            "starts anything, or set boot_command (of a drill: drill_boot_command) to what starts the server only in the role in which it may run",
+        )
+    _refuse_program("boot_command", wish.boot_command)
+
+
 def _plan_processes(wish: Wish, engine: Engine, host: Host) -> Plan:
     system = host.system
+    if wish.fault == KILL:
+        _refuse_lasting_death(wish)
     family = _family(engine, system)
-    if wish.fault == FREEZE or wish.boot_command:
-        _refuse_killed_timer(host)
-    _refuse_program("boot_command", wish.boot_command)
+    _refuse_killed_timer(host)
 
     def keep(diary: Diary, targets: Sequence[fault_process.Target]) -> None:
         diary.note(targets=[target.as_dict() for target in targets])
@@ -534,7 +546,7 @@ def _live(diary: Diary, wish: Wish, prepared: Plan, host: Host, lease: str) -> N
     :raises Cancelled: at any line, once, when somebody asks this process to end (SIGTERM).
     """
     heals = wish.fault == FREEZE or wish.fault in CUTS
-    boots = wish.fault == KILL and bool(wish.boot_command)
+    boots = wish.fault == KILL
     diary.note(
         lease=lease,
         phase=ARMED,

@@ -30,6 +30,8 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.wait impor
 
 #: A server that forks on, so that a freeze has to look more than once.
 SLEEPER = "import time\nwhile True: time.sleep(0.05)"
+#: What would start a killed server again.
+BOOT = (sys.executable, "boot")
 
 
 def until(predicate: Callable[[], Any], what: str) -> Any:
@@ -174,7 +176,7 @@ def test_check_mode_predicts_and_touches_nothing(scene: Scene) -> None:
 
 def test_another_fault_waits_for_the_end_of_the_first(scene: Scene) -> None:
     scene.sleep(1).run(fault="freeze")
-    for other in ({"fault": "kill_server"}, {"fault": "freeze", "drill": "d2"}):
+    for other in ({"fault": "kill_server", "boot_command": BOOT}, {"fault": "freeze", "drill": "d2"}):
         with pytest.raises(Refusal, match="One fault at a time"):
             scene.run(**other)
     assert scene.states() == {"T"}
@@ -355,20 +357,20 @@ def test_a_fault_of_another_user_is_that_users(scene: Scene) -> None:
 # ----------------------------------------------------------------------------------------------- kill
 
 
-def test_exactly_the_instance_is_killed_and_nothing_heals_it(scene: Scene) -> None:
+def test_exactly_the_instance_is_killed_and_until_its_time_nothing_heals_it(scene: Scene) -> None:
     scene.sleep(4)
     bystander = scene.sleepers[3]
     scene.hidden = {bystander.pid}
-    outcome = scene.run(fault="kill_server")
+    outcome = scene.run(fault="kill_server", boot_command=BOOT)
     assert outcome.changed and outcome.values["count"] == 3 and outcome.values["fault_state"] == "done"
-    assert outcome.values["heals_at_wall_ns"] is None and outcome.values["healed_by"] == "nobody"
+    assert outcome.values["heals_at_wall_ns"] is not None and outcome.values["healed_by"] == "nobody"
     assert [each.wait() for each in scene.sleepers[:3]] == [-signal.SIGKILL] * 3
     assert bystander.poll() is None and fault_process.state_of(bystander.pid) in ("S", "R")
     assert {each["state"] for each in outcome.values["processes"]["in_force"]} == {"gone"}
     # The server was reinstated: the drill that runs again does not kill it a second time.
     scene.hidden = set()
     scene.sleep(1)
-    assert not scene.run(fault="kill_server").changed
+    assert not scene.run(fault="kill_server", boot_command=BOOT).changed
     ended = scene.run(state="absent")
     assert ended.changed and ended.values["executed"]["healed_by"] == "nobody"
     assert ended.values["executed"]["healed_wall_ns"] is None
@@ -383,13 +385,13 @@ def test_a_killed_server_is_started_by_the_timer_when_nobody_ends_the_drill(
     called = scene.base / "called"
 
     def runner(command: Command) -> Completed:
-        assert command.argv == (sys.executable, "boot")
+        assert command.argv == BOOT
         called.touch()
         return Completed(command.argv, code, "said", "", 0.0, False)
 
     scene.runner = runner
     scene.sleep(2)
-    begun = scene.run(fault="kill_server", seconds=1, boot_command=(sys.executable, "boot"))
+    begun = scene.run(fault="kill_server", seconds=1, boot_command=BOOT)
     assert begun.values["fault_state"] == "done" and begun.values["heals_at_wall_ns"]
     until(lambda: scene.run(check=True, state="absent").values["command"], "the timer")
     ended = scene.run(state="absent").values
@@ -405,15 +407,21 @@ def test_a_drill_that_goes_on_is_not_booted_under_its_hands(scene: Scene) -> Non
 
     scene.runner = runner
     scene.sleep(1)
-    scene.run(fault="kill_server", seconds=30, boot_command=(sys.executable, "boot"))
+    scene.run(fault="kill_server", seconds=30, boot_command=BOOT)
     ended = scene.run(state="absent").values
     assert ended["executed"]["healed_by"] == "nobody" and ended["fault_state"] == "done" and scene.left() == []
 
 
-def test_a_boot_command_that_cannot_be_run_is_refused_before_anybody_is_killed(scene: Scene) -> None:
+@pytest.mark.parametrize(
+    ("command", "words"), [((), "boot_command is empty"), (("tbboot",), "boot_command begins with 'tbboot'")]
+)
+def test_a_server_that_nothing_would_start_again_is_not_killed(
+    scene: Scene, command: tuple[str, ...], words: str
+) -> None:
     scene.sleep(1)
-    with pytest.raises(Refusal, match="boot_command begins with 'tbboot'"):
-        scene.run(fault="kill_server", boot_command=("tbboot",))
+    for check in (True, False):
+        with pytest.raises(Refusal, match=words):
+            scene.run(check=check, fault="kill_server", boot_command=command)
     assert scene.states() <= {"S", "R"} and scene.left() == []
 
 
@@ -427,10 +435,10 @@ def test_a_process_that_does_not_die_is_told_and_stays_on_record(scene: Scene, m
     scene.system = System(send=send)
     monkeypatch.setattr(fault_process.kill, "__defaults__", (0.3,))
     with pytest.raises(CommandFailed, match="What was done of it is not undone"):
-        scene.run(fault="kill_server")
+        scene.run(fault="kill_server", boot_command=BOOT)
     assert scene.sleepers[0].wait() == -signal.SIGKILL
     with pytest.raises(Refusal, match="not known to be complete"):
-        scene.run(fault="kill_server")
+        scene.run(fault="kill_server", boot_command=BOOT)
     ended = scene.run(state="absent")
     assert ended.values["fault_state"] == "failed" and ended.values["executed"]["begun_wall_ns"] and scene.left() == []
 
