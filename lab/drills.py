@@ -26,8 +26,8 @@ CONSENTS = {
     "cut_standby": "the_standby_is_cut_off",
     "none": "",
 }
-#: Starts a server of a lab as its installation would.
-BOOT = ("/bin/su", "-", "tibero", "-c", "tbboot")
+#: Starts a killed server of a lab: tbboot refuses over what the dead one left.
+BOOT = ("/bin/su", "-", "tibero", "-c", "echo y | tbdown clean && tbboot")
 #: What a lab drills: a switchover and back, or a disaster by one of the faults.
 KINDS = ("switchover", *CONSENTS)
 

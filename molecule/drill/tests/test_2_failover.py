@@ -45,6 +45,15 @@ def test_without_consent_nothing_begins(bench: Bench, drill: Callable[..., Drill
     assert not made.document and bench.primaries() == ["seoul1"]
 
 
+def test_a_kill_that_nothing_would_heal_is_refused_before_anything_is_frozen(
+    bench: Bench, drill: Callable[..., Drill]
+) -> None:
+    made = drill("kill_server", drill_boot_command=[])
+    said = " ".join(made.text.split())
+    assert made.code != 0 and "boot_command is empty, and the fault is kill_server" in said, said[-3000:]
+    assert "drill_boot_command" in said and not made.folder.exists() and bench.primaries() == ["seoul1"]
+
+
 @pytest.fixture(scope="module", params=[TODAY], ids="-to-".join)
 def today(request: pytest.FixtureRequest) -> tuple[str, str]:
     return (str(request.param[0]), str(request.param[1]))
