@@ -22,8 +22,8 @@ Fingerprint = dict[str, dict[str, Any]]
 PLACES = ("/home/tibero", "/home/ops", "/root/.ssh", "/tbdata", "/tbarch", "/etc/lab", "/etc/security", "/etc/sysctl.d")
 
 #: Paths with owner, mode, digest and time of what is configuration, sizes of what a running database writes all the time, files of ours in
-#: /tmp, users, processes. Logs and Ansible's own workplace are left out, and so is the lease that every run takes for itself: its directory
-#: and the process that ends it.
+#: /tmp, users, processes. Logs and Ansible's own workplace are left out, and so are the leases that every run takes for itself: their directory
+#: and the processes that end them.
 _LOOK = r"""
 import hashlib, json, os, sys
 PLACES, MINE = json.loads(sys.argv[1])
@@ -43,8 +43,10 @@ for root in PLACES:
     for directory, names, files in os.walk(root):
         if directory.endswith("/firedrill") and "run" in names:
             names.remove("run")
-            with open(os.path.join(directory, "run", "run.json"), encoding="utf-8") as source:
-                LEASES.add(str(json.load(source)["process"]["pid"]))
+            for name in os.listdir(os.path.join(directory, "run")):
+                if name.endswith(".json"):
+                    with open(os.path.join(directory, "run", name), encoding="utf-8") as source:
+                        LEASES.add(str(json.load(source)["process"]["pid"]))
         names[:] = [name for name in names if name not in ("log", ".ansible", "dump")]
         # The first lease of all makes the directory that our records share.
         alone = [name for name in names if name == "firedrill" and os.listdir(os.path.join(directory, name)) == ["run"]]

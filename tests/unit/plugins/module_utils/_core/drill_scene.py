@@ -302,8 +302,8 @@ class Scene:
             record_from(json.loads(json.dumps(self.record()))),
             {path: ledger for path, ledger in ledgers.items() if path not in self.dropped},
             {path: found for path, found in rows.items() if path not in self.dropped},
-            promise_of([(PROBING, self.probing())]),
-            left_of(
+            promise=promise_of([(PROBING, self.probing())]),
+            left=left_of(
                 promise_of([(PROBING, self.probing())]),
                 {path: json.dumps(seen).encode() for path, seen in self.looks.items() if path not in self.dropped},
             ),
@@ -317,8 +317,8 @@ class Scene:
             record_from(json.loads(json.dumps(self.record()))),
             {path: read_from(io.BytesIO(data)) for path, data in files.items() if path.endswith(".ledger")},
             {path: parse_rows(data) for path, data in files.items() if path.endswith(".jsonl")},
-            promise_of([(PROBING, self.probing())]),
-            left_of(promise_of([(PROBING, self.probing())]), files),
+            promise=promise_of([(PROBING, self.probing())]),
+            left=left_of(promise_of([(PROBING, self.probing())]), files),
         )
 
 
