@@ -15,6 +15,8 @@ from typing import Any, Iterable, List, Mapping, NamedTuple, Optional, Set, Tupl
 
 #: The event that names the ledgers of a probe and the hosts to look at.
 PROBING = "probing"
+#: Kinds of things that may be older than the drill: the others are told by its id.
+OLDER = ("key", "alias")
 LEFT_SCHEMA = "firedrill.standby/left/1"
 
 
@@ -61,12 +63,13 @@ def _look(files: Mapping[str, bytes], path: str) -> Optional[Mapping[str, Any]]:
     return seen if isinstance(seen, dict) and seen.get("schema") == LEFT_SCHEMA else None
 
 
-def _words(seen: Mapping[str, Any]) -> List[str]:
-    return [str(each.get("what")) for each in _list(seen.get("left")) if isinstance(each, Mapping)]
+def _words(seen: Mapping[str, Any], kinds: Optional[Tuple[str, ...]] = None) -> List[str]:
+    found = [each for each in _list(seen.get("left")) if isinstance(each, Mapping)]
+    return [str(each.get("what")) for each in found if kinds is None or each.get("kind") in kinds]
 
 
 def left_of(promise: Promise, files: Mapping[str, bytes]) -> Tuple[Left, ...]:
-    """What each host showed that had to be looked at. What was there before the drill is not the drill's.
+    """What each host showed that had to be looked at. A key or an alias that was there before the drill is not the drill's; what has its id is.
 
     :arg files: of the folder, by path.
     """
@@ -76,7 +79,7 @@ def left_of(promise: Promise, files: Mapping[str, bytes]) -> Tuple[Left, ...]:
         if after is None:
             found.append(Left(host, end, (), ("{0} is not there or cannot be read".format(end),)))
             continue
-        known = _words(before) if before is not None else []
+        known = _words(before, OLDER) if before is not None else []
         words = tuple(each for each in _words(after) if each not in known)
         hidden = [each for each in _list(after.get("unseen")) if isinstance(each, Mapping)]
         why = tuple("{0}: {1}".format(each.get("what"), each.get("why")) for each in hidden)

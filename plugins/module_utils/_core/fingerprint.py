@@ -69,6 +69,8 @@ SECTIONS: Tuple[str, ...] = (
 #: Keys that rules know.
 ROLE, OPEN_MODE, BACKUP_MODE, FROZEN = "role", "open_mode", "backup_mode", "frozen_processes"
 ROLE_RECORD, LATEST_CHANGE, CHANGE_FILES = "role", "latest_change", "role_change/"
+#: What the guard of a role change saw, beside the journal of that change.
+GUARD_RECORD = re.compile(r"guard-([A-Za-z0-9_.-]+)\.json")
 ENABLED = " enabled"
 #: What is said of a table on a member that answers no query on tables, which is no lack of knowledge but its role.
 NOT_ASKED = "not asked: this role answers no query on tables"
@@ -315,6 +317,11 @@ def _journal_is_ours(case: Case) -> bool:
     return case.before is None and case.key in case.expected.changes and after.get("state") in journal.ENDS
 
 
+def _guard_is_ours(case: Case) -> bool:
+    after = case.after if isinstance(case.after, Mapping) else {}
+    return case.before is None and after.get("guard_of") in case.expected.changes and after.get("ended") is True
+
+
 def _worked_here(case: Case) -> bool:
     """A role change of the drill was closed on this member, so its worker wrote, replaced or removed what lies beside the journal."""
     mine = [_value(case.end[case.member], JOURNALS, each) for each in case.expected.changes]
@@ -394,6 +401,13 @@ RULES: Tuple[Rule, ...] = (
         ".*",
         _journal_is_ours,
         "the journal of a role change of the drill, which is closed; journals are kept",
+    ),
+    Rule(
+        "guard",
+        RECORDS,
+        re.escape(CHANGE_FILES) + GUARD_RECORD.pattern,
+        _guard_is_ours,
+        "what the guard of a role change of the drill saw, which has ended; it is kept beside the journal",
     ),
     Rule(
         "files of a role change",

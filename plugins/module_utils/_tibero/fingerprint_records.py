@@ -167,6 +167,12 @@ def _change(path: str, sections: Dict[str, Found]) -> None:
         sections[fingerprint.RECORDS][key] = known(THERE, path)
         return
     raw = detached.read_json(path)
+    guarded = fingerprint.GUARD_RECORD.fullmatch(name)
+    if guarded:
+        # What it saw is judged by the change itself.
+        ended = bool(raw and raw.get("ended_at"))
+        sections[fingerprint.RECORDS][key] = known({"guard_of": guarded.group(1), "ended": ended}, path)
+        return
     try:
         if raw is None:
             raise UnknownState("it cannot be read as a journal", "-", "-")

@@ -32,7 +32,7 @@ HOST = [{"host": "app", "start": "s", "end": "e"}]
 
 
 def look(*what: str, unseen: Any = ()) -> bytes:
-    left = [{"kind": "file", "what": each} for each in what]
+    left = [{"kind": "key" if each == "old" else "process", "what": each} for each in what]
     return json.dumps({"schema": LEFT_SCHEMA, "host": "app", "left": left, "unseen": list(unseen)}).encode()
 
 
@@ -54,6 +54,8 @@ def test_what_lay_there_before_is_not_the_drills() -> None:
     promise = promise_of([(PROBING, {"hosts": HOST})])
     (seen,) = left_of(promise, {"s": look("old"), "e": look("old", "new", unseen=[{"what": "timer", "why": "dark"}])})
     assert (seen.found, seen.why, seen.source) == (("new",), ("timer: dark",), "e")
+    (own,) = left_of(promise, {"s": look("new"), "e": look("new")})
+    assert own.found == ("new",), "what has the id of the drill cannot be older, however early it was seen"
     (without,) = left_of(promise, {"e": look("old")})
     assert without.found == ("old",), "without a first look nothing excuses it"
 

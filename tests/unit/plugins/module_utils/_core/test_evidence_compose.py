@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_promise import PROBING
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence_compose import (
     DRILL,
     EVENTS,
@@ -30,7 +31,8 @@ def folder() -> dict[str, bytes]:
     scene = Scene()
     record = scene.record()
     frozen = event_line(1, FROZEN, WALL, {"approver_differs": True, "inside_window": True}, NOTHING)
-    return {**scene.files(), DRILL: json.dumps(record).encode(), EVENTS: frozen.encode()}
+    events = frozen + event_line(2, PROBING, WALL, scene.probing(), json.loads(frozen)["hash"])
+    return {**scene.files(), DRILL: json.dumps(record).encode(), EVENTS: events.encode()}
 
 
 def made(folder: dict[str, bytes], window: Any, began: int | None, ended: int | None) -> dict[str, Any]:

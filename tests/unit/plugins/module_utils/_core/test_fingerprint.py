@@ -287,6 +287,7 @@ def swapped() -> dict[str, Sections]:
     for name in ("seoul1", "busan1"):
         found[name][fp.JOURNALS]["c1"] = known(JOURNAL, "s")
         found[name][fp.RECORDS]["role_change/go-1"] = known("there", "s")
+    found["busan1"][fp.RECORDS]["role_change/guard-c1.json"] = known({"guard_of": "c1", "ended": True}, "s")
     for name in found:
         found[name][fp.RECORDS][fp.LATEST_CHANGE] = known(
             {"id": "c1", "kind": "switchover", "state": "done", "old": "seoul1", "new": "busan1"}, "s"
@@ -332,6 +333,7 @@ def test_the_same_is_not_explained_for_a_change_of_another_id() -> None:
     assert found == {
         *((name, "records: latest_change") for name in cluster()),
         *((name, what) for name in ("seoul1", "busan1") for what in ("journals: c1", "records: role_change/go-1")),
+        ("busan1", "records: role_change/guard-c1.json"),
     }
 
 
@@ -341,6 +343,12 @@ WRONG: dict[str, tuple[Breaker, set[tuple[str, str]]]] = {
     "a second primary": (
         lambda c: c["seoul1"].update(member("primary")),
         set(),
+    ),
+    "a guard that has not ended": (
+        lambda c: c["busan1"][fp.RECORDS].update(
+            {"role_change/guard-c1.json": known({"guard_of": "c1", "ended": False}, "s")}
+        ),
+        {("busan1", "records: role_change/guard-c1.json")},
     ),
     "a standby that is mounted only": (
         lambda c: c["seoul1"][fp.INSTANCE].update({fp.OPEN_MODE: known("mount", "s")}),

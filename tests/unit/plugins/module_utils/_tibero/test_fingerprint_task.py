@@ -567,6 +567,13 @@ def test_records_of_other_work_are_read_for_what_they_say(host: Host) -> None:
         "old": "a",
         "new": "b",
     }
+    host.put("role_change/guard-c0.json", '{"member": "a", "ended_at": "2026-03-01T00:00:09Z", "accepted": 0}')
+    host.put("role_change/guard-c1.json", '{"member": "a", "ended_at": "", "accepted": 0}')
+    guarded = host.run()
+    ended = [entry(guarded, "records", f"role_change/guard-c{number}.json")["value"] for number in (0, 1)]
+    assert ended == [{"guard_of": "c0", "ended": True}, {"guard_of": "c1", "ended": False}]
+    (host.records / "role_change/guard-c0.json").unlink()
+    (host.records / "role_change/guard-c1.json").unlink()
     host.put("role_change/go-1", '{"run": "2"}')
     host.put("role_change/worker.json", '{"state": "finished"}')
     assert differences(found, host.run()) == []
