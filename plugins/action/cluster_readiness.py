@@ -4,11 +4,13 @@
 
 from __future__ import annotations
 
+import datetime
 import typing as t
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import checks, waiver
 from ansible_collections.firedrill.standby.plugins.module_utils._core import readiness as core
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal, StandbyError
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero import cluster, readiness
@@ -16,6 +18,12 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readines
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.readiness_facts import MemberFacts
 
 display = Display()
+
+
+def today() -> datetime.date:
+    """The day that it still is somewhere: whether a waiver is over in the zone of its policy is asked when the policy is frozen."""
+    # datetime.UTC came with Python 3.11, and ansible-core 2.16 runs on 3.10.
+    return (datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=12)).date()  # noqa: UP017
 
 
 class ActionModule(ActionBase):
@@ -49,23 +57,32 @@ class ActionModule(ActionBase):
             limits=core.thresholds(arguments.get("limits") or {}),
             fences=readiness.fences_declared({name: hostvars[name].get("failover_fence_command") for name in names}),
         )
+        waivers = waiver.read(list(arguments.get("waivers") or []), today())
         report = readiness.judge(
             [_seen(name, hostvars[name]) for name in names], asked, list(arguments.get("tolerate") or [])
         )
+        strangers = waiver.unknown(waivers, core.idents(report), names)
+        report = core.waive(report, waivers)
         everything = bool(arguments.get("everything")) or display.verbosity > 0
         lines = core.lines(report, everything)
         for line in ["", *lines, ""]:
             display.display(line)
         found = core.as_dict(report, operations, require)
+        summary = core.summary(report)
+        if strangers:
+            # Whoever waives it means something, and what that is nobody knows.
+            found["verdict"] = checks.FAIL
+            summary.append(f"no check of this cluster is meant by the waiver of {', '.join(strangers)}")
+            display.display(summary[-1])
         result.update(
             changed=False,
             readiness=found,
             verdict=found["verdict"],
-            summary=core.summary(report),
+            summary=summary,
             table=core.lines(report, True),
         )
         if arguments.get("enforce", True) and core.stands_in_the_way(found["verdict"]):
-            result.update(failed=True, **_refusal(report, operations, found["verdict"]).as_failure())
+            result.update(failed=True, **_refusal(report, operations, found["verdict"], summary).as_failure())
 
 
 def _chosen(name: str, given: t.Sequence[t.Any], allowed: t.Sequence[str]) -> list[str]:
@@ -108,13 +125,13 @@ def _why(look: t.Mapping[str, t.Any]) -> str:
     return "it was not read"
 
 
-def _refusal(report: core.Report, operations: t.Sequence[str], verdict: str) -> Refusal:
+def _refusal(report: core.Report, operations: t.Sequence[str], verdict: str, summary: t.Sequence[str]) -> Refusal:
     blocked = {
         candidate.name: {name: core.blocking(report, candidate, name) for name in operations}
         for candidate in report.candidates
     }
     return Refusal(
-        seen="Readiness of {0} is {1}\n{2}".format(report.cluster, verdict, "\n".join(core.summary(report)[1:])),
+        seen="Readiness of {0} is {1}\n{2}".format(report.cluster, verdict, "\n".join(summary[1:])),
         meaning="Something stands in the way of what was asked about, and nothing was changed",
         remedy="follow the lines marked -> above; an UNKNOWN that is known to be harmless can be named in readiness_tolerate; "
         "readiness_enforce: false only reports",

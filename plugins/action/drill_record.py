@@ -20,6 +20,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import ledger
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_baseline import baseline, fact
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_calendar import Attempt, missed
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_document import (
     checks_of,
     fingerprints_of,
@@ -34,9 +35,17 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.drill_en
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.probe_session import METHOD
 from ansible_collections.firedrill.standby.plugins.plugin_utils import _drill
 
-SPEC: dict[str, t.Any] = {"story": {"type": "dict", "required": True}, "staging": {"type": "path", "required": True}}
+SPEC: dict[str, t.Any] = {
+    "story": {"type": "dict", "required": True},
+    "staging": {"type": "path", "required": True},
+    "attempts": {"type": "path"},
+}
+#: Where the attempts of the schedule lie in the evidence.
+ATTEMPTS = "raw/observations/attempts.json"
 #: Why nothing is said of the way back after a real disaster.
 DISASTER = "a real disaster changed the members, so what the drill itself would have left is not known"
+#: Why a run that was noted as begun was none.
+NEVER_STARTED = "ansible-playbook could not be started"
 #: Directories of the staging place that go into the evidence as they are.
 COPIED = ("rows", "ledgers", "console", "observations")
 
@@ -74,6 +83,9 @@ class ActionModule(ActionBase):
             told["legs"] = [{**leg, "journal": _lines(str(leg["log"]))} for leg in told["legs"]]
             told.update(_looked_at(told, _drivers(staging)))
             told["document"]["T.console"] = {"value": _consoles(staging, told["members"]), "source": "raw/console"}
+            before = _missed(given["attempts"]) if given["attempts"] else {}
+            told["document"].update(before.get("document", {}))
+            told["findings"] = [*(told.get("findings") or ()), *before.get("findings", ())]
             record = story(told)
             record_from(record)
         except (AttributeError, KeyError, TypeError, ValueError, tarfile.TarError) as error:
@@ -86,6 +98,7 @@ class ActionModule(ActionBase):
         raw += [
             {"dest": journal_path(str(leg["name"])), "src": str(leg["log"])} for leg in told["legs"] if leg.get("log")
         ]
+        raw += before.get("raw", [])
         raw += _journals(staging, {each["dest"] for each in raw}, {str(leg.get("log")) for leg in told["legs"]})
         for name in COPIED:
             files = sorted(path for path in (staging / name).rglob("*") if path.is_file())
@@ -95,6 +108,21 @@ class ActionModule(ActionBase):
                 for path in files
             ]
         return {"changed": False, "record": record, "raw": raw}
+
+
+def _missed(path: str) -> dict[str, t.Any]:
+    """What the schedule could not begin since its last run, or why that is not known: the drill is told all the same."""
+    try:
+        noted = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))["attempts"]
+        found = missed([Attempt(**each) for each in noted])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        what = f"what the schedule missed before is not known: {path} cannot be read: {error}"
+        return {"findings": [{"severity": "warning", "objective": "", "what": what}]}
+    value = [
+        {"at_wall_ns": each.at_wall_ns, "code": each.code, "why": each.why or NEVER_STARTED, "source": ATTEMPTS}
+        for each in found
+    ]
+    return {"document": {"B.missed": {"value": value, "source": ATTEMPTS}}, "raw": [{"dest": ATTEMPTS, "src": path}]}
 
 
 def _journals(staging: pathlib.Path, taken: t.Collection[str], logs: t.Collection[str]) -> list[dict[str, str]]:

@@ -47,6 +47,30 @@ options:
     type: list
     elements: str
     default: []
+  waivers:
+    description:
+      - Checks that a person answers for. One that would stand in the way only warns, and O(waivers[].person) and the reason stand beside it.
+      - A name that means no check of this cluster makes RV(verdict) V(FAIL). Checks without which a drill could do harm by itself cannot be waived.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      check:
+        description: Id of the check, such as V(PC-B8.licence.busan1), or of a group of them, such as V(PC-B8.licence).
+        type: str
+        required: true
+      person:
+        description: Who answers for it.
+        type: str
+        required: true
+      reason:
+        description: Why.
+        type: str
+        required: true
+      until:
+        description: Its last day, C(YYYY-MM-DD). Once it is over everywhere on Earth it is refused.
+        type: str
+        required: true
   operations:
     description: The operations whose verdicts make RV(verdict).
     type: list

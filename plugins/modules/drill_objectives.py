@@ -218,6 +218,32 @@ options:
         type: list
         elements: str
         default: []
+      waivers:
+        description:
+          - Checks of readiness that a person answers for. One that would refuse the drill only warns then, and is a finding of the drill. One that is not
+            needed stands in the evidence too.
+          - What could make the drill itself do harm cannot be waived, such as whether there is one primary, whether redo arrives, and whether the way
+            back is open; nor can a check that does not exist.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          check:
+            description: Id of the check, such as V(PC-B8.licence.busan1), or of a group of them, such as V(PC-B8.licence).
+            type: str
+            required: true
+          person:
+            description: Who answers for it.
+            type: str
+            required: true
+          reason:
+            description: Why.
+            type: str
+            required: true
+          until:
+            description: Its last day in the zone of the window, C(YYYY-MM-DD). From the day after the drill is refused.
+            type: str
+            required: true
       risk_assessment:
         description: Reference.
         type: str

@@ -29,6 +29,11 @@ options:
     description: Directory on the controller with C(rows), C(ledgers), C(console) and C(observations), as far as they are there.
     type: path
     required: true
+  attempts:
+    description:
+      - File in which the program of M(firedrill.standby.drill_schedule) noted the attempts of the schedule. What it could not begin since its last run is told
+        in the field C(B.missed). One that cannot be read is a finding.
+    type: path
 seealso:
   - module: firedrill.standby.drill_evidence
   - module: firedrill.standby.drill_clock_info

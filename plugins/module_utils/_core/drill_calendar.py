@@ -7,7 +7,7 @@
 All moments have a zone, and are compared as moments: the window of a policy is right in any zone, and across a change to or from summer time. A blackout
 date is a date in the zone of the window's start, as it is for the drill itself (``drill_policy.when`` is the one rule of both).
 
-Public: :func:`window_of`, :func:`may_begin`, :func:`chance_left`, :func:`due`, :func:`alarms`, :func:`figures`.
+Public: :func:`window_of`, :func:`may_begin`, :func:`chance_left`, :func:`due`, :func:`missed`, :func:`alarms`, :func:`figures`.
 """
 
 import datetime
@@ -15,6 +15,7 @@ import re
 from typing import Any, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import drill_policy
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_due import Held, due_by
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import value_of
 from ansible_collections.firedrill.standby.plugins.module_utils._core.prometheus import Families, seconds
@@ -28,9 +29,13 @@ TYPES: Dict[str, str] = {
 #: Exit codes of a drill that does not begin; those of ansible-playbook end at 8, or are 99 and 250.
 NOT_YET, OVER, BLACKOUT, BUSY, HELD, BROKEN = 81, 82, 83, 84, 85, 86
 REFUSED = (NOT_YET, OVER, BLACKOUT, BUSY, HELD, BROKEN)
+#: The code of a shell for a program that cannot be started.
+NOT_FOUND = 127
 #: Grades of an attempt: it began; the window has a moment left for it; none; it was held in this window already.
 BEGAN, POSTPONED, MISSED, DONE = "began", "postponed", "missed", "done"
 PREFIX = "firedrill_drill_"
+#: How the finding begins that says why a drill was refused or ended early (role drill).
+ENDED = "The drill was "
 #: Kinds of alarms, the first part of their keys: nothing can be told of the drill; its policy cannot be read; when the first is due is not known; it is
 #: overdue; its window passed without one; a run failed or broke off.
 TROUBLE, UNREADABLE, NO_DATE, OVERDUE, WINDOW, RUN = "trouble", "policy", "no-date", "due", "window", "run"
@@ -71,7 +76,7 @@ class Attempt(NamedTuple):
 
 
 class Drill(NamedTuple):
-    """A drill that was held, as its evidence says."""
+    """A drill that was held, as its evidence says. ``ended_how``: why it was refused, or ended early; empty when it was not."""
 
     drill_id: str
     type: str
@@ -79,6 +84,7 @@ class Drill(NamedTuple):
     started_wall_ns: int
     overall: str
     due_date: str
+    ended_how: str = ""
 
 
 class Due(NamedTuple):
@@ -232,6 +238,7 @@ def drill_of(document: Mapping[str, Any]) -> Drill:
         value_of(document, "A.started_wall_ns", 0),
         value_of(document, "R.overall", "inconclusive"),
         value_of(document, "B.due_date", ""),
+        next((each["what"] for each in value_of(document, "Q.findings", []) if each["what"].startswith(ENDED)), ""),
     )
 
 
@@ -248,22 +255,34 @@ def due(policy: Mapping[str, Any], drills: Sequence[Drill]) -> Optional[Due]:
 
     :raises Refusal: when the policy cannot be read.
     """
-    window = window_of(policy)
-    found = []
-    last, cadence = last_of(drills), policy.get("cadence_days")
-    if cadence is not None:
-        if not str(cadence).isdigit() or not 1 <= int(cadence) <= 36500:
-            raise _refuse("cadence_days", cadence, "It is a number of days, 1 to 36500")
-        if last is not None:
-            after = at_wall(last.started_wall_ns).astimezone(window.start.tzinfo) + int(cadence) * _DAY
-            found.append(Due(after, "{0} days after drill {1}".format(cadence, last.drill_id)))
+    zone, cadence, end = window_of(policy).start.tzinfo, policy.get("cadence_days"), None
+    if cadence is not None and (not str(cadence).isdigit() or not 1 <= int(cadence) <= 36500):
+        raise _refuse("cadence_days", cadence, "It is a number of days, 1 to 36500")
     date = str(policy.get("due_date") or "")
     if date:
-        end = datetime.datetime.combine(_date(date, "due_date") + _DAY, datetime.time(), tzinfo=window.start.tzinfo)
-        met = any(each.due_date == date and last_of([each]) is not None for each in drills)
-        if not met:
-            found.append(Due(end, "due_date {0} of the policy".format(date)))
-    return min(found, key=lambda each: each.at) if found else None
+        end = wall(datetime.datetime.combine(_date(date, "due_date") + _DAY, datetime.time(), tzinfo=zone))
+    held = [Held(each.drill_id, each.started_wall_ns, each.due_date) for each in drills if last_of([each]) is not None]
+    found = due_by(None if cadence is None else int(cadence), date, end, held)
+    return Due(at_wall(found.at).astimezone(zone), found.why) if found is not None else None
+
+
+def missed(attempts: Sequence[Attempt]) -> List[Attempt]:
+    """The beginnings that came to nothing since the last run before this one: the window had no moment left, or ansible-playbook could not be started.
+
+    :arg attempts: of one schedule, oldest first; a run whose end nobody noted yet, at their end, is this one.
+    """
+    earlier = list(attempts)
+    if [each for each in earlier if each.grade == BEGAN][-1:] == [each for each in earlier if _open(each)][-1:]:
+        while earlier and not _open(earlier[-1]):
+            earlier.pop()
+        earlier = earlier[:-1]
+    runs = [number for number, each in enumerate(earlier) if each.grade == BEGAN and each.code != NOT_FOUND]
+    since = earlier[runs[-1] + 1 :] if runs else earlier
+    return [each for each in since if each.grade == MISSED or each.code == NOT_FOUND]
+
+
+def _open(attempt: Attempt) -> bool:
+    return attempt.grade == BEGAN and attempt.ended_wall_ns is None
 
 
 # ----------------------------------------------------------------------------------------- alarm
@@ -315,10 +334,20 @@ def alarms(seen: Seen, now: datetime.datetime) -> List[Alarm]:
     for each in runs:
         began = _said(at_wall(each.at_wall_ns))
         if each.ended_wall_ns is not None and each.code != 0:
-            found.append(Alarm(RUN + ":" + began, "the run of {0} ended with {1}".format(began, each.code)))
+            text = "the run of {0} ended with {1}{2}".format(began, each.code, _ended_how(seen, each))
+            found.append(Alarm(RUN + ":" + began, text))
         elif each.ended_wall_ns is None and not (seen.running and each is runs[-1]):
             found.append(Alarm(RUN + ":" + began, "the run of {0} broke off: nothing noted its end".format(began)))
     return [each._replace(text="{0}; {1}".format(each.text, _history(seen))) for each in found]
+
+
+def _ended_how(seen: Seen, run: Attempt) -> str:
+    """Why the drill of a run was refused or ended early, as far as it left evidence that says so."""
+    end = run.at_wall_ns if run.ended_wall_ns is None else run.ended_wall_ns
+    for each in seen.own:
+        if each.ended_how and run.at_wall_ns <= each.started_wall_ns <= end:
+            return ": {0}: {1}".format(each.drill_id, each.ended_how)
+    return ""
 
 
 def _standing(seen: Seen, now: datetime.datetime) -> Dict[str, Optional[int]]:

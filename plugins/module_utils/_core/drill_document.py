@@ -21,7 +21,7 @@ def _check(seen: Mapping[str, Any], candidate: str = "") -> Dict[str, Any]:
     found: Dict[str, Any] = {key: str(seen.get(key) or "") for key in CHECK_KEYS}
     if candidate:
         found["question"] = "{0} ({1})".format(found["question"], candidate)
-    return dict(found, waiver=None)
+    return dict(found, waiver=seen.get("waiver"))
 
 
 def checks_of(report: Mapping[str, Any], source: str) -> Dict[str, Dict[str, Any]]:

@@ -12,6 +12,7 @@ import datetime
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core import waiver
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import (
     FENCING,
@@ -98,6 +99,7 @@ POLICY_SPEC: Dict[str, Any] = {
         "options": {"start": {"type": "str", "required": True}, "end": {"type": "str", "required": True}},
     },
     "blackout_dates": _TEXTS,
+    "waivers": {"type": "list", "elements": "dict", "default": [], "options": waiver.SPEC},
     "risk_assessment": {"type": "str"},
     "rollback_plan": {"type": "str"},
     "regulator_notice": {"type": "str"},
@@ -444,7 +446,7 @@ def decide(policy: Mapping[str, Any], now: datetime.datetime, guaranteed: Option
     :arg policy: as :data:`POLICY_SPEC` says. :arg now: with a zone. :arg guaranteed: whether the replication mode in force promises that nothing is
         lost; None when it is not known.
     :raises Refusal: no objectives, one person for two, outside of the window, a blackout date, a fault without consent, a stop condition that nothing
-        watches.
+        watches, a waiver that is over, or of what cannot be waived.
     """
     figures = _figures(policy)
     _criteria(policy, figures)
@@ -452,6 +454,8 @@ def decide(policy: Mapping[str, Any], now: datetime.datetime, guaranteed: Option
     when(policy, now)
     _faults(policy)
     _stops(policy)
+    start = moment(str(policy["window"]["start"]), "window.start")
+    waiver.read(policy.get("waivers") or (), now.astimezone(start.tzinfo).date())
     warnings: List[str] = []
     if figures["rpo_ns"] == 0 and guaranteed is not True:
         mode = "does not promise it" if guaranteed is False else "is not known to promise it"

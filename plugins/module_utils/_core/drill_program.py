@@ -35,6 +35,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_cale
     BEGAN,
     BROKEN,
     MISSED,
+    NOT_FOUND,
     Alarm,
     Attempt,
     Seen,
@@ -43,8 +44,6 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.errors imp
 from ansible_collections.firedrill.standby.plugins.module_utils._core.runner import Command, Runner, run
 from ansible_collections.firedrill.standby.plugins.module_utils._core.wait import Clock, wait_until
 
-#: The code of a shell for a program that cannot be started.
-NOT_FOUND = 127
 #: Attempts that are kept of each drill.
 KEPT = 50
 #: Seconds for a lock that somebody only looked at to be free again.

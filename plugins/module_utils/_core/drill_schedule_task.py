@@ -129,6 +129,10 @@ def command_of(params: Mapping[str, Any], drill: Mapping[str, Any]) -> Tuple[str
     words += ["-e", "@" + drill["extra_vars"]] if drill.get("extra_vars") else []
     words += ["-e", '{{"standby_cluster": "{0}"}}'.format(drill["group"])] if drill.get("group") else []
     words += ["-e", '{{"drill_directory": "{0}"}}'.format(drill["evidence"])] if drill.get("evidence") else []
+    if drill.get("evidence"):
+        # What was missed before the run is told in its evidence.
+        attempts = os.path.join(params["state_dir"], str(drill["name"]), "attempts.json")
+        words += ["-e", '{{"drill_attempts": "{0}"}}'.format(attempts)]
     words += ["--vault-password-file", drill["vault_password_file"]] if drill.get("vault_password_file") else []
     return tuple(str(word) for word in words)
 

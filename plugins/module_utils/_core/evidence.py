@@ -127,6 +127,21 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
         Spec("cadence_days", _D, "int", POLICY, "longest time between two drills"),
         Spec("due_date", _D, "str", POLICY, "YYYY-MM-DD"),
         Spec("days_since_last", _O, "int", SEAL, "days since the previous drill of the cluster"),
+        Spec(
+            "due_wall_ns",
+            _O,
+            "int",
+            SEAL,
+            "when it was due: cadence_days after the last drill of its type and environment that came to a verdict, or at the end of due_date",
+        ),
+        Spec("late_ns", _O, "int", SEAL, "how long after that it began; 0: in time"),
+        Spec(
+            "missed",
+            _O,
+            "list",
+            DRILL,
+            "{at_wall_ns, code, why, source}: times since its last run at which the schedule was to begin it and could not",
+        ),
         Spec("scope", _D, "list", POLICY, "what is drilled, in words"),
         Spec("out_of_scope", _D, "list", POLICY, "{what, why}"),
         Spec("services", _D, "list", POLICY, "systems and services that depend on the cluster"),
@@ -176,6 +191,13 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             "whether the drill began and ended inside of it; each approval past its end is a finding too",
         ),
         Spec("blackout_dates", _D, "list", POLICY, "YYYY-MM-DD, on which no drill may begin"),
+        Spec(
+            "waivers",
+            _D,
+            "list",
+            POLICY,
+            "{check, person, reason, until: YYYY-MM-DD} of checks that would refuse the drill, see H",
+        ),
         Spec("risk_assessment", _D, "str", POLICY, "reference"),
         Spec("rollback_plan", _D, "str", POLICY, "reference"),
         Spec("regulator_notice", _D, "str", POLICY, "reference"),
@@ -403,7 +425,7 @@ FIELDS: Dict[str, Tuple[Spec, ...]] = {
             _O,
             "list",
             SEAL,
-            "earlier drills and this one, oldest first: {drill_id, type, fault, environment, started_wall_ns, overall, outage, rto_hi_ns, "
+            "earlier drills and this one, oldest first: {drill_id, type, fault, environment, started_wall_ns, due_date, overall, outage, rto_hi_ns, "
             "rto_reads_hi_ns, loss, lost, lost_hi_ns, acked, findings_open, findings_closed}; outage, loss: measured, unbounded (no upper end that "
             "can be relied on), never (it ended before t0)",
         ),

@@ -15,6 +15,7 @@ import json
 import re
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Tuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_due import DueBy, Held, due_by
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_promise import Promise, left_of, promise_of
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import Mode, parse_rows, record_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence import (
@@ -28,7 +29,12 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence i
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import read_from
 from ansible_collections.firedrill.standby.plugins.module_utils._core.trend import entry, statements, statistics
-from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import judge, residue_of, unlooked
+from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import (
+    INCONCLUSIVE,
+    judge,
+    residue_of,
+    unlooked,
+)
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict_material import Inputs
 
 EVIDENCE, OBJECTIVES_FILE, MANIFEST, VERIFY = "evidence.json", "objectives.json", "MANIFEST.sha256", "verify.py"
@@ -64,6 +70,7 @@ POLICY_FIELDS: Tuple[Tuple[str, str], ...] = tuple(
             "E.ticket",
             "E.window",
             "E.blackout_dates",
+            "E.waivers",
             "E.risk_assessment",
         ),
         *("E.rollback_plan", "E.regulator_notice", "E.stop_conditions", "E.abort_authority", "F.people", "T.retention"),
@@ -159,7 +166,31 @@ def inputs_from(files: Mapping[str, bytes]) -> Inputs:
         _bounds((frozen.get("policy") or {}).get("window")),
         promise,
         left_of(promise, files),
+        _due(files, frozen.get("policy") or {}),
     )
+
+
+def _due(files: Mapping[str, bytes], policy: Mapping[str, Any]) -> Optional[DueBy]:
+    """When the drill was due, by the policy and the earlier drills of its type and environment; None: not known."""
+    own = str(_json(files, DRILL).get("type")), str(policy.get("environment") or "")
+    held = [
+        Held(str(each["drill_id"]), int(each["started_wall_ns"]), str(each.get("due_date") or ""))
+        for each in _earlier(files)
+        if (each.get("type"), each.get("environment")) == own
+        and each.get("overall") != INCONCLUSIVE
+        and each.get("started_wall_ns")
+    ]
+    date, cadence = str(policy.get("due_date") or ""), policy.get("cadence_days")
+    start = str((policy.get("window") or {}).get("start") or "").strip()
+    # The zone is what stands behind the time of day.
+    found = _MOMENT.match(start)
+    zone = re.sub(r".*[T ][\d:.]*", "", start) if found else ""
+    begin = _wall("{0} 00:00{1}".format(date, zone)) if date and zone else None
+    return due_by(None if cadence is None else int(cadence), date, None if begin is None else begin + DAY, held)
+
+
+def _earlier(files: Mapping[str, bytes]) -> List[Dict[str, Any]]:
+    return list(_json(files, PREVIOUS).get("drills", [])) if PREVIOUS in files else []
 
 
 def _declared(document: Dict[str, Any], frozen: Mapping[str, Any]) -> None:
@@ -235,6 +266,21 @@ def _window(document: Dict[str, Any]) -> None:
         document["E"]["inside_window"] = observed(bounds[0] <= int(began) <= int(ended) <= bounds[1], DRILL)
 
 
+def _lateness(document: Dict[str, Any], due: Optional[DueBy], source: str) -> None:
+    began = document["A"]["started_wall_ns"]["value"]
+    if due is None or began is None:
+        why = (
+            "neither a due date nor an earlier drill tells when it was due"
+            if due is None
+            else "when it began is not known"
+        )
+        document["B"]["due_wall_ns"] = unknown(why) if due is None else observed(due.at, source)
+        document["B"]["late_ns"] = unknown(why)
+    else:
+        document["B"]["due_wall_ns"] = observed(due.at, source)
+        document["B"]["late_ns"] = observed(max(int(began) - due.at, 0), source)
+
+
 def _mode(document: Dict[str, Any], mode: Mode) -> None:
     """The mode in force at the first t0. A standby that is connected may lag all the same, and no view that is read at t0 says which."""
     why = "a connection to a standby that stands does not tell whether the standby was in step"
@@ -243,7 +289,7 @@ def _mode(document: Dict[str, Any], mode: Mode) -> None:
 
 
 def _trend(document: Dict[str, Any], files: Mapping[str, bytes]) -> None:
-    earlier = _json(files, PREVIOUS).get("drills", []) if PREVIOUS in files else []
+    earlier = _earlier(files)
     own = entry(document)
     drills = list(earlier) + [own]
     found = statistics(drills)
@@ -308,5 +354,6 @@ def compose(files: Mapping[str, bytes]) -> Dict[str, Any]:
     document["U"]["disclaimer"] = declared(DISCLAIMER, VERIFY)
     _logged(document, parse_events(files.get(EVENTS, b""))[0], files)
     _window(document)
+    _lateness(document, inputs.due, PREVIOUS if PREVIOUS in files else OBJECTIVES_FILE)
     _trend(document, files)
     return document

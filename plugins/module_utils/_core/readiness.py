@@ -15,11 +15,12 @@ Public: :class:`Thresholds`, :func:`thresholds`, :class:`Item`, :class:`NotRun`,
 """
 
 import textwrap
-from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Sequence, Tuple
+from typing import Any, Collection, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core import checks
 from ansible_collections.firedrill.standby.plugins.module_utils._core.checks import FAIL, OK, UNKNOWN, WARN, Check
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import Refusal
+from ansible_collections.firedrill.standby.plugins.module_utils._core.waiver import Waiver
 
 #: The operations that are asked about.
 SWITCHOVER = "switchover"
@@ -84,14 +85,20 @@ def thresholds(raw: Mapping[str, Any], variable: str = "readiness_limits") -> Th
 
 
 class Item(NamedTuple):
-    """A check, and what it counts for: the operations that it blocks, and those that it only makes worse."""
+    """A check, and what it counts for: the operations that it blocks, and those that it only makes worse. ``waiver``: of who answers for it, where it would
+    stand in the way."""
 
     check: Check
     blocks: Tuple[str, ...]
     warns: Tuple[str, ...] = ()
+    waiver: Optional[Waiver] = None
 
     def verdict(self, operation: str) -> str:
         """What the check says of one operation; OK if it does not concern it."""
+        said = self._said(operation)
+        return WARN if self.waiver is not None and stands_in_the_way(said) else said
+
+    def _said(self, operation: str) -> str:
         if operation not in self.blocks + self.warns:
             return OK
         verdict = self.check.verdict
@@ -142,6 +149,29 @@ def tolerate(report: Report, ids: Collection[str]) -> Report:
     )
 
 
+def waive(report: Report, waivers: Sequence[Waiver]) -> Report:
+    """The same report with the checks marked for which somebody answers. What would stand in nobody's way needs no waiver."""
+
+    def marked(items: Sequence[Item]) -> Tuple[Item, ...]:
+        found = []
+        for item in items:
+            blocked = any(stands_in_the_way(item.verdict(each)) for each in OPERATIONS)
+            waiver = next((each for each in waivers if each.covers(item.check.id)), None)
+            found.append(item._replace(waiver=waiver) if blocked else item)
+        return tuple(found)
+
+    return report._replace(
+        items=marked(report.items),
+        candidates=tuple(each._replace(items=marked(each.items)) for each in report.candidates),
+    )
+
+
+def idents(report: Report) -> List[str]:
+    """Ids of all checks, those that were not asked included."""
+    items = report.items + tuple(item for each in report.candidates for item in each.items)
+    return [item.check.id for item in items] + [each.id for each in report.not_run]
+
+
 def verdicts(report: Report, candidate: Candidate) -> Dict[str, str]:
     """The verdict of each operation for one candidate."""
     everything = report.items + candidate.items
@@ -183,7 +213,12 @@ def stands_in_the_way(verdict: str) -> bool:
 
 
 def _item(item: Item) -> Dict[str, Any]:
-    return dict(item.check.as_dict(), blocks=list(item.blocks), warns=list(item.warns))
+    return dict(
+        item.check.as_dict(),
+        blocks=list(item.blocks),
+        warns=list(item.warns),
+        waiver=item.waiver.as_dict() if item.waiver is not None else None,
+    )
 
 
 def as_dict(report: Report, operations: Sequence[str] = OPERATIONS, require: str = EVERY) -> Dict[str, Any]:
@@ -265,8 +300,9 @@ def _section(title: str, items: Sequence[Item], everything: bool, width: int) ->
     counts = ["{0} {1}".format(counted.count(verdict), verdict) for verdict in reversed(checks.SEVERITY)]
     counts += ["{0} UNKNOWN and accepted".format(len(accepted))] if accepted else []
     found = ["", "{0}: {1}".format(title, ", ".join(counts))]
+    excused = _excused(items)
     if everything:
-        return found + checks.table(shown, width)[1:]
+        return found + checks.table(shown, width)[1:] + excused
     shown = [check for check in shown if check.verdict != OK and check.id not in accepted]
     kept, alike = _alike(shown, width)
     if kept:
@@ -274,7 +310,15 @@ def _section(title: str, items: Sequence[Item], everything: bool, width: int) ->
     found += alike
     if accepted:
         found += textwrap.wrap("UNKNOWN and accepted: " + ", ".join(accepted), max(width, 80), subsequent_indent="    ")
-    return found
+    return found + excused
+
+
+def _excused(items: Sequence[Item]) -> List[str]:
+    return [
+        "{0} is waived by {1.person} until {1.until}: {1.reason}".format(item.check.id, item.waiver)
+        for item in items
+        if item.waiver is not None
+    ]
 
 
 def lines(report: Report, everything: bool = False, width: int = 120) -> List[str]:

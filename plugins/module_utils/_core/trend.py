@@ -58,6 +58,7 @@ def entry(document: Mapping[str, Any]) -> Dict[str, Any]:
         "fault": _fault(document),
         "environment": value_of(document, "A.environment", ""),
         "started_wall_ns": value_of(document, "A.started_wall_ns", 0),
+        "due_date": value_of(document, "B.due_date", ""),
         "overall": value_of(document, "R.overall", UNDECIDED),
         "outage": _standing(rto, rto.get("measured_hi"), begun),
         "rto_hi_ns": rto.get("measured_hi"),

@@ -12,9 +12,16 @@ Public: :class:`Inputs`, :class:`Note`, :class:`Material`, :class:`Court`, :func
 
 from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
+from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_due import DueBy
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_promise import Left, Promise
 from ansible_collections.firedrill.standby.plugins.module_utils._core.drill_record import READS, Leg, Record, Rows
-from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import ACKED, Anchor, Ledger, Operation
+from ansible_collections.firedrill.standby.plugins.module_utils._core.ledger import (
+    ACKED,
+    BEHIND,
+    Anchor,
+    Ledger,
+    Operation,
+)
 
 RTO, RTO_READS, RPO, RPO_TRANSACTIONS, RPO_BYTES = "rto", "rto_reads", "rpo", "rpo_transactions", "rpo_bytes"
 RTRR, FENCING, INTEGRITY, WAY_BACK = "rtrr", "fencing", "integrity", "way_back"
@@ -30,6 +37,8 @@ INTERRUPTED, BEGAN, ENDED = "interrupted", "A.started_wall_ns", "A.ended_wall_ns
 #: A step of wall against monotonic clock that is reported, from one anchor to the next or since the first; the drift (parts in a million) that adds
 #: up without being a step; the longest time without an anchor.
 CLOCK_STEP, CLOCK_DRIFT_PPM, ANCHORS_APART = 50000000, 500, 20000000000
+#: So many percent of its slots a probe may be late for by its own fault.
+LATE_PERCENT = 1
 #: A bound of more than a tenth of the objective leaves that part unresolved.
 BOUND_SHARE = 10
 
@@ -37,7 +46,8 @@ BOUND_SHARE = 10
 class Inputs(NamedTuple):
     """Everything a verdict rests on. ``objectives``: the frozen figures; ``ledgers`` and ``rows`` by their path inside of the folder; ``window``: begin
     and end of the window of the policy, nanoseconds since the epoch, None where it is not known; ``promise``: what the event log says must be there;
-    ``left``: what hosts showed that are no members."""
+    ``left``: what hosts showed that are no members; ``due``: when the drill was due, and
+    by what."""
 
     objectives: Mapping[str, Any]
     record: Record
@@ -46,6 +56,7 @@ class Inputs(NamedTuple):
     window: Optional[Tuple[int, int]] = None
     promise: Promise = Promise((), ())
     left: Tuple[Left, ...] = ()
+    due: Optional[DueBy] = None
 
 
 class Note(NamedTuple):
@@ -365,6 +376,14 @@ def _conduct(material: Material, court: Court) -> None:
         court.note(
             WARNING, "", what, int(skipped.get("at_wall_ns") or 0), str(skipped.get("source") or "raw/drill.json")
         )
+    prechecks = document.get("H.checks") or {}
+    for check in prechecks.get("value") or ():
+        if check.get("waiver"):
+            who, until, why = (check["waiver"].get(name) for name in ("who", "until", "why"))
+            what = "check {0} stood in the way and was waived by {1} until {2}: {3}".format(
+                check.get("id"), who, until, why
+            )
+            court.note(WARNING, "", what, 0, str(prechecks.get("source") or "raw/drill.json"))
     for fence in (document.get("N.fences") or {}).get("value") or ():
         leg, member, result = (fence.get(name) for name in ("leg", "member", "result"))
         if result == "not confirmed":
@@ -397,6 +416,38 @@ def _overrun(material: Material, court: Court) -> None:
             court.note(WARNING, "", what, at, str(each.get("source") or "raw/drill.json"))
 
 
+def _late(material: Material, court: Court) -> None:
+    """A drill that was held after it was due, or that its schedule could not begin before: what is promised for a time was not kept."""
+    document, due = material.inputs.record.document, material.inputs.due
+    began = int((document.get(BEGAN) or {}).get("value") or 0)
+    if due is not None and began > due.at:
+        hours = -(-(began - due.at) // (3600 * 10**9))
+        what = "the drill began {0} h after it was due, {1} days after drill {2}".format(hours, due.days, due.drill_id)
+        if due.date:
+            what = "the drill began {0} h after it was due on {1}".format(hours, due.date)
+        court.note(WARNING, "", what, due.at, "objectives.json")
+    for each in (document.get("B.missed") or {}).get("value") or ():
+        what = "the schedule could not begin the drill before: {0}".format(each.get("why"))
+        court.note(WARNING, "", what, int(each.get("at_wall_ns") or 0), str(each.get("source") or "raw/drill.json"))
+
+
+def _schedule(material: Material, court: Court) -> None:
+    """A probe that sent late by its own fault: it asked less often than it says, and a wait of its own looks like one of the server's."""
+    for client in material.clients:
+        slots = late = behind = 0
+        for (host, _stream), path in material.files.items():
+            ledger = material.inputs.ledgers[path]
+            if host == client:
+                slots += len(ledger.operations) + sum(each.slots for each in ledger.missed)
+                late += len(ledger.late)
+                behind += sum(each.slots for each in ledger.missed if each.why == BEHIND)
+        if (late + behind) * 100 > max(slots, 1) * LATE_PERCENT:
+            what = (
+                "the probe of {0} did not keep its schedule: {1} of {2} slots late, {3} not sent because it was behind"
+            )
+            court.note(WARNING, "", what.format(client, late, slots, behind), 0, "raw/ledgers")
+
+
 def _seconds(nanoseconds: int) -> int:
     """Whole seconds, rounded up: what is over is never 0."""
     return -(-nanoseconds // 10**9)
@@ -406,5 +457,5 @@ def examine(material: Material, court: Court) -> None:
     """Look at everything a verdict would rest on and write down what cannot carry one."""
     if not material.legs:
         court.doubt(OBJECTIVES, "no role change was measured")
-    for look in (_streams, _reads, _clocks, _modes, _load, _table, _engine, _conduct, _overrun):
+    for look in (_streams, _reads, _clocks, _modes, _load, _table, _engine, _conduct, _overrun, _late, _schedule):
         look(material, court)

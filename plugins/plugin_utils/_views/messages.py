@@ -876,6 +876,37 @@ SENTENCES: tuple[tuple[str, str, str], ...] = (
         "{1} 在时间窗口结束 {2} 秒之后批准了步骤 {0}",
     ),
     ("step {0} was left out by {1}: {2}", "{1}이(가) 단계 {0}을(를) 생략함: {2}", "{1} 跳过了步骤 {0}：{2}"),
+    (
+        "check {0} stood in the way and was waived by {1} until {2}: {3}",
+        "점검 {0}이(가) 훈련을 막았으나 {1}이(가) {2}까지 면제함: {3}",
+        "检查 {0} 本会阻止演练，由 {1} 豁免至 {2}：{3}",
+    ),
+    (
+        "the drill began {0} h after it was due, {1} days after drill {2}",
+        "훈련이 훈련 {2} 이후 {1}일의 기한을 {0}시간 넘겨 시작됨",
+        "演练在演练 {2} 之后 {1} 天的期限过后 {0} 小时才开始",
+    ),
+    (
+        "the drill began {0} h after it was due on {1}",
+        "훈련이 기한 {1}을(를) {0}시간 넘겨 시작됨",
+        "演练在期限 {1} 过后 {0} 小时才开始",
+    ),
+    (
+        "neither a due date nor an earlier drill tells when it was due",
+        "기한 날짜도 이전 훈련도 기한을 알려 주지 않음",
+        "既无到期日期也无更早的演练说明期限",
+    ),
+    ("when it began is not known", "시작 시각을 알 수 없음", "开始时间未知"),
+    (
+        "the schedule could not begin the drill before: {0}",
+        "이전에 일정이 훈련을 시작하지 못함: {0}",
+        "此前计划未能启动演练：{0}",
+    ),
+    (
+        "the probe of {0} did not keep its schedule: {1} of {2} slots late, {3} not sent because it was behind",
+        "{0}의 프로브가 일정을 지키지 못함: {2}개 슬롯 중 {1}개 지연, {3}개는 뒤처져 보내지 못함",
+        "{0} 的探测程序未能按计划发送：{2} 个时隙中 {1} 个迟到，{3} 个因落后而未发送",
+    ),
     ("no role change was measured", "측정된 역할 전환이 없음", "没有测得任何角色切换"),
     # Way back.
     (

@@ -75,6 +75,40 @@ def test_what_stands_in_the_way_fails_the_run_and_says_what(judge: Any) -> None:
     assert only["verdict"] == "FAIL" and not only.get("failed")
 
 
+WAIVED = {"person": "lee", "reason": "it is ordered", "until": "2999-12-31"}
+
+
+def test_what_somebody_answers_for_only_warns_and_is_shown(judge: Any) -> None:
+    bad = variables(seoul2={"licence": {"missing": True, "path": "/l"}})
+    result, shown = judge(bad, waivers=[{"check": "PC-B8.licence.seoul2", **WAIVED}])
+    assert result["verdict"] == "WARN" and not result.get("failed")
+    assert "PC-B8.licence.seoul2 is waived by lee until 2999-12-31: it is ordered" in shown
+    [check] = [
+        each for each in result["readiness"]["candidates"]["seoul2"]["checks"] if each["id"] == "PC-B8.licence.seoul2"
+    ]
+    assert (check["verdict"], check["waiver"]) == (
+        "FAIL",
+        {"who": "lee", "why": "it is ordered", "until": "2999-12-31"},
+    )
+    marked = [
+        each["id"] for one in result["readiness"]["candidates"].values() for each in one["checks"] if each["waiver"]
+    ]
+    assert marked == ["PC-B8.licence.seoul2"]
+
+
+@pytest.mark.parametrize("enforce", [True, False])
+def test_a_waiver_of_no_check_stands_in_the_way_itself(judge: Any, enforce: bool) -> None:
+    result, shown = judge(variables(), waivers=[{"check": "PC-B8.license", **WAIVED}], enforce=enforce)
+    words = "no check of this cluster is meant by the waiver of PC-B8.license"
+    assert result["verdict"] == "FAIL" and bool(result.get("failed")) is enforce
+    assert words in shown and result["summary"][-1] == words and (not enforce or words in result["msg"])
+
+
+def test_a_waiver_that_is_over_is_refused(judge: Any) -> None:
+    result, _shown = judge(variables(), waivers=[{"check": "PC-B8.licence", **WAIVED, "until": "2020-01-01"}])
+    assert result["failed"] and "was good until 2020-01-01" in result["msg"]
+
+
 def test_one_candidate_is_enough_if_that_is_asked(judge: Any) -> None:
     bad = variables(seoul2={"licence": {"missing": True, "path": "/l"}})
     result, _shown = judge(bad, require="one")

@@ -210,6 +210,8 @@ def test_what_the_timer_will_run(host: Host) -> None:
             '{"standby_cluster": "orders"}',
             "-e",
             '{"drill_directory": "/srv/evidence"}',
+            "-e",
+            json.dumps({"drill_attempts": str(host.root / "state" / "spring" / "attempts.json")}),
             "--vault-password-file",
             "/srv/.vault",
         ),

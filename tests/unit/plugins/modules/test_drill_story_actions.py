@@ -343,3 +343,36 @@ def test_the_ways_to_the_members() -> None:
     assert ways["paths"][2] == {"name": "direct:busan-1", "alias": "app_busan_1", "writers": 1, "readers": 0}
     assert ways["guards"]["busan-1"] == {"member": "busan-1", "alias": "app_busan_1", "host": "10.0.0.2", "port": 2}
     assert ways["names"]["busan-1:2"] == ways["names"]["busan-1"] == "busan-1"
+
+
+def test_what_the_schedule_missed_is_told_and_its_file_is_evidence(
+    monkeypatch: pytest.MonkeyPatch, staging: Path, tmp_path: Path
+) -> None:
+    attempts = tmp_path / "attempts.json"
+    noted = [
+        {"at_wall_ns": 1, "grade": "missed", "code": 83, "why": "a blackout date", "ended_wall_ns": 1},
+        {"at_wall_ns": 2, "grade": "began", "code": 127, "why": "", "ended_wall_ns": 2},
+        {"at_wall_ns": 3, "grade": "began", "code": 0, "why": "", "ended_wall_ns": None},
+    ]
+    attempts.write_text(json.dumps({"attempts": noted}))
+    made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging), attempts=str(attempts))
+    field = made["record"]["document"]["B.missed"]
+    told = [(each["at_wall_ns"], each["code"], each["why"]) for each in field["value"]]
+    assert told == [(1, 83, "a blackout date"), (2, 127, "ansible-playbook could not be started")]
+    assert field["source"] == "raw/observations/attempts.json"
+    assert {"dest": field["source"], "src": str(attempts)} in made["raw"] and made["record"]["findings"] == []
+
+
+@pytest.mark.parametrize("content", [None, "{", "{}", '{"attempts": [{"when": 1}]}'])
+def test_a_schedule_that_cannot_be_read_is_a_finding_and_the_drill_is_told(
+    monkeypatch: pytest.MonkeyPatch, staging: Path, tmp_path: Path, content: str | None
+) -> None:
+    attempts = tmp_path / "attempts.json"
+    if content is not None:
+        attempts.write_text(content)
+    made = act(monkeypatch, drill_record, story=story(staging), staging=str(staging), attempts=str(attempts))
+    [finding] = made["record"]["findings"]
+    assert finding["severity"] == "warning"
+    assert finding["what"].startswith(f"what the schedule missed before is not known: {attempts} cannot be read: ")
+    assert "B.missed" not in made["record"]["document"]
+    assert [each for each in made["raw"] if "attempts" in each["dest"]] == []

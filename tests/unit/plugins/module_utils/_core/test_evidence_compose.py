@@ -120,3 +120,23 @@ def test_an_approval_past_the_window_is_a_finding_and_one_within_is_none(folder:
     frozen = {"schema": OBJECTIVES_SCHEMA, "policy": {"window": WINDOW}, "figures": Scene().objectives}
     document = compose({**folder, DRILL: json.dumps(record).encode(), OBJECTIVES_FILE: json.dumps(frozen).encode()})
     assert findings(document) == ["step back was approved by lee 30 s past the end of the window"]
+
+
+def test_a_check_that_was_waived_is_a_finding(folder: dict[str, bytes]) -> None:
+    record = json.loads(folder[DRILL])
+    check = {
+        "id": "PC-B8.licence.busan1",
+        "verdict": "FAIL",
+        "waiver": {"who": "lee", "why": "it is ordered", "until": "2026-03-31"},
+    }
+    checks = [check, {**check, "id": "PC-C1.lag.busan1", "waiver": None}]
+    record["document"] = {
+        "H.checks": {"value": checks, "kind": "observed", "source": "raw/observations/readiness.json"}
+    }
+    document = compose({**folder, DRILL: json.dumps(record).encode()})
+    [finding] = [each for each in document["Q"]["findings"]["value"] if "waived" in each["what"]]
+    assert finding["what"] == (
+        "check PC-B8.licence.busan1 stood in the way and was waived by lee until 2026-03-31: it is ordered"
+    )
+    assert (finding["severity"], finding["source"]) == ("warning", "raw/observations/readiness.json")
+    assert document["R"]["overall"]["value"] == "met with findings"
