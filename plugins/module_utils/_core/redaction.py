@@ -22,7 +22,7 @@ SHORTEST = 6
 #: Between two characters of a secret, where a program has folded its line: a line end, as it is or escaped in a string, and what indents the next line.
 _FOLD = r"(?:\\?(?:\r?\n|\\n|\\r\\n)[ \t]*)?"
 _SECRET = re.compile(
-    r"(?:^|_)(?:password|passwd|passphrase|pass|secret|secrets|token|private_key|service_key|secret_key|access_key|api_key|apikey|credential|credentials)(?:_|$)",
+    r"(?:^|_)(?:password|passwd|passphrase|pass|secrets?|token|private_key|service_key|secret_key|access_key|api_key|apikey|credentials?)(?:_|$)",
     re.IGNORECASE,
 )
 #: Such a variable tells where a secret is, or of what kind, and is none.
