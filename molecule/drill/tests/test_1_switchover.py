@@ -4,19 +4,18 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import re
 import shutil
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from beside import Beside, Observer, outages_beside
 from conftest import Drill
 
+from lab import drills
 from lab.sweep.bench import Bench
 
 #: The application's own test: whether the present primary takes connections.
@@ -28,81 +27,18 @@ SMOKE = [
 ]
 
 
-class Attempt(NamedTuple):
-    """One row that was tried on a member: when, and whether it was committed."""
-
-    name: str
-    began: float
-    ended: float
-    well: bool
-
-
-class Observer:
-    """Writes one row after another wherever it is taken, and knows nothing of the drill's probes: when was the last success before the longest gap, and
-    when the first after it?
-    """
-
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self.attempts: list[Attempt] = []
-
-    def __enter__(self) -> Observer:
-        self._bench.sql("seoul1", ["CREATE TABLE observed (id NUMBER);"])
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join(120)
-
-    def _run(self) -> None:
-        # Each attempt is a login of its own, on a machine that also runs what is measured.
-        while not self._over.wait(0.4):
-            for name in ("seoul1", "seoul2"):
-                began = time.time()
-                said = self._bench.sql(name, ["INSERT INTO observed VALUES (1);", "COMMIT;"], timeout=5)
-                self.attempts.append(
-                    Attempt(name, began, time.time(), "1 row inserted" in said and "Commit completed" in said)
-                )
-
-    def gap(self, begin: float, end: float, old: str, new: str) -> tuple[float, float]:
-        """The longest time without a success between two moments: at least, at most, in seconds.
-
-        It was away at least from when the old primary had failed until it was tried for the last time in vain on the new one.
-        """
-        inside = [each for each in self.attempts if each.well and begin <= each.ended and each.began <= end]
-        last, first = max(itertools.pairwise(inside), key=lambda pair: pair[1].began - pair[0].ended)
-        vain = [each for each in self.attempts if not each.well and last.ended <= each.began < first.began]
-        there, here = [each for each in vain if each.name == old], [each for each in vain if each.name == new]
-        low = here[-1].began - there[0].ended if there and here else 0.0
-        return max(low, 0.0), first.ended - last.began
-
-
-class Approver:
+class Approver(Beside):
     """A person at another desk: waits until the drill waits, and lets it go on. Somebody whom the policy does not name tries first, in vain."""
 
     def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        super().__init__(bench)
         self.refused = self.approved = (-1, "")
 
-    def __enter__(self) -> Approver:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join(60)
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        asked = r"Waiting for an approval of the step back, .*? -e drill_folder=(\S+) -e drill_step=back"
         folder = ""
-        while not folder and not self._over.wait(0.5):
-            said = " ".join(path.read_text(errors="replace") for path in self._bench.place.glob("*.txt"))
-            asked = r"Waiting for an approval of the step back, .*? -e drill_folder=(\S+) -e drill_step=back"
-            told = re.search(asked, " ".join(said.split()))
+        while not folder and not self.over.wait(0.5):
+            told = re.search(asked, self.said())
             folder = told.group(1) if told else ""
         if folder:
             self.refused = self._approve(folder, "kim")
@@ -110,12 +46,12 @@ class Approver:
 
     def _approve(self, folder: str, person: str) -> tuple[int, str]:
         given = {"drill_folder": folder, "drill_step": "back", "drill_person": person}
-        return self._bench.play("drill_approve.yml", "-e", json.dumps(given), journals="")
+        return self.bench.play("drill_approve.yml", "-e", json.dumps(given), journals="")
 
 
 @pytest.fixture(scope="module")
 def there_and_back(bench: Bench, drill: Callable[..., Drill]) -> tuple[Drill, Observer, Approver]:
-    with Observer(bench) as observer, Approver(bench) as approver:
+    with Observer(bench, ("seoul1", "seoul2")) as observer, Approver(bench) as approver:
         made = drill("switchover", drill_approve_before=["back"], drill_approval_timeout=300, drill_smoke_command=SMOKE)
     return made, observer, approver
 
@@ -144,6 +80,42 @@ def test_a_drill_that_was_left_open_is_named(bench: Bench, drill: Callable[..., 
     assert made.code != 0 and f"{tmp_path}/01OPEN was begun and not closed" in said, said[-3000:]
     assert f"playbooks/drill_close.yml -e drill_folder={tmp_path}/01OPEN" in said and "01OTHER" not in said
     assert bench.primaries() == ["seoul1"]
+
+
+def test_one_whose_cluster_is_not_ready_is_refused_before_anything_is_touched(
+    bench: Bench, drill: Callable[..., Drill], tmp_path: Path
+) -> None:
+    """The link between the primary and the standby that would take over is cut. It says why, also beside a waiver of something else."""
+    waiver = {"check": "PC-B8.licence", "person": "lee", "reason": "the new one is ordered", "until": "2999-12-31"}
+    attempts = tmp_path / "attempts.json"
+    blackout = {"at_wall_ns": 1, "grade": "missed", "code": 83, "why": "a blackout date", "ended_wall_ns": 1}
+    attempts.write_text(json.dumps({"attempts": [blackout]}))
+    policy = drills.policy("Not ready", {"rto_seconds": 120, "rpo_seconds": 0}, waivers=[waiver], due_date="2026-01-01")
+    bench.lab.cut("seoul2", "seoul1")
+    try:
+        made = drill("switchover", drill_policy=policy, drill_attempts=str(attempts))
+    finally:
+        bench.lab.heal("seoul2", "seoul1")
+    assert made.code != 0 and made.value("A.state") == "refused", made.text[-4000:]
+    found = {each["what"]: each["severity"] for each in made.value("Q.findings")}
+    [why] = [each for each in found if each.startswith("The drill was refused at readiness: Readiness is ")]
+    assert "seoul2" in why and made.value("H.counts")["FAIL"] + made.value("H.counts")["UNKNOWN"] > 0
+    assert [each for each in found if re.match(r"the drill began \d+ h after it was due on 2026-01-01", each)]
+    assert "the schedule could not begin the drill before: a blackout date" in found
+    assert made.value("E.waivers") == [waiver] and made.value("C.first_touch_wall_ns") is None
+    assert (
+        "Object was not found" in (said := bench.sql("seoul1", ["SELECT COUNT(*) FROM DRILL_LEDGER;"]))
+        or "TBR-8033" in said
+    ), said
+    assert made.verify().returncode == 0 and bench.primaries() == ["seoul1"]
+
+
+def test_a_waiver_that_means_no_check_would_refuse_the_drill(bench: Bench, drill: Callable[..., Drill]) -> None:
+    waiver = {"check": "PC-B8.license", "person": "lee", "reason": "we know", "until": "2999-12-31"}
+    policy = drills.policy("Waived", {"rto_seconds": 120, "rpo_seconds": 0}, waivers=[waiver])
+    made = drill("switchover", "--check", drill_policy=policy)
+    assert "The drill would be refused: readiness is FAIL" in " ".join(made.text.split()), made.text[-3000:]
+    assert "no check of this cluster is meant by the waiver of PC-B8.license" in made.text and not made.folder.exists()
 
 
 def test_one_that_is_stopped_is_reported_all_the_same_and_leaves_nothing(
@@ -217,22 +189,9 @@ def test_its_outages_agree_with_an_observer_that_knows_nothing_of_it(
     there_and_back: tuple[Drill, Observer, Approver],
 ) -> None:
     made, observer, _approver = there_and_back
-    orders = {each["leg"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["mark"] == "t0"}
-    ends = {each["leg"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["mark"] == "t9"}
     for leg, old, new in (("there", "seoul1", "seoul2"), ("back", "seoul2", "seoul1")):
-        outage = next(
-            each
-            for each in made.value("K.outages")
-            if (each["leg"], each["path"], each["kind"]) == (leg, "database", "write")
-        )
-        low, high = observer.gap(orders[leg], ends[leg], old, new)
-        assert outage["lo_ns"] / 1e9 <= high and low <= outage["hi_ns"] / 1e9, (
-            leg,
-            outage["lo_ns"],
-            outage["hi_ns"],
-            low,
-            high,
-        )
+        measured, seen = outages_beside(made, observer, leg, old, new)
+        assert measured[0] <= seen[1] and seen[0] <= measured[1], (leg, measured, seen)
 
 
 def test_it_left_nothing(there_and_back: tuple[Drill, Observer, Approver]) -> None:

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
 import pytest
+from beside import Beside, Observer, outages_beside
 from conftest import Drill
 
 from lab import drills
@@ -69,38 +69,20 @@ def target(today: tuple[str, str]) -> str:
     return today[1]
 
 
-class Behind:
+class Behind(Beside):
     """The link to the ASYNC standby is cut from the baseline until it is decided who takes over: it then holds less than the SYNC one for sure."""
 
     def __init__(self, bench: Bench, target: str) -> None:
-        self._bench, self._target = bench, target
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._before = set(bench.place.glob("*.txt"))
+        super().__init__(bench)
+        self._target = target
 
-    def __enter__(self) -> Behind:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self._over.set()
-        self._thread.join(60)
-
-    def _said(self, words: str) -> bool:
-        made = set(self._bench.place.glob("*.txt")) - self._before
-        return any(words in path.read_text(errors="replace") for path in made)
-
-    def _wait(self, words: str) -> None:
-        while not self._said(words) and not self._over.wait(0.1):
-            pass
-
-    def _run(self) -> None:
-        self._wait("TASK [firedrill.standby.drill : See what is there under load]")
-        self._bench.lab.cut(self._target, "seoul1")
+    def run(self) -> None:
+        self.wait("TASK [firedrill.standby.drill : See what is there under load]")
+        self.bench.lab.cut(self._target, "seoul1")
         try:
-            self._wait("To be fenced first: seoul1")
+            self.wait("To be fenced first: seoul1")
         finally:
-            self._bench.lab.heal(self._target, "seoul1")
+            self.bench.lab.heal(self._target, "seoul1")
 
 
 @pytest.fixture(scope="module")
@@ -110,9 +92,17 @@ def ahead(fault: str, target: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def disaster(bench: Bench, drill: Callable[..., Drill], fault: str, target: str, ahead: list[str]) -> Drill:
-    with Behind(bench, target) if ahead else nullcontext():
-        return drill(fault, target=target)
+def observed(
+    bench: Bench, drill: Callable[..., Drill], fault: str, target: str, ahead: list[str]
+) -> tuple[Drill, Observer]:
+    with Observer(bench, ("seoul1", target)) as observer, Behind(bench, target) if ahead else nullcontext():
+        made = drill(fault, target=target)
+    return made, observer
+
+
+@pytest.fixture(scope="module")
+def disaster(observed: tuple[Drill, Observer]) -> Drill:
+    return observed[0]
 
 
 def test_it_ends_with_a_verdict_and_everybody_home(bench: Bench, disaster: Drill) -> None:
@@ -151,6 +141,22 @@ def test_the_outage_is_bounded_and_no_acknowledged_row_is_missing_beyond_what_wa
     predicted = disaster.value("L.predicted")
     assert len(predicted) == (0 if fault in ANSWERS else 1)
     assert [each for each in predicted if each["covered"] is not True] == [], predicted
+
+
+@pytest.mark.parametrize("leg", ["disaster", "home"])
+def test_its_outages_agree_with_an_observer_that_knows_nothing_of_it(
+    observed: tuple[Drill, Observer], fault: str, target: str, leg: str
+) -> None:
+    """The observer sits on the members: what cuts clients off keeps it from nothing, so it sees the fence and the promotion only, a part of their outage."""
+    made, observer = observed
+    if ANSWERS.get(fault) == "ride":
+        failed = [each for each in observer.attempts if each.name == "seoul1" and not each.well]
+        assert len(observer.attempts) > 10 and (not failed or made.value("K.outages")), failed
+        return
+    old, new = ("seoul1", target) if leg == "disaster" else (target, "seoul1")
+    measured, seen = outages_beside(made, observer, leg, old, new)
+    whole = leg == "home" or not fault.startswith("cut_")
+    assert seen[0] <= measured[1] and (measured[0] <= seen[1] or not whole), (leg, measured, seen)
 
 
 def test_it_left_nothing(disaster: Drill) -> None:

@@ -271,18 +271,11 @@ def missed(attempts: Sequence[Attempt]) -> List[Attempt]:
 
     :arg attempts: of one schedule, oldest first; a run whose end nobody noted yet, at their end, is this one.
     """
-    earlier = list(attempts)
-    if [each for each in earlier if each.grade == BEGAN][-1:] == [each for each in earlier if _open(each)][-1:]:
-        while earlier and not _open(earlier[-1]):
-            earlier.pop()
-        earlier = earlier[:-1]
-    runs = [number for number, each in enumerate(earlier) if each.grade == BEGAN and each.code != NOT_FOUND]
-    since = earlier[runs[-1] + 1 :] if runs else earlier
+    runs = [number for number, each in enumerate(attempts) if each.grade == BEGAN and each.code != NOT_FOUND]
+    # This run is the last one, unless its end was noted: then it was closed by hand, or a person began this drill.
+    now = runs.pop() if runs and attempts[runs[-1]].ended_wall_ns is None else len(attempts)
+    since = attempts[runs[-1] + 1 if runs else 0 : now]
     return [each for each in since if each.grade == MISSED or each.code == NOT_FOUND]
-
-
-def _open(attempt: Attempt) -> bool:
-    return attempt.grade == BEGAN and attempt.ended_wall_ns is None
 
 
 # ----------------------------------------------------------------------------------------- alarm

@@ -21,17 +21,14 @@ from ansible_collections.firedrill.standby.plugins.module_utils._core.evidence_c
 )
 from ansible_collections.firedrill.standby.plugins.module_utils._core.verdict import judge
 from tests.unit.plugins.module_utils._core.drill_scene import SECOND, WALL, Scene
+from tests.unit.plugins.module_utils._core.test_evidence_compose import folder
+
+__all__ = ["folder"]
 
 HOUR, DAY = 3600 * SECOND, 86400 * SECOND
 #: The wall clock of the scene begins at 2026-03-01 00:00:00 UTC, nine o'clock in Seoul.
 WINDOW = {"start": "2026-03-01T09:00:00+09:00", "end": "2026-03-01T20:00:00+09:00"}
 TYPE = Scene().record()["type"]
-
-
-@pytest.fixture(scope="module")
-def folder() -> dict[str, bytes]:
-    scene = Scene()
-    return {**scene.files(), DRILL: json.dumps(scene.record()).encode()}
 
 
 def earlier(days: int, **more: Any) -> dict[str, Any]:
@@ -152,6 +149,7 @@ def attempt(at: int, grade: str, code: int, ended: bool = True) -> Attempt:
     ("attempts", "found"),
     [
         ([], []),
+        ([attempt(1, "missed", 83)], [1]),
         ([attempt(1, "missed", 83), attempt(2, "began", 0, ended=False)], [1]),
         ([attempt(1, "missed", 83), attempt(2, "began", 0), attempt(3, "missed", 82), attempt(4, "began", 0, ended=False)], [3]),
         ([attempt(1, "postponed", 84), attempt(2, "began", 0, ended=False), attempt(3, "done", 85)], []),

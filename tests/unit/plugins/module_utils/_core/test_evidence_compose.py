@@ -133,7 +133,8 @@ def test_a_check_that_was_waived_is_a_finding(folder: dict[str, bytes]) -> None:
     record["document"] = {
         "H.checks": {"value": checks, "kind": "observed", "source": "raw/observations/readiness.json"}
     }
-    document = compose({**folder, DRILL: json.dumps(record).encode()})
+    frozen = {"schema": OBJECTIVES_SCHEMA, "policy": {}, "figures": Scene().objectives}
+    document = compose({**folder, DRILL: json.dumps(record).encode(), OBJECTIVES_FILE: json.dumps(frozen).encode()})
     [finding] = [each for each in document["Q"]["findings"]["value"] if "waived" in each["what"]]
     assert finding["what"] == (
         "check PC-B8.licence.busan1 stood in the way and was waived by lee until 2026-03-31: it is ordered"
