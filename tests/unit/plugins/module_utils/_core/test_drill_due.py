@@ -85,6 +85,14 @@ def test_a_due_date_is_over_at_its_midnight_in_the_zone_of_the_window(
 
 
 @pytest.mark.parametrize(
+    ("cadence", "date", "due"),
+    [(30, "2026-03-05", WALL - DAY), (300, "2026-02-20", WALL - 9 * DAY + 15 * HOUR), (30, "2026-02-20", WALL - 9 * DAY + 15 * HOUR)],
+)  # fmt: skip
+def test_the_earlier_of_cadence_and_date_counts(folder: dict[str, bytes], cadence: int, date: str, due: int) -> None:
+    assert lateness(made(folder, {"cadence_days": cadence, "due_date": date}, earlier(31)))[0] == due
+
+
+@pytest.mark.parametrize(
     "drill",
     [
         earlier(1, type="tabletop"),
