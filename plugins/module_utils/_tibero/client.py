@@ -11,7 +11,7 @@ Everything goes through the injected runner, which writes output to files, becau
 import os
 import re
 import time
-from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ansible_collections.firedrill.standby.plugins.module_utils._core.errors import (
     CommandFailed,
@@ -57,6 +57,10 @@ QUESTION_LIMIT = 60.0
 _FENCE = "firedrill-statement-"
 # Before it stand prompts, and the line numbers of a statement of several lines, because the input is not echoed.
 _FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:(?:SQL>|[0-9]+)[ \t]*)*" + _FENCE + r"([0-9]+)[ \t\r]*$\n?")
+
+
+#: Processes that come and go all the time are listed so often at most.
+_LISTINGS = 5
 
 
 class Login(NamedTuple):
@@ -600,6 +604,23 @@ class Tibero:
         return tuple(Stranger(pid, home) for pid, home in zip(found, homes))
 
     def _list(self) -> Optional[ps.Processes]:
+        """What ``ps`` shows, once nothing of this TB_SID has vanished meanwhile: whose such a process was cannot be read any more, and one that ended while
+        it was looked at, such as another installation's, would count as ours."""
+        known: Set[int] = set()
+        for _ in range(_LISTINGS):
+            found = self._listed()
+            vanished = set() if found is None else self._vanished(found)
+            if vanished <= known:
+                break
+            known |= vanished
+        return found
+
+    def _vanished(self, processes: ps.Processes) -> Set[int]:
+        pids = [item.pid for item in processes.instances if item.sid == self.tb_sid]
+        pids += [item.pid for item in processes.orphans if item.title.sid == self.tb_sid]
+        return {pid for pid in pids if not os.path.exists("/proc/{0}".format(pid))}
+
+    def _listed(self) -> Optional[ps.Processes]:
         done = self._runner(Command(("ps", "-efww"), deadline=30.0))
         if done.timed_out or done.returncode not in (0, None) or not done.output.strip():
             return None

@@ -388,3 +388,19 @@ def test_a_process_of_another_user_is_ours_only_if_he_owns_the_installation(
     assert there._is_ours(4711)
     del owners[str(tmp_path)]
     assert not there._is_ours(4711)
+
+
+def test_a_server_of_another_installation_that_ends_while_it_is_looked_at_is_not_ours(
+    fake: FakeTibero, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose a process was that is gone cannot be read any more; seen once beside a stop, it made a stopped instance look like one that came back."""
+    fake.process = ""
+    whole = fake._ps()
+    passing = f"tibero   4194350       1  0 14:14 ?        00:00:00 tbsvr          -t MOUNT -SVR_SID {fake.sid}\n"
+    lists = [whole + passing, whole]
+    monkeypatch.setattr(fake, "_ps", lambda: lists.pop(0) if len(lists) > 1 else lists[0])
+    assert fake.client().processes() == ()
+    # One that every list shows is not passing, although nothing can be read of it.
+    lists[:] = [whole + passing]
+    (found,) = fake.client().processes() or ()
+    assert found.pid == 4194350
