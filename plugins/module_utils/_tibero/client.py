@@ -59,7 +59,7 @@ _FENCE = "firedrill-statement-"
 _FENCE_LINE = re.compile(r"(?m)^[ \t]*(?:(?:SQL>|[0-9]+)[ \t]*)*" + _FENCE + r"([0-9]+)[ \t\r]*$\n?")
 
 
-#: Processes that come and go all the time are listed so often at most.
+#: Where processes come and go all the time they are listed so often again, at most.
 _LISTINGS = 5
 
 
@@ -607,12 +607,13 @@ class Tibero:
         """What ``ps`` shows, once nothing of this TB_SID has vanished meanwhile: whose such a process was cannot be read any more, and one that ended while
         it was looked at, such as another installation's, would count as ours."""
         known: Set[int] = set()
+        found = self._listed()
         for _ in range(_LISTINGS):
-            found = self._listed()
             vanished = set() if found is None else self._vanished(found)
             if vanished <= known:
                 break
             known |= vanished
+            found = self._listed()
         return found
 
     def _vanished(self, processes: ps.Processes) -> Set[int]:

@@ -145,13 +145,12 @@ def _guarded(context: Context, own: journal.Journal, change: journal.Change) -> 
     words = guard.summary(seen)
     said = "; ".join("{0} ({1} times: {2})".format(text, times, outcome) for outcome, text, times in seen["said"])
     if seen[guard.ACCEPTED]:
+        who = role_guard.takers(seen)
         raise CommandFailed(
             seen="{0}. It said: {1}".format(words, said),
-            meaning="There were two primaries: writes of clients that reached {0} are in no other member".format(
-                change.old
-            ),
+            meaning="There were two primaries: writes of clients that reached {0} are in no other member".format(who),
             remedy="Fence {0} now (take its power or network away, or stop it and close its ports); then playbooks/reinstate.yml, which lists and exports "
-            "what it took".format(change.old),
+            "what it took".format(who),
             details={"guard": seen},
         )
     values.update(guard=seen, notes=[words])

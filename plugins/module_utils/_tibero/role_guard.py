@@ -61,6 +61,14 @@ def attempts(client: Tibero, members: Sequence[Mapping[str, Any]]) -> Callable[[
     return attempt
 
 
+def takers(seen: Mapping[str, Any]) -> str:
+    """Who took a write, of those that a guard watched, by name."""
+    if "," not in seen["member"]:
+        return str(seen["member"])
+    names = [said.split(":")[0] for outcome, said, _ in seen["said"] if outcome == ACCEPTED]
+    return ", ".join(dict.fromkeys(names)) or str(seen["member"])
+
+
 def _knock(member: Mapping[str, Any]) -> Optional[Attempt]:
     """What its port alone tells; None where somebody listens."""
     try:

@@ -171,6 +171,13 @@ def test_a_write_that_was_taken_fails_it(fake: FakeTibero):
     assert raised.value.remedy.startswith("Fence seoul1 now") and raised.value.details["guard"]["accepted"] == 1
 
 
+def test_of_several_the_one_that_took_it_is_to_be_fenced():
+    said = [["refused", "seoul1: nobody listens", 6], ["accepted", "busan1: the table was made", 6]]
+    assert role_guard.takers({"member": "seoul1, busan1", "said": said}) == "busan1"
+    assert role_guard.takers({"member": "seoul1", "said": said}) == "seoul1"
+    assert role_guard.takers({"member": "seoul1, busan1", "said": said[:1]}) == "seoul1, busan1"
+
+
 @pytest.mark.parametrize("numbers", [{"no_answer": 4}, {"refused": 3, "unclear": 1}])
 def test_what_proves_nothing_is_warned_of(fake: FakeTibero, numbers: dict[str, int]):
     saw(fake, **numbers)
