@@ -113,7 +113,8 @@ def outages_beside(
     made: Drill, observer: Observer, leg: str, old: str, new: str
 ) -> tuple[tuple[float, float], tuple[float, float]]:
     """The outage of writes straight to the members in a leg, by the evidence and by the observer: each at least, at most, in seconds."""
-    at = {each["mark"]: each["wall_ns"] / 1e9 for each in made.value("J.events") if each["leg"] == leg}
+    known = [each for each in made.value("J.events") if each["leg"] == leg and each["wall_ns"] is not None]
+    at = {each["mark"]: each["wall_ns"] / 1e9 for each in known}
     found = [
         (each["lo_ns"] / 1e9, math.inf if each["hi_ns"] is None else each["hi_ns"] / 1e9)
         for each in made.value("K.outages")
