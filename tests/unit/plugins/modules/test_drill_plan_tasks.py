@@ -33,7 +33,7 @@ def planned(bench: Bench, answer: dict[str, Any], fault: str = "kill_server", **
 
 def test_the_fault_is_tried_on_the_primary_without_being_done(bench: Bench) -> None:
     said = planned(bench, {"changed": True}, drill_boot_command=["/bin/start"])
-    assert "LEFT" in said, said[-3000:]
+    assert "REMAINS" in said, said[-3000:]
     [call] = bench.calls
     assert (call["host"], call["check"]) == ("seoul1", True)
     assert call["args"]["boot_command"] == ["/bin/start"] and call["args"]["drill"] == ""
@@ -42,7 +42,7 @@ def test_the_fault_is_tried_on_the_primary_without_being_done(bench: Bench) -> N
 
 def test_what_refuses_the_fault_refuses_the_drill(bench: Bench) -> None:
     said = planned(bench, {"failed": True, "msg": "boot_command is empty"})
-    assert "LEFT" not in said and "boot_command is empty" in said, said[-3000:]
+    assert "REMAINS" not in said and "boot_command is empty" in said, said[-3000:]
     assert [call["args"]["boot_command"] for call in bench.calls] == [[]]
 
 

@@ -33,7 +33,7 @@ PLAY = """
   tasks:
     - ansible.builtin.set_fact: {drill_start: "{{ starts[inventory_hostname] }}"}
     - ansible.builtin.include_role: {name: firedrill.standby.drill, tasks_from: "{{ tried }}"}
-    - ansible.builtin.debug: {msg: "LEFT {{ drill_broken | default({}) | to_json }} WAY {{ drill_way | default({}) | to_json }}"}
+    - ansible.builtin.debug: {msg: "REMAINS {{ drill_broken | default({}) | to_json }} WAY {{ drill_way | default({}) | to_json }}"}
       run_once: true
 """
 LEG = {"name": "there", "kind": "switchover", "old": "seoul1", "new": "seoul2", "epoch": 1, "home": False}
@@ -141,13 +141,13 @@ def test_a_drill_that_broke_off_is_switched_back_only_where_that_is_safe(
     bench: Bench, scene: dict[str, Any], variables: dict[str, Any], switched: set[str], logged: list[str]
 ) -> None:
     said = bench.run("home", scene, {}, **variables)
-    assert "LEFT" in said, said[-3000:]
+    assert "REMAINS" in said, said[-3000:]
     assert (bench.switched(), bench.logged()) == (switched, logged), said[-3000:]
 
 
 def test_a_real_disaster_that_is_seen_on_the_way_home_is_what_stopped_the_drill(bench: Bench) -> None:
     said = bench.run("home", cluster(seoul2=STOPPED), {})
-    assert "a real disaster: seoul2, the primary, is stopped" in said.split("LEFT", 1)[1], said[-3000:]
+    assert "a real disaster: seoul2, the primary, is stopped" in said.split("REMAINS", 1)[1], said[-3000:]
 
 
 def test_a_failover_that_people_did_meanwhile_is_beside_the_disaster(bench: Bench) -> None:
@@ -160,12 +160,14 @@ def test_a_failover_that_people_did_meanwhile_is_beside_the_disaster(bench: Benc
     }
     play = bench.place / "play.yml"
     play.write_text(
-        PLAY.replace("LEFT", "{{ drill_stopped_by | map(attribute='by') | list }} {{ drill_overtaken | length }} LEFT")
+        PLAY.replace(
+            "REMAINS", "{{ drill_stopped_by | map(attribute='by') | list }} {{ drill_overtaken | length }} REMAINS"
+        )
     )
     said = bench.run("rescued", {}, facts)
     assert "the failover c9 to busan1, begun by kim@desk at now, is not the drill's" in said, said[-2000:]
     quiet = bench.run("rescued", {}, {**facts, "standby_observation": member("standby")})
-    assert "[] 0 LEFT" in quiet, quiet[-2000:]
+    assert "[] 0 REMAINS" in quiet, quiet[-2000:]
 
 
 @pytest.mark.parametrize(
@@ -202,7 +204,7 @@ def test_a_server_that_was_killed_is_not_started_beside_one_that_somebody_promot
     said = bench.run("disaster_ride", cluster(**seen), facts, drill_leg=DISASTER)
     assert bench.started() == started, said[-3000:]
     assert ("a real disaster: the failover c9 to busan1" in said) is overtaken, said[-3000:]
-    assert '"state": "stopped"' in said.split("LEFT", 1)[1]
+    assert '"state": "stopped"' in said.split("REMAINS", 1)[1]
 
 
 def test_a_drill_whose_run_is_alive_is_not_closed(bench: Bench) -> None:
@@ -211,7 +213,7 @@ def test_a_drill_whose_run_is_alive_is_not_closed(bench: Bench) -> None:
     (bench.place / "01DRILL.staging/state.json").write_text("{}")
     refused = {"cluster_lock": [{"failed": True, "msg": "Another run is at work on this cluster"}]}
     said = bench.run("again", refused, {}, drill_folder=str(folder))
-    assert {call["key"] for call in bench.calls} == {"cluster_lock"} and "LEFT" not in said, said[-2000:]
+    assert {call["key"] for call in bench.calls} == {"cluster_lock"} and "REMAINS" not in said, said[-2000:]
     taken_up = "Read what is known of the drill"
     assert taken_up not in said and taken_up in bench.run("again", {}, {}, drill_folder=str(folder))
 
