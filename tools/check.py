@@ -32,6 +32,8 @@ LOGS = tree.CACHE / "logs"
 HEARTBEAT = 60.0
 #: Lines of the log of a failed gate that are shown.
 SHOWN = 60
+#: How lines begin that say what was found: ansible-test's, pytest's, Ansible's.
+FINDINGS = ("ERROR:", "FAILED ", "E   ", "fatal:")
 
 
 class Outcome(NamedTuple):
@@ -144,6 +146,9 @@ def report(outcome: Outcome) -> None:
         return
     lines = log_of(outcome.gate).read_text(encoding="utf-8", errors="replace").splitlines()
     hidden = max(len(lines) - SHOWN, 0)
+    # What a tool says was wrong may stand far above its end: the first of those lines are shown too.
+    for line in [line for line in lines[:hidden] if line.startswith(FINDINGS)][:SHOWN]:
+        print(f"      {line}")
     if hidden:
         print(f"      ... {hidden} lines before these are in {log_of(outcome.gate).relative_to(tree.ROOT)}")
     for line in lines[hidden:]:

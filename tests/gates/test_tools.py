@@ -50,6 +50,15 @@ def test_red_gate_shows_the_end_of_its_output(capsys: pytest.CaptureFixture[str]
 
 
 @pytest.mark.usefixtures("logs")
+def test_what_was_found_is_shown_also_far_above_the_end(capsys: pytest.CaptureFixture[str]) -> None:
+    code = "print('ERROR: the finding'); print('word\\n' * 200); raise SystemExit(1)"
+    check.run_gates([gate(code)], jobs=1)
+    shown = capsys.readouterr().out
+    assert shown.count("ERROR: the finding") == 1
+    assert shown.count("word") == check.SHOWN - 1
+
+
+@pytest.mark.usefixtures("logs")
 def test_first_of_two_commands_fails_the_gate() -> None:
     commands = [[sys.executable, "-c", "raise SystemExit(1)"], [sys.executable, "-c", ""]]
     outcomes = check.run_gates([gates.Gate("sample", "", lambda _root: commands, in_checkout=True)], jobs=1)

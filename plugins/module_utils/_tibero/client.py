@@ -608,7 +608,7 @@ class Tibero:
         it was looked at, such as another installation's, would count as ours."""
         known: Set[int] = set()
         found = self._listed()
-        for _ in range(_LISTINGS):
+        for _listing in range(_LISTINGS):
             vanished = set() if found is None else self._vanished(found)
             if vanished <= known:
                 break

@@ -65,7 +65,7 @@ def takers(seen: Mapping[str, Any]) -> str:
     """Who took a write, of those that a guard watched, by name."""
     if "," not in seen["member"]:
         return str(seen["member"])
-    names = [said.split(":")[0] for outcome, said, _ in seen["said"] if outcome == ACCEPTED]
+    names = [said.split(":")[0] for outcome, said, _at in seen["said"] if outcome == ACCEPTED]
     return ", ".join(dict.fromkeys(names)) or str(seen["member"])
 
 
