@@ -44,8 +44,8 @@ unit: packages ## unit tests, recordings, every supported ansible-core
 molecule: packages ## every scenario in molecule/, or those named in GATES
 	@$(PY) -m tools.check molecule $(GATES)
 
-sweep: packages ## role changes broken at every moment in every way, and run again; CASES="switchover:2:crash reinstate:copy:ssh" for some
-	@$(PY) -m lab.sweep $(CASES)
+sweep: packages ## role changes broken at every moment in every way, and run again; CASES="switchover:2:crash reinstate:copy:ssh" for some, JOBS=2 on two labs
+	@$(PY) -m lab.sweep --jobs $(or $(JOBS),1) $(CASES)
 
 soak: packages ## drills in a row on one lab, and the table of their figures; ROUNDS=59 KINDS="switchover kill_server freeze" TRANSPORT=SYNC, ASYNC or MIXED PROTECTION=availability
 	@$(PY) -m lab.soak --transport $(or $(TRANSPORT),SYNC) $(if $(PROTECTION),--protection $(PROTECTION)) $(or $(ROUNDS),59) $(KINDS)

@@ -7,12 +7,16 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from lab.hosts.api import Lab
 from lab.sweep.bench import MEMBERS, Bench, build
-from lab.sweep.cases import cases, parse, together
+from lab.sweep.cases import Case, cases, parse, together
 from lab.sweep.run import Result, run_cases
 
 
@@ -28,33 +32,77 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
+@contextmanager
+def lab_of(name: str, keep: bool) -> Iterator[Bench]:
+    """A cluster to break: one that is there and is left running, or a new one that is taken down."""
+    if keep:
+        lab, inventory = Lab.open(name), Lab(name=name).directory / "inventory.yml"
+    else:
+        lab, inventory = build(name, lambda text: print(f"{name}: {text}", flush=True))
+    try:
+        with tempfile.TemporaryDirectory(prefix=f"{name}-") as place:
+            yield Bench(lab, inventory, list(MEMBERS), Path(place))
+    finally:
+        if not keep:
+            lab.down()
+
+
+class Queue:
+    """What is still to be broken, and what became of the rest; labs take from it until it is empty, or until something does not hold."""
+
+    def __init__(self, groups: Sequence[tuple[Case, ...]]) -> None:
+        self._open: SimpleQueue[tuple[Case, ...]] = SimpleQueue()
+        for some in groups:
+            self._open.put(some)
+        self._all = len(groups)
+        self._over = threading.Event()
+        self.results: list[Result] = []
+
+    @property
+    def left(self) -> int:
+        """How many groups of cases were not run to their end."""
+        return self._all - len(self.results)
+
+    def stop(self) -> None:
+        """Let each lab come to the end of what it is at, and take nothing more."""
+        self._over.set()
+
+    def serve(self, name: str, keep: bool = False) -> None:
+        """Break one after the other on a lab of this name."""
+        with suppress(Empty), lab_of(name, keep) as bench:
+            while not self._over.is_set():
+                some = self._open.get_nowait()
+                print(f"{name}: {', '.join(map(str, some))} ...", flush=True)
+                result = run_cases(bench, some)
+                self.results.append(result)
+                print(table([result]).splitlines()[-1] + f"  ({self.left} to go)", flush=True)
+                if result.broken:
+                    self.stop()
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all cases, or those given; 0 if everything held."""
+    """Run all cases, or those given; 0 if everything was run and held."""
     parser = argparse.ArgumentParser(prog="make sweep", description=__doc__)
     parser.add_argument("case", nargs="*", type=parse, help="OPERATION:MOMENT:FAULT, default all")
     parser.add_argument("--keep", help="use the lab of this name, and leave it running")
+    parser.add_argument("--jobs", type=int, default=1, help="labs at a time (default 1)")
     options = parser.parse_args(arguments)
-    name = options.keep or "sweep"
-    lab, inventory = (
-        (Lab.open(name), Lab(name=name).directory / "inventory.yml")
-        if options.keep
-        else build(name, lambda text: print(text, flush=True))
-    )
-    results = []
+    if options.keep and options.jobs != 1:
+        parser.error("--keep uses one lab that is there; --jobs builds its own")
+    queue = Queue(together(options.case or cases()))
+    names = [options.keep or "sweep", *(f"sweep{number}" for number in range(2, options.jobs + 1))]
     try:
-        with tempfile.TemporaryDirectory(prefix="sweep-") as place:
-            bench = Bench(lab, inventory, list(MEMBERS), Path(place))
-            for some in together(options.case or cases()):
-                print(f"{', '.join(map(str, some))} ...", flush=True)
-                results.append(run_cases(bench, some))
-                print(table(results[-1:]).splitlines()[-1], flush=True)
-                if results[-1].broken:
-                    break
+        with ThreadPoolExecutor(max_workers=len(names)) as pool:
+            labs = [pool.submit(queue.serve, name, bool(options.keep)) for name in names]
+            try:
+                for each in as_completed(labs):
+                    each.result()
+            except BaseException:
+                queue.stop()
+                raise
     finally:
-        if not options.keep:
-            lab.down()
-    print(table(results))
-    return 1 if [each for each in results if each.broken] else 0
+        print(table(queue.results))
+    return 1 if queue.left or [each for each in queue.results if each.broken] else 0
 
 
 if __name__ == "__main__":

@@ -7,16 +7,21 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 
 from lab.cluster import ROOT
-from lab.sweep.cases import FAULTS, MOMENTS, TASKS, cases, parse, tenth, together
+from lab.sweep import __main__ as sweep
+from lab.sweep.cases import FAULTS, MOMENTS, TASKS, Case, cases, parse, tenth, together
 from lab.sweep.fingerprint import REINSTATED, ROLE_CHANGE, RUNNING, Excuse, comparable, unexplained
 from lab.sweep.load import Answer, lost, two_at_once
 from lab.sweep.residue import _LOOK, is_playbook
+from lab.sweep.run import Result
 
 
 def test_in_ten_days_every_case_has_its_turn() -> None:
@@ -74,6 +79,55 @@ def test_a_missing_suffix_is_lost_and_a_missing_middle_is_a_hole() -> None:
     assert lost([[1, 2, 3], [11, 12]], {1, 2, 11}) == ([3, 12], [])
     missing, holes = lost([[1, 2, 3]], {1, 3})
     assert missing == [2] and len(holes) == 1 and "hole: 2" in holes[0]
+
+
+@pytest.fixture
+def labs(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """No labs, but the names of those that a sweep would have used."""
+    used: set[str] = set()
+
+    @contextmanager
+    def lab_of(name: str, keep: bool) -> Iterator[str]:
+        used.add(name)
+        yield name
+
+    monkeypatch.setattr(sweep, "lab_of", lab_of)
+    return used
+
+
+def test_labs_share_the_cases(labs: set[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    both = threading.Barrier(2)
+
+    def run(_bench: object, some: tuple[Case, ...]) -> Result:
+        both.wait(10)
+        return Result(some, "done", 1, 0.0, ())
+
+    monkeypatch.setattr(sweep, "run_cases", run)
+    wanted = ["switchover:1:ssh", "switchover:2:ssh", "switchover:3:ssh", "switchover:4:ssh"]
+    assert sweep.main(["--jobs", "2", *wanted]) == 0
+    assert labs == {"sweep", "sweep2"}
+    shown = capsys.readouterr().out.split("BROKEN")[1]
+    assert all(shown.count(case) == 1 for case in wanted)
+
+
+@pytest.mark.parametrize("end", ["does not hold", "stops"])
+def test_nothing_more_is_broken_after_what_does_not_hold(labs: set[str], monkeypatch: pytest.MonkeyPatch, end: str):
+    ran = []
+
+    def run(_bench: object, some: tuple[Case, ...]) -> Result:
+        ran.append(some)
+        if end == "stops":
+            raise AssertionError("the lab does not answer")
+        return Result(some, "stopped", 4, 0.0, ("two primaries",))
+
+    monkeypatch.setattr(sweep, "run_cases", run)
+    wanted = ["switchover:1:ssh", "switchover:2:ssh"]
+    if end == "stops":
+        with pytest.raises(AssertionError, match="does not answer"):
+            sweep.main(wanted)
+    else:
+        assert sweep.main(wanted) == 1
+    assert len(ran) == 1
 
 
 HOME = "/home/tibero/tibero7"
