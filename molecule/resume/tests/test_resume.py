@@ -113,7 +113,9 @@ def test_two_runs_at_once():
     assert sorted(code == 0 for code in codes) == [False, True], [run.output[-4000:] for run in runs]
     first, second = sorted(runs, key=lambda run: codes[runs.index(run)])
     said = " ".join(second.output.split())
-    named = re.search(r"Another run is at work on this cluster: (\S+)@(\S+), process (\d+), since (\S+Z)\.", said)
+    named = re.search(
+        r"Another run is at work on this cluster: (\S+)@(\S+), process (\d+), since (\S+Z), \d+ s ago\.", said
+    )
     assert named is not None, second.output[-4000:]
     assert named.group(3) == str(first.pid)
     assert "gives way by itself within a minute" in said
