@@ -91,7 +91,8 @@ class Bench:
         starts = {name: {"role": {"value": "primary" if name == "seoul1" else "standby"}} for name in HOSTS}
         given = {
             **GIVEN, "tried": tried, "starts": starts, "drill_leg": LEG, "tibero_db_name": "orders",
-            "drill_policy": {"faults": [{"fault": "kill_server"}]}, "drill_clients": [], **variables,
+            "drill_policy": {"faults": [{"fault": "kill_server"}]}, "drill_clients": [],
+            "ansible_python_interpreter": sys.executable, **variables,
         }  # fmt: skip
         # Of less weight than what the tasks note themselves.
         (self.place / "group_vars").mkdir(exist_ok=True)
@@ -216,6 +217,19 @@ def test_a_drill_whose_run_is_alive_is_not_closed(bench: Bench) -> None:
     assert {call["key"] for call in bench.calls} == {"cluster_lock"} and "REMAINS" not in said, said[-2000:]
     taken_up = "Read what is known of the drill"
     assert taken_up not in said and taken_up in bench.run("again", {}, {}, drill_folder=str(folder))
+
+
+def test_a_host_that_is_lost_does_not_keep_a_drill_from_being_closed(bench: Bench) -> None:
+    folder = bench.place / "01DRILL"
+    (bench.place / "01DRILL.staging").mkdir()
+    (bench.place / "01DRILL.staging/state.json").write_text("{}")
+    (bench.place / "host_vars").mkdir()
+    # Nobody listens there.
+    gone = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    (bench.place / "host_vars/busan1.json").write_text(json.dumps(gone))
+    said = bench.run("again", {}, {}, drill_folder=str(folder))
+    assert {call["host"] for call in bench.calls if call["key"] == "cluster_lock"} == {"seoul1", "seoul2"}
+    assert "Read what is known of the drill" in said, said[-3000:]
 
 
 def test_a_drill_that_is_sealed_is_not_left_open(bench: Bench) -> None:
