@@ -8,7 +8,7 @@ It is a job of its own on the new primary, armed before anything stops, so it co
 new primary, which no controller says before the former primary has ended its own or is fenced: the order of events tells what is a violation, not two
 clocks. It ends when it is told to, or by itself when no controller gave a sign of life for ``limit`` seconds. What it saw is a file beside the journal.
 
-Public: :class:`Attempt`, :class:`Order`, :func:`arm`, :func:`stop`, :func:`read`, :func:`summary`.
+Public: :class:`Attempt`, :class:`Order`, :func:`arm`, :func:`stop`, :func:`read`, :func:`is_watching`, :func:`summary`.
 """
 
 import json
@@ -63,6 +63,12 @@ def read(directory: str, change_id: str) -> Dict[str, Any]:
     """What the guard of a change has seen, empty without one: ``member``, ``began_at``, ``ended_at``, ``attempts``, the number of each of
     :data:`OUTCOMES`, and ``said``, the different answers with their numbers."""
     return detached.read_json(path_of(directory, change_id)) or {}
+
+
+def is_watching(directory: str, change_id: str) -> bool:
+    """Whether the guard of a change is at work: nobody has heard yet what it saw."""
+    found = detached.ask(directory, JOB)
+    return found.is_running and found.key == change_id
 
 
 def summary(seen: Dict[str, Any]) -> str:

@@ -53,7 +53,7 @@ def journal_of(client: Tibero) -> journal.Journal:
 def seen_by(client: Tibero) -> Dict[str, Any]:
     """The journal for the observation of a member: the record, empty without one, or why it cannot be read.
 
-    ``working`` tells whether a worker of a run is alive there, ``guard`` what the guard of the change saw, empty without one.
+    ``working`` tells whether a worker of a run is alive there, ``watching`` whether the guard of the change is, ``guard`` what it saw, empty without one.
     """
     own = journal_of(client)
     try:
@@ -65,6 +65,7 @@ def seen_by(client: Tibero) -> Dict[str, Any]:
     return dict(
         record.as_dict(),
         working=stepper.status(own.directory).is_running,
+        watching=guard.is_watching(own.directory, record.change.id),
         guard=guard.read(own.directory, record.change.id),
     )
 

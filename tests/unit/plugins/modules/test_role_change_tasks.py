@@ -276,6 +276,16 @@ def test_without_a_guard_nobody_watches(bench: Bench) -> None:
     assert guards(bench) == {"seoul1": None, "seoul2": None} and bench.seen("tibero_role_change:guarded") == []
 
 
+@pytest.mark.parametrize("watching", [True, False])
+def test_a_guard_whose_run_was_lost_behind_its_last_step_is_heard_by_the_next(bench: Bench, watching: bool) -> None:
+    left = {"change": {"id": "c0", "old": "seoul1", "new": "seoul2"}, "state": "done", "watching": watching}
+    scene = {"tibero_instance_info@seoul2": [{**observed("seoul2"), "role_change": left}]}
+    said = bench.run({**scene, "cluster_role_change": [decision("nothing", change={})]})
+    heard = [call for call in bench.calls if call["key"] == "tibero_role_change:guarded"]
+    assert [(call["host"], call["args"]["change"]["id"]) for call in heard] == [("seoul2", "c0")] * watching, said
+    assert "failed=1" not in said and "changed=1" not in said
+
+
 def test_nobody_watches_while_a_change_is_taken_back(bench: Bench) -> None:
     bench.run({**steps(FAILS, {"changed": True}), "cluster_role_change": [decision("begin"), UNDO]})
     last = [call for call in bench.calls if call["key"] == "tibero_role_change"][-1]

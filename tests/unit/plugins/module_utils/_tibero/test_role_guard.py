@@ -20,6 +20,7 @@ from ansible_collections.firedrill.standby.plugins.module_utils._tibero.client i
 from ansible_collections.firedrill.standby.plugins.module_utils._tibero.role_change_task import (
     ensure_role_change,
     journal_of,
+    seen_by,
 )
 
 CREATED = "Table 'FIREDRILL_GUARD' created."
@@ -198,6 +199,7 @@ def test_the_member_that_takes_over_watches_from_its_first_step(fake: FakeTibero
         done = module(fake, "armed", guard=asked, patience=30.0)
         assert done.values["notes"] == []
         directory = Path(done.values["directory"])
+        assert seen_by(client_of(fake))["watching"] is True
         assert guard.detached.ask(str(directory), guard.JOB).is_running
         assert not guard.read(str(directory), "c1"), "it began before the former primary had handed over"
         # Not the go of the run, so the worker stands still.
@@ -212,6 +214,7 @@ def test_the_member_that_takes_over_watches_from_its_first_step(fake: FakeTibero
         guard.detached.cancel(str(directory), "worker")
         with pytest.raises(CommandFailed, match="There were two primaries"):
             module(fake, "guarded")
+        assert seen_by(client_of(fake))["watching"] is False
 
 
 def test_a_change_that_is_taken_back_ends_it(fake: FakeTibero):
