@@ -147,9 +147,12 @@ def of_record(record: Optional[journal.Record]) -> Optional[Latest]:
 
 
 def newest(*known: Optional[Latest]) -> Optional[Latest]:
-    """The latest of some changes. Of one change that is known in two states the ended one counts, since ends are final."""
+    """The latest of some changes. Of one change that is known in two states the ended one counts, since ends are final.
+
+    Whoever compares the same records, in whatever order, has to come to the same one: the order is total, even over records that contradict each other.
+    """
     found = [each for each in known if each is not None]
-    return max(found, key=lambda each: (each.started_at, each.id, each.settled, each.state)) if found else None
+    return max(found, key=lambda each: (each.started_at, each.id, each.settled) + tuple(each)) if found else None
 
 
 Answers = Mapping[str, Optional[Standing]]

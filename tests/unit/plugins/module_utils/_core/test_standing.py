@@ -202,6 +202,16 @@ def test_the_new_primary_does_not_stop_for_the_old_one() -> None:
     assert not stops and "seoul1 runs as primary too" in said
 
 
+def test_two_that_know_one_change_differently_still_agree() -> None:
+    """A record that was damaged or edited: each would follow its own, and both primaries would stop."""
+    to_busan = Latest("2026-11-27T06:00:01Z", "c1", "switchover", journal.OPEN, "seoul1", "busan1")
+    to_itself = to_busan._replace(new="seoul1")
+    assert standing.newest(to_busan, to_itself) == standing.newest(to_itself, to_busan)
+    seoul1 = one("seoul1", PRIMARY, RUNS_AS_PRIMARY, latest=to_busan)
+    busan1 = one("busan1", PRIMARY, RUNS_AS_PRIMARY, latest=to_itself)
+    assert [must_stop(seoul1, {"busan1": busan1})[0], must_stop(busan1, {"seoul1": seoul1})[0]].count(True) <= 1
+
+
 @given(st.data())
 def test_of_two_primaries_never_both_stop(data: st.DataObject) -> None:
     """Members that see each other agree on the latest change, so at most those stop that it does not name."""
