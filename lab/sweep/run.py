@@ -238,10 +238,11 @@ def until_done(bench: Bench, operation: Operation) -> tuple[int, list[str]]:
 
 
 def do_as_told(bench: Bench, said: str) -> None:
-    """Do what a playbook asks a person for: start the primary that is stopped, on its own host."""
-    found = re.search(r"standby_target is '+(\w+)'+: stopped, and our own record says that it is the primary", said)
-    if found and "Start it on its host with `tbboot`" in said:
-        boot = "yes | tbdown clean; tbboot </dev/null"
+    """Do what a playbook asks a person for: start the member that is stopped, on its own host, in the role that it has."""
+    found = re.search(r"standby_target is '+(\w+)'+: stopped, and our own record says that it is", said)
+    asked = re.search(r"Start it on its host with `(tbboot(?: -t RECOVERY)?)`", said)
+    if found and asked:
+        boot = f"yes | tbdown clean; {asked[1]} </dev/null"
         bench.lab.run(found[1], ["su", "-", "tibero", "-c", f"({boot}) >/dev/null 2>&1"], check=False, timeout=120)
 
 

@@ -433,26 +433,42 @@ def _choose(
         return best, why + ["{0} is chosen: {1}".format(best.name, reason)]
     named = [each for each in candidates if each.name == target]
     if not named:
-        view = views.get(target)
-        others = ", ".join(each.name for each in candidates)
-        if view is not None and view.is_stopped and view.recorded == facts.PRIMARY:
-            raise Refusal(
-                seen="standby_target is {0!r}: stopped, and our own record says that it is the primary".format(target),
-                meaning="It is the last primary that is known, and may hold what nobody else does; another one would give that up",
-                remedy="Start it on its host with `tbboot`, after `tbdown clean` where it asks for that. Only if it cannot be started name another: {0}".format(
-                    others
-                ),
-                details={"variable": "standby_target", "value": target},
-            )
-        raise Refusal(
-            seen="standby_target is {0!r}: {1}".format(target, view.text() if view else "no answer, or no member"),
-            meaning="Allowed is a standby that applies redo: {0}".format(others),
-            remedy="Name one of these, or none: then the one with most redo is taken",
-            details={"variable": "standby_target", "value": target},
-        )
+        raise _no_candidate(target, views.get(target), ", ".join(each.name for each in candidates))
     if named[0].position < best.position:
         why.append("{0} was named although {1} holds more".format(target, best.name))
     return named[0], why
+
+
+def _no_candidate(target: str, view: Optional[View], others: str) -> Refusal:
+    """Why the member that was named cannot take over as it is, and what makes it able to."""
+    details = {"variable": "standby_target", "value": target}
+    recorded = view.recorded if view is not None and view.is_stopped else ""
+    if recorded == facts.PRIMARY:
+        return Refusal(
+            seen="standby_target is {0!r}: stopped, and our own record says that it is the primary".format(target),
+            meaning="It is the last primary that is known, and may hold what nobody else does; another one would give that up",
+            remedy="Start it on its host with `tbboot`, after `tbdown clean` where it asks for that. Only if it cannot be started name another: {0}".format(
+                others
+            ),
+            details=details,
+        )
+    if recorded == facts.STANDBY:
+        # Such as one whose host went down behind the fence: RECOVERY opens nothing, and only then it says how far it is (H).
+        return Refusal(
+            seen="standby_target is {0!r}: stopped, and our own record says that it is a standby".format(target),
+            meaning="A stopped standby does not say how far it is, and may hold more than those that run ({0})".format(
+                others
+            ),
+            remedy="Start it on its host with `tbboot -t RECOVERY`, after `tbdown clean` where it asks for that, and run the same command again; or name "
+            "another: {0}".format(others),
+            details=details,
+        )
+    return Refusal(
+        seen="standby_target is {0!r}: {1}".format(target, view.text() if view else "no answer, or no member"),
+        meaning="Allowed is a standby that applies redo: {0}".format(others),
+        remedy="Name one of these, or none: then the one with most redo is taken",
+        details=details,
+    )
 
 
 def predict(

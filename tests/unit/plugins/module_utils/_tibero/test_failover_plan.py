@@ -108,7 +108,8 @@ def test_a_loss_is_refused_unless_it_is_allowed() -> None:
             {"seoul1": None, "seoul2": follows("9"), "busan1": RESTING},
             "busan1",
             Refusal,
-            "standby_target is 'busan1': stopped",
+            "Start it on its host with `tbboot -t RECOVERY`, after `tbdown clean` where it asks for that, and run the same command again; or name "
+            "another: seoul2",
         ),
         ({"seoul1": None, "seoul2": follows("9"), "busan1": None}, "tokyo1", Refusal, "no answer, or no member"),
         (
