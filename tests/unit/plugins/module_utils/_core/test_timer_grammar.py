@@ -86,7 +86,7 @@ calendars = st.builds(
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
 def test_systemd_knows_all_that_is_known_here() -> None:
-    found: set[str] = set(GOOD)
+    found: set[str] = {*GOOD, "friday *-01..01,01/5-* *:29..39,24/5 Europe/Berlin"}
 
     @given(calendars)
     def collect(text: str) -> None:
@@ -95,7 +95,10 @@ def test_systemd_knows_all_that_is_known_here() -> None:
 
     collect()
     done = subprocess.run(["systemd-analyze", "calendar", *found], capture_output=True, text=True, check=False)
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    # What it has understood it may still give up on: a next elapse around a change of the clocks can be too far to look for.
+    given_up = [line for line in done.stderr.splitlines() if line.startswith("Failed to determine next elapse for")]
+    assert done.stderr.splitlines() == given_up, done.stderr
+    assert done.stdout.count("Normalized form:") + len(given_up) == len(found)
 
 
 @pytest.mark.parametrize(
