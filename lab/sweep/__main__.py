@@ -58,11 +58,6 @@ class Queue:
         self._over = threading.Event()
         self.results: list[Result] = []
 
-    @property
-    def left(self) -> int:
-        """How many groups of cases were not run to their end."""
-        return self._all - len(self.results)
-
     def stop(self) -> None:
         """Let each lab come to the end of what it is at, and take nothing more."""
         self._over.set()
@@ -75,13 +70,13 @@ class Queue:
                 print(f"{name}: {', '.join(map(str, some))} ...", flush=True)
                 result = run_cases(bench, some)
                 self.results.append(result)
-                print(table([result]).splitlines()[-1] + f"  ({self.left} to go)", flush=True)
+                print(table([result]).splitlines()[-1] + f"  ({self._all - len(self.results)} to go)", flush=True)
                 if result.broken:
                     self.stop()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run all cases, or those given; 0 if everything was run and held."""
+    """Run all cases, or those given; 0 if everything held."""
     parser = argparse.ArgumentParser(prog="make sweep", description=__doc__)
     parser.add_argument("case", nargs="*", type=parse, help="OPERATION:MOMENT:FAULT, default all")
     parser.add_argument("--keep", help="use the lab of this name, and leave it running")
@@ -102,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 raise
     finally:
         print(table(queue.results))
-    return 1 if queue.left or [each for each in queue.results if each.broken] else 0
+    return 1 if [each for each in queue.results if each.broken] else 0
 
 
 if __name__ == "__main__":

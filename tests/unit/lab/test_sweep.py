@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -21,7 +22,7 @@ from lab.sweep.cases import FAULTS, MOMENTS, TASKS, Case, cases, parse, tenth, t
 from lab.sweep.fingerprint import REINSTATED, ROLE_CHANGE, RUNNING, Excuse, comparable, unexplained
 from lab.sweep.load import Answer, lost, two_at_once
 from lab.sweep.residue import _LOOK, is_playbook
-from lab.sweep.run import Result
+from lab.sweep.run import Result, do_as_told
 
 
 def test_in_ten_days_every_case_has_its_turn() -> None:
@@ -128,6 +129,23 @@ def test_nothing_more_is_broken_after_what_does_not_hold(labs: set[str], monkeyp
     else:
         assert sweep.main(wanted) == 1
     assert len(ran) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "remedy", "boots"),
+    [
+        ("the primary", "Start it on its host with `tbboot`, after", ["tbboot </dev/null"]),
+        ("a standby", "Start it on its host with `tbboot -t RECOVERY`, after", ["tbboot -t RECOVERY </dev/null"]),
+        ("a standby", "Look at it", []),
+    ],
+)
+def test_what_a_playbook_asks_a_person_for_is_done(role: str, remedy: str, boots: list[str]) -> None:
+    ran: list[tuple[str, str]] = []
+    lab = SimpleNamespace(run=lambda member, argv, **_: ran.append((member, argv[-1])))
+    said = f"standby_target is 'seoul2': stopped, and our own record says that it is {role}. {remedy}"
+    do_as_told(SimpleNamespace(lab=lab), said)  # type: ignore[arg-type]
+    assert [member for member, _ in ran] == ["seoul2"] * len(boots)
+    assert all(f"tbdown clean; {boot})" in command for boot, (_, command) in zip(boots, ran, strict=True))
 
 
 HOME = "/home/tibero/tibero7"

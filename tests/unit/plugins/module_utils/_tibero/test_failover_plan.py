@@ -111,6 +111,13 @@ def test_a_loss_is_refused_unless_it_is_allowed() -> None:
             "Start it on its host with `tbboot -t RECOVERY`, after `tbdown clean` where it asks for that, and run the same command again; or name "
             "another: seoul2",
         ),
+        (
+            # It runs, at a level that nothing tells: to boot it would be no help.
+            {"seoul1": None, "seoul2": follows("9"), "busan1": RESTING._replace(running=True)},
+            "busan1",
+            Refusal,
+            "Name one of these, or none",
+        ),
         ({"seoul1": None, "seoul2": follows("9"), "busan1": None}, "tokyo1", Refusal, "no answer, or no member"),
         (
             {"seoul1": None, "seoul2": DEAD, "busan1": follows("9")},

@@ -200,6 +200,7 @@ def test_the_member_that_takes_over_watches_from_its_first_step(fake: FakeTibero
         assert done.values["notes"] == []
         directory = Path(done.values["directory"])
         assert seen_by(client_of(fake))["watching"] is True
+        assert not guard.is_watching(str(directory), "c0"), "it is the guard of another change"
         assert guard.detached.ask(str(directory), guard.JOB).is_running
         assert not guard.read(str(directory), "c1"), "it began before the former primary had handed over"
         # Not the go of the run, so the worker stands still.
